@@ -3,7 +3,7 @@
 
 -- One row: what holds for this database as a whole.
 create table backstay.installation (
-  only           boolean primary key default true check (only),
+  one            boolean primary key default true check (one),
   created_at     timestamptz not null default now(),
   args_bytes_max int not null default 262144,
   strict_kinds   boolean not null default false,
@@ -24,7 +24,7 @@ create table backstay.worker (
   release     text not null,
   level       text not null,
   queues      text[] not null,
-  kinds       jsonb not null,                      -- kind: highest version of its args; null value of the whole: any kind
+  kinds       jsonb not null,                      -- kind: highest version of its args
   samples     jsonb not null default '[]',
   goodbye_at  timestamptz,
   lost_at     timestamptz,
@@ -124,7 +124,7 @@ create index replay_job_job on backstay.replay_job (job_id);
 
 -- Who leads: it saves work, nothing depends on it.
 create table backstay.leader (
-  only   boolean primary key default true check (only),
+  one    boolean primary key default true check (one),
   holder uuid,
   until  timestamptz not null default '-infinity',
   epoch  bigint not null default 0
