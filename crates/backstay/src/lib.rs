@@ -1,1 +1,5 @@
 //! backstay
+
+mod model;
+
+pub use model::unit;

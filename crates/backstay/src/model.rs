@@ -1,0 +1,3 @@
+//! What is decided without a database: pure data and pure functions.
+
+pub mod unit;
