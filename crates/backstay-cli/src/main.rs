@@ -1,1 +1,3 @@
+//! The `backstay` command.
+
 fn main() {}

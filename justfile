@@ -1,0 +1,40 @@
+# The list of commands. Each line also works when it is typed without `just`.
+
+# Shows this list.
+default:
+    @just --list
+
+# The demo: the whole life of a job on a real PostgreSQL; ends by itself.
+demo:
+    cargo run -- demo
+
+# Stays up: a private PostgreSQL and a worker for development.
+dev *args:
+    cargo run -- dev {{ args }}
+
+# All tests, or those whose names contain a word: `just test retry`.
+test *words:
+    cargo test {{ words }}
+
+# Format, lints, tidy and the pure tests; for every few minutes.
+check:
+    cargo fmt --all --check
+    cargo clippy --workspace --all-targets -- -D warnings
+    cargo xtask tidy
+    BACKSTAY_TEST_DB=skip cargo test --quiet --workspace --lib
+
+# Everything that a change must pass.
+ci:
+    .ci/run
+
+# Writes what is generated: the code map in ARCHITECTURE.md.
+gen:
+    cargo xtask gen
+
+# The ten longest functions and files.
+sizes:
+    cargo xtask sizes
+
+# Bans, licences and advisories (needs cargo-deny).
+deny:
+    cargo deny check
