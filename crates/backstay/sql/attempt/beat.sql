@@ -1,0 +1,19 @@
+-- A worker's sign of life, once for all its jobs; the answer carries what a worker must hear.
+-- moves: none                          role: worker
+-- $1 worker uuid, $2 lease_ms bigint, $3 presence int, $4 pid int, $5 slots int, $6 host text, $7 release text, $8 level text,
+-- $9 queues text[], $10 kinds text, $11 samples text
+-- note: the machines' times are real ones: moving the testing kit's clock must not kill anybody
+with beaten as (
+  insert into backstay.worker as w (id, beat_at, lease_until, started_at, presence, pid, slots, host, release, level, queues, kinds, samples)
+  values ($1::uuid, statement_timestamp(), statement_timestamp() + $2::bigint * interval '1 ms', statement_timestamp(), $3::int,
+          $4::int, $5::int, $6::text, $7::text, $8::text, $9::text[], $10::text::jsonb, $11::text::jsonb)
+  on conflict (id) do update set beat_at = excluded.beat_at, lease_until = excluded.lease_until, presence = excluded.presence,
+          samples = excluded.samples, lost_at = null
+  returning drain_at)
+select (select drain_at is not null from beaten) as drain,
+       (select jsonb_agg(jsonb_build_object('id', r.job_id::text, 'attempt', r.attempt, 'reason', r.cancel ->> 'reason', 'by', r.cancel ->> 'by'))
+          from backstay.running r where r.worker = $1::uuid and r.cancel is not null)::text as cancels,
+       l.holder as leader, (extract(epoch from l.until - statement_timestamp()) * 1000)::bigint as leader_left_ms,
+       (extract(epoch from pg_postmaster_start_time()) * 1000)::bigint as server_started_ms,
+       (select jsonb_object_agg(d.name, (extract(epoch from statement_timestamp() - d.last_ok_at) * 1000)::bigint) from backstay.duty d)::text as duties
+  from backstay.leader l
