@@ -1,1 +1,58 @@
-//! backstay-isolate
+//! Child processes for work that must not harm its host: started by a shim, talked to in lines, ended with all descendants.
+//!
+//! A program that hosts Rust handlers calls [`enter`] first in `main`. In a supervisor it then starts
+//! one [`Launcher`] for the whole process, makes a [`Pool`] per [`Program`], and hands it an [`Order`]
+//! per attempt. What comes back is a [`Run`]: events, and at the end exactly one [`Report`].
+//!
+//! ```no_run
+//! use std::time::Duration;
+//! use backstay_isolate::{Argv, Launcher, Mode, Order, Pool, PoolLimits, Program, Role, RunEvent};
+//!
+//! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+//! let Role::Supervisor = backstay_isolate::enter() else { return Ok(()) };
+//! let launcher = Launcher::start()?;
+//! let program = Program {
+//!     argv: Argv::Command(vec!["wc".into(), "-c".into()]),
+//!     dir: None,
+//!     env: vec![("PATH".into(), "/usr/bin:/bin".into())],
+//!     mode: Mode::Command,
+//!     hello: None,
+//! };
+//! let pool = Pool::new(launcher, program, PoolLimits::default());
+//! let mut order = Order::new("1", 1, Duration::from_secs(5), Duration::from_secs(1));
+//! order.stdin = b"{}".to_vec();
+//! let mut run = pool.run(order).await;
+//! loop {
+//!     if let RunEvent::Ended(report) = run.next().await {
+//!         println!("{}", report.ending);
+//!         break;
+//!     }
+//! }
+//! # Ok(()) }
+//! ```
+
+#[cfg(not(target_os = "linux"))]
+compile_error!("backstay-isolate needs Linux: shims, pidfds and /proc have no equal elsewhere yet");
+
+mod child;
+mod ending;
+mod frame;
+mod kill;
+mod link;
+mod output;
+mod pipes;
+mod pool;
+mod protocol;
+mod run;
+mod scratch;
+mod shim;
+mod spawn;
+
+pub use ending::{Ending, StopReason};
+pub use frame::{LINE_BYTES, LineDecoder};
+pub use link::{ChildLink, ChildSender, Role, enter};
+pub use output::OutputLimits;
+pub use pool::{BootFailed, Pool, PoolLimits, Ready};
+pub use protocol::{Fault, FromChild, LastWord, Then, ToChild};
+pub use run::{Order, Report, Run, RunEvent, Stopper};
+pub use spawn::{Argv, Launcher, Mode, Program};
