@@ -1,0 +1,98 @@
+//! Asks a server whether it takes connections, with the first packet of the protocol and no driver.
+
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::time::Duration;
+
+/// How long a server may take to answer before it counts as not there.
+const ANSWER: Duration = Duration::from_secs(2);
+
+/// Protocol 3.0, as every server from 7.4 on speaks it.
+const PROTOCOL: u32 = 3 << 16;
+
+/// What the server answered.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Answer {
+    /// It takes connections (or has no room for one more, which is the same for us).
+    Up,
+    /// Somebody answered, but not yet or no longer open: starting up, shutting down, recovering.
+    NotYet,
+    /// Nobody answers there.
+    Nobody,
+}
+
+/// Knocks at the server's socket and reads the kind of its first answer.
+pub(crate) fn knock(socket: &Path) -> Answer {
+    let Ok(mut stream) = UnixStream::connect(socket) else { return Answer::Nobody };
+    if stream.set_read_timeout(Some(ANSWER)).is_err()
+        || stream.set_write_timeout(Some(ANSWER)).is_err()
+        || stream.write_all(&hello()).is_err()
+    {
+        return Answer::Nobody;
+    }
+    let mut answer = [0_u8; 512];
+    match stream.read(&mut answer) {
+        Ok(0) | Err(_) => Answer::Nobody,
+        Ok(count) => judge(&answer[..count]),
+    }
+}
+
+/// The startup packet: length, protocol, user and database.
+fn hello() -> Vec<u8> {
+    let mut body = PROTOCOL.to_be_bytes().to_vec();
+    for word in ["user", super::cluster::USER, "database", "postgres", ""] {
+        body.extend_from_slice(word.as_bytes());
+        body.push(0);
+    }
+    let length = u32::try_from(body.len() + 4).expect("the packet is some fifty bytes long");
+    let mut packet = length.to_be_bytes().to_vec();
+    packet.append(&mut body);
+    packet
+}
+
+/// `R` asks for a password: the server is up. `E` carries an SQLSTATE in its field `C`.
+fn judge(answer: &[u8]) -> Answer {
+    match answer.first() {
+        Some(b'R') => Answer::Up,
+        Some(b'E') if sqlstate(answer) == Some("53300") => Answer::Up,
+        Some(b'E') => Answer::NotYet,
+        _ => Answer::Nobody,
+    }
+}
+
+fn sqlstate(error: &[u8]) -> Option<&str> {
+    let fields = error.get(5..)?.split(|byte| *byte == 0);
+    let code = fields.filter_map(|field| field.strip_prefix(b"C")).next()?;
+    std::str::from_utf8(code).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_question_for_the_password_means_up_and_starting_up_means_not_yet() {
+        assert_eq!(judge(b"R\0\0\0\x17\0\0\0\x0aSCRAM-SHA-256\0\0"), Answer::Up);
+        assert_eq!(judge(b"E\0\0\0\x20SFATAL\0C57P03\0Mstarting up\0\0"), Answer::NotYet);
+    }
+
+    #[test]
+    fn a_full_server_is_up() {
+        assert_eq!(judge(b"E\0\0\0\x20SFATAL\0C53300\0Mtoo many clients\0\0"), Answer::Up);
+    }
+
+    #[test]
+    fn something_that_is_no_postgresql_is_nobody() {
+        assert_eq!(judge(b"HTTP/1.1 400 Bad Request\r\n"), Answer::Nobody);
+        assert_eq!(judge(b""), Answer::Nobody);
+    }
+
+    #[test]
+    fn the_packet_says_its_own_length() {
+        let packet = hello();
+        let length = u32::from_be_bytes(packet[..4].try_into().unwrap());
+        assert_eq!(length as usize, packet.len());
+        assert_eq!(&packet[4..8], &[0, 3, 0, 0]);
+    }
+}
