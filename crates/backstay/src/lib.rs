@@ -1,5 +1,6 @@
-//! backstay
+//! Background jobs on PostgreSQL that cannot bring down your application.
+#![warn(missing_docs)]
 
-mod model;
+pub mod model;
 
 pub use model::unit;

@@ -1,3 +1,12 @@
 //! What is decided without a database: pure data and pure functions.
 
+pub mod bounds;
+pub mod job;
+pub mod judge;
+pub mod lease;
+pub mod nearest;
+pub mod outcome;
+pub mod priority;
+pub mod retry;
+pub mod state;
 pub mod unit;
