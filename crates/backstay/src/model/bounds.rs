@@ -130,7 +130,9 @@ pub enum NameError {
         bytes: usize,
     },
     /// The name has a character that names cannot have.
-    #[error("`{name}` has {character:?} at character {at}; names are made of `A-Z a-z 0-9 _ . : -`")]
+    #[error(
+        "`{name}` has {character:?} at character {at}; names are made of `A-Z a-z 0-9 _ . : -`"
+    )]
     Character {
         /// The name as given.
         name: String,
@@ -196,7 +198,7 @@ mod tests {
 
     #[test]
     fn the_end_of_an_output_is_what_is_kept() {
-        assert_eq!(clip_front("first\nlast line", 17), "[cut] … last line"[..].replace("… ", "…"));
+        assert_eq!(clip_front("the first line\nlast line", 18), "[cut] …last line");
         assert_eq!(clip_front("short", 5), "short");
     }
 
@@ -204,11 +206,8 @@ mod tests {
         #[test]
         fn what_is_clipped_always_fits_and_can_be_stored(text in any::<String>(), max in 0usize..64) {
             for cut in [clip(&text, max), clip_front(&text, max)] {
-                prop_assert!(cut.len() <= max.max(text.replace('\0', "\u{FFFD}").len()));
+                prop_assert!(cut.len() <= max);
                 prop_assert!(!cut.contains('\0'));
-                if text.len() > max && !text.contains('\0') {
-                    prop_assert!(cut.len() <= max);
-                }
             }
             prop_assert!(clip_chars(&text, max).chars().count() <= max);
         }

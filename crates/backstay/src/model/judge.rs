@@ -9,8 +9,10 @@ use super::retry::delay;
 mod policy;
 mod reason;
 
-pub use policy::{MemoryMost, MoreMemory, OnAction, OnError, OnOom, OnRule, OnRules, OnWhat, Policy};
 pub use policy::Restart;
+pub use policy::{
+    MemoryMost, MoreMemory, OnAction, OnError, OnOom, OnRule, OnRules, OnWhat, Policy,
+};
 pub use reason::Reason;
 
 /// The counter that the end of an attempt adds one to.
@@ -138,12 +140,7 @@ pub fn judge_lost(
     judge(&Attempted::of(Outcome::Lost), counters, policy, jitter)
 }
 
-fn by_outcome(
-    attempted: &Attempted,
-    counters: &Counters,
-    policy: &Policy,
-    jitter: f64,
-) -> Verdict {
+fn by_outcome(attempted: &Attempted, counters: &Counters, policy: &Policy, jitter: f64) -> Verdict {
     match attempted.outcome {
         Outcome::Completed => Verdict::Complete,
         Outcome::Cancelled => Verdict::Cancel,
@@ -151,9 +148,7 @@ fn by_outcome(
         Outcome::Snoozed => snooze(attempted, counters, policy, jitter),
         Outcome::Rejected => bury(Reason::Rejected, Bill::Nothing),
         Outcome::Interrupted => Verdict::Release { bill: Bill::Interrupt },
-        Outcome::Evicted => {
-            Verdict::ReleaseLater { delay: AFTER_EVICTION, bill: Bill::Nothing }
-        }
+        Outcome::Evicted => Verdict::ReleaseLater { delay: AFTER_EVICTION, bill: Bill::Nothing },
         Outcome::BootFailed => {
             Verdict::ReleaseLater { delay: AFTER_BOOT_FAILURE, bill: Bill::Nothing }
         }
@@ -183,7 +178,9 @@ fn by_rule(attempted: &Attempted, counters: &Counters, policy: &Policy, jitter: 
             out_of_memory(attempted, counters, policy, action, jitter)
         }
         _ => match attempted.outcome {
-            Outcome::Crashed | Outcome::Killed => crash(attempted, counters, policy, action, jitter),
+            Outcome::Crashed | Outcome::Killed => {
+                crash(attempted, counters, policy, action, jitter)
+            }
             Outcome::Lost => lost(attempted, counters, policy, action, jitter),
             _ => retry(attempted, counters, policy, action, jitter),
         },

@@ -88,7 +88,9 @@ impl fmt::Display for Priority {
 #[non_exhaustive]
 pub enum PriorityError {
     /// A number that is no level.
-    #[error("priority {level} is not between 0 (first) and 9; write 0 to 9, or `urgent`, `high`, `normal`, `low`")]
+    #[error(
+        "priority {level} is not between 0 (first) and 9; write 0 to 9, or `urgent`, `high`, `normal`, `low`"
+    )]
     OutOfRange {
         /// The number as given.
         level: i64,
@@ -151,7 +153,10 @@ impl Serialize for Priority {
 impl<'de> Deserialize<'de> for Priority {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         #[derive(Deserialize)]
-        #[serde(untagged, expecting = "expected a priority: 0 to 9, or `urgent`, `high`, `normal`, `low`")]
+        #[serde(
+            untagged,
+            expecting = "expected a priority: 0 to 9, or `urgent`, `high`, `normal`, `low`"
+        )]
         enum Written {
             Level(i64),
             Name(String),

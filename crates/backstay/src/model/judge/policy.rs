@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::super::bounds;
 use super::super::nearest::nearest;
@@ -259,8 +259,8 @@ impl OnRules {
     }
 
     fn lenient(value: &Value) -> Self {
-        let map = value.as_object().unwrap_or(&NOTHING);
-        let rules = map.iter().filter_map(|(key, value)| rule(key, value).ok());
+        let entries = value.as_object().into_iter().flatten();
+        let rules = entries.filter_map(|(key, value)| rule(key, value).ok());
         Self::sorted(rules.take(bounds::ON_RULES).collect())
     }
 
@@ -288,8 +288,6 @@ impl OnRules {
         self.0.iter().find(|rule| fits(&rule.what)).map(|rule| &rule.action)
     }
 }
-
-static NOTHING: Map<String, Value> = Map::new();
 
 fn rule(key: &str, value: &Value) -> Result<OnRule, OnError> {
     Ok(OnRule { what: what(key)?, action: action(key, value)? })

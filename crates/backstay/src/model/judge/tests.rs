@@ -90,7 +90,8 @@ fn the_first_lost_worker_costs_no_time_and_the_third_buries() {
 
 #[test]
 fn beside_a_suspect_nobody_else_is_billed() {
-    let judged = |lost, aboard| judge_lost(&counted(0, 0, lost), &Policy::default(), aboard, NEUTRAL);
+    let judged =
+        |lost, aboard| judge_lost(&counted(0, 0, lost), &Policy::default(), aboard, NEUTRAL);
     assert_eq!(judged(0, true), Verdict::Release { bill: Bill::Nothing });
     assert_eq!(judged(1, true), Verdict::Release { bill: Bill::Nothing });
     assert_eq!(judged(2, true), buried(Reason::CrashedWorker, Bill::Lost));
@@ -100,7 +101,8 @@ fn beside_a_suspect_nobody_else_is_billed() {
 #[test]
 fn memory_is_raised_once_and_then_the_job_is_dead() {
     for outcome in [Outcome::OomKilled, Outcome::MemoryLimit, Outcome::ProbableOom] {
-        let Verdict::Retry { memory: Some(more), bill, .. } = verdict(outcome, counted(3, 0, 0)) else {
+        let Verdict::Retry { memory: Some(more), bill, .. } = verdict(outcome, counted(3, 0, 0))
+        else {
             panic!("{outcome} was not retried")
         };
         assert_eq!((more.times, more.raised, bill), (2.0, 1, Bill::Retry));
@@ -225,7 +227,8 @@ fn a_bad_rule_is_refused_with_the_right_word() {
         let error = OnRules::parse(&rules).unwrap_err();
         assert!(error.to_string().contains(part), "{rules}: {error}");
     }
-    let many: serde_json::Map<_, _> = (0..21).map(|n| (format!("exit:{n}"), json!("bury"))).collect();
+    let many: serde_json::Map<_, _> =
+        (0..21).map(|n| (format!("exit:{n}"), json!("bury"))).collect();
     assert!(OnRules::parse(&many.into()).unwrap_err().to_string().contains("at most 20"));
 }
 
@@ -259,11 +262,14 @@ fn work_that_must_not_begin_twice_is_buried_at_whatever_end() {
 #[test]
 fn a_policy_that_cannot_be_read_is_the_built_in_one() {
     let built_in = Policy::default();
-    for json in ["", "null", "[]", "7", "{", "\"never\"", r#"{"backoff": 3, "on": [], "on_oom": "x"}"#] {
+    for json in
+        ["", "null", "[]", "7", "{", "\"never\"", r#"{"backoff": 3, "on": [], "on_oom": "x"}"#]
+    {
         assert_eq!(Policy::of(10, 3, 3, Some(json)), built_in, "{json}");
     }
     assert_eq!(Policy::of(10, 3, 3, None), built_in);
-    let half = policy(json!({"on": {"nonsense": "bury", "lost": "bury"}, "backoff": {"fixed": "x"}}));
+    let half =
+        policy(json!({"on": {"nonsense": "bury", "lost": "bury"}, "backoff": {"fixed": "x"}}));
     assert_eq!(half.backoff, built_in.backoff);
     assert_eq!(half.on.action(&Attempted::of(Outcome::Lost)), Some(&OnAction::Bury));
 }
@@ -295,16 +301,16 @@ fn any_attempted() -> impl Strategy<Value = Attempted> {
 }
 
 fn any_counters() -> impl Strategy<Value = Counters> {
-    any::<(i32, i16, i16, i16, i16, i16)>().prop_map(|(attempt, retry, crash, lost, snooze, interrupt)| {
-        Counters {
+    any::<(i32, i16, i16, i16, i16, i16)>().prop_map(
+        |(attempt, retry, crash, lost, snooze, interrupt)| Counters {
             attempt,
             retry_count: retry,
             crash_count: crash,
             lost_count: lost,
             snooze_count: snooze,
             interrupt_count: interrupt,
-        }
-    })
+        },
+    )
 }
 
 fn any_policy() -> impl Strategy<Value = Policy> {
@@ -312,7 +318,10 @@ fn any_policy() -> impl Strategy<Value = Policy> {
         Just("{}".to_owned()),
         any::<String>(),
         Just(json!({"restart": "never"}).to_string()),
-        Just(json!({"on": {"error:A*": 100, "exit:3": "cancel", "lost": {"delay": "1d"}}}).to_string()),
+        Just(
+            json!({"on": {"error:A*": 100, "exit:3": "cancel", "lost": {"delay": "1d"}}})
+                .to_string()
+        ),
         Just(json!({"on": {"failed": 0, "crashed": 100, "oom_killed": "bury"}}).to_string()),
         Just(json!({"on_oom": {"retry": 30000, "factor": 1e300, "max": "1e300x"}}).to_string()),
         Just(json!({"backoff": {"list": ["1s", "7d"]}, "snooze_max": -5}).to_string()),
