@@ -1,0 +1,317 @@
+//! Every setting once: its name, unit, default, bound and help; a tree of values becomes settings.
+
+mod alert;
+mod contract;
+mod database;
+mod fault;
+mod key;
+mod kind;
+mod log;
+mod queue;
+mod retention;
+mod secret;
+mod section;
+mod value;
+mod worker;
+
+use std::path::Path;
+
+pub use alert::{AlertSettings, ChannelSettings, RULES, Route, Way};
+pub use database::{DatabaseSettings, Pooler};
+pub use fault::{
+    BAD_VALUE, DUPLICATE, Fault, MISSING, SECRET_UNREADABLE, UNKNOWN_KEY, UNKNOWN_REFERENCE,
+};
+pub use key::{Form, Key, Keys};
+pub use kind::{History, KindSettings};
+pub use log::{LogFormat, LogSettings};
+pub use queue::{ContactLost, EnvSettings, Isolation, QueueSettings, Recycle, Runner};
+pub use retention::{Keep, Retention};
+pub use secret::{ReadSource, Secret, Source};
+pub use section::Row;
+pub use value::{Origin, Shape, Value};
+pub use worker::{BoundSettings, WorkerSettings};
+
+use key::key;
+use section::{Book, Section};
+
+/// The top of the file; the sections are entries like others.
+const TOP: Keys = Keys {
+    now: &[
+        key(
+            "environment",
+            Form::Text,
+            "",
+            "Name of this installation; a copy opened under another name starts held",
+        ),
+        key(
+            "strict_kinds",
+            Form::Switch,
+            "false",
+            "Refuse to enqueue kinds that are declared nowhere (BS107)",
+        ),
+        key("database", Form::Other("[database]"), "", "Where the database is"),
+        key("worker", Form::Other("[worker]"), "", "How this worker looks for jobs and stops"),
+        key("defaults", Form::Other("[defaults]"), "", "What every queue starts from"),
+        key("queues", Form::Other("[queues.NAME]"), "", "The lines of jobs this worker serves"),
+        key("kinds", Form::Other("[kinds.NAME]"), "", "The sorts of work"),
+        key("alerts", Form::Other("[alerts]"), "", "Whom to tell when a job is dead"),
+        key("bounds", Form::Other("[bounds]"), "", "What a job may carry"),
+        key("retention", Form::Other("[retention]"), "", "How long what has ended is kept"),
+        key("log", Form::Other("[log]"), "", "What is logged"),
+    ],
+    later: &["limits", "cron", "web"],
+    moved: &[
+        ("url", "the address of the database belongs under [database]"),
+        ("slots", "slots belong under [queues.NAME] or [defaults]"),
+        ("timeout", "timeout belongs under [queues.NAME], [kinds.NAME] or [defaults]"),
+    ],
+};
+
+/// All settings of a worker, checked: what is in here cannot be wrong.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Settings {
+    /// Name of this installation, such as `production`.
+    pub environment: Option<String>,
+    /// Refuse to enqueue kinds that are declared nowhere \[false\].
+    pub strict_kinds: bool,
+    /// Where the database is.
+    pub database: DatabaseSettings,
+    /// How the worker looks for jobs and how it stops.
+    pub worker: WorkerSettings,
+    /// What a queue gets that is declared in code only.
+    pub defaults: QueueSettings,
+    /// The queues that are served; `default` alone where none is declared.
+    pub queues: Vec<QueueSettings>,
+    /// The kinds that the file declares.
+    pub kinds: Vec<KindSettings>,
+    /// Whom to tell.
+    pub alerts: AlertSettings,
+    /// What a job may carry.
+    pub bounds: BoundSettings,
+    /// How long what has ended is kept.
+    pub retention: Retention,
+    /// What is logged.
+    pub log: LogSettings,
+}
+
+/// What reading a tree of values came to.
+#[derive(Debug, Clone)]
+pub struct Resolved {
+    /// The settings; where there are faults, with built-in values in place of the faulty ones.
+    pub settings: Settings,
+    /// Everything that is wrong, in the order of the file.
+    pub faults: Vec<Fault>,
+    /// What is odd but may be meant: names that this file does not declare.
+    pub notes: Vec<Fault>,
+    /// Every setting with its effective value, for `config show`.
+    pub rows: Vec<Row>,
+}
+
+impl Settings {
+    /// Reads a tree of values that holds its secrets itself.
+    ///
+    /// # Errors
+    /// All faults together: BS401 to BS405; BS407 for `{ env = … }` and `{ file = … }`, which
+    /// only [`Settings::resolve`] can follow.
+    ///
+    /// ```
+    /// use backstay::config::{Settings, Value};
+    /// let settings = Settings::from_value(&Value::empty()).unwrap();
+    /// assert_eq!(settings.queues[0].slots, 4);
+    /// ```
+    pub fn from_value(tree: &Value) -> Result<Self, Vec<Fault>> {
+        let read: ReadSource<'_> = &|_, _| Err("cannot be followed here".to_owned());
+        let resolved = Self::resolve(tree, read, Path::new(""));
+        if resolved.faults.is_empty() { Ok(resolved.settings) } else { Err(resolved.faults) }
+    }
+
+    /// Reads a tree of values; `read` follows what points at variables and files, and `folder` is
+    /// where relative directories start.
+    #[must_use]
+    pub fn resolve(tree: &Value, read: ReadSource<'_>, folder: &Path) -> Resolved {
+        let book = Book::new(read);
+        let mut settings = read_all(&book, tree);
+        place_directories(&mut settings, folder);
+        check_places(&book, tree, &settings);
+        let notes = undeclared(tree, &settings);
+        let mut faults = book.faults.into_inner();
+        faults.sort_by_key(|fault| line(&fault.place));
+        Resolved { settings, faults, notes, rows: book.rows.into_inner() }
+    }
+
+    /// Gives the settings of a queue: its own where it is declared, else the defaults.
+    #[must_use]
+    pub fn queue(&self, name: &str) -> QueueSettings {
+        let own = self.queues.iter().find(|queue| queue.name == name);
+        own.cloned()
+            .unwrap_or_else(|| QueueSettings { name: name.to_owned(), ..self.defaults.clone() })
+    }
+
+    /// Gives the settings of a kind that the file declares.
+    #[must_use]
+    pub fn kind(&self, name: &str) -> Option<&KindSettings> {
+        self.kinds.iter().find(|kind| kind.name == name)
+    }
+}
+
+fn line(place: &Origin) -> (u8, u32) {
+    match place {
+        Origin::File { line, .. } => (0, *line),
+        Origin::Env(_) => (1, 0),
+        Origin::Flag(_) => (2, 0),
+        Origin::Default | Origin::Contract => (3, 0),
+    }
+}
+
+fn read_all<'a>(book: &'a Book<'a>, tree: &'a Value) -> Settings {
+    let top = Section::open(book, "", TOP, Some(tree), None);
+    let environment = top.text("environment");
+    let strict_kinds = top.switch("strict_kinds");
+    let section = |name, keys| Section::open(book, name, keys, tree.get(name), None);
+    let defaults = queue::read(&section("defaults", queue::KEYS), "default");
+    Settings {
+        environment,
+        strict_kinds,
+        database: database::read(&section("database", database::KEYS)),
+        worker: worker::read(&section("worker", worker::KEYS)),
+        queues: read_queues(book, &top, tree.get("defaults"), &defaults),
+        defaults,
+        kinds: read_kinds(book, &top),
+        alerts: alert::read(book, &section("alerts", alert::KEYS)),
+        bounds: worker::read_bounds(&section("bounds", worker::BOUND_KEYS)),
+        retention: retention::read(&section("retention", retention::KEYS)),
+        log: log::read(&section("log", log::KEYS)),
+    }
+}
+
+fn read_queues<'a>(
+    book: &'a Book<'a>,
+    top: &Section<'a>,
+    fallback: Option<&'a Value>,
+    defaults: &QueueSettings,
+) -> Vec<QueueSettings> {
+    let declared = top.entries("queues");
+    if declared.is_empty() {
+        return vec![defaults.clone()];
+    }
+    let read = |(name, value): &(&'a str, &'a Value)| {
+        let path = section::join("queues", name);
+        let section = Section::open(book, path, queue::KEYS, Some(value), fallback);
+        if let Err(message) = section::check_name(name) {
+            section.fault_here(message);
+        }
+        queue::read(&section, name)
+    };
+    declared.iter().map(read).collect()
+}
+
+fn read_kinds<'a>(book: &'a Book<'a>, top: &Section<'a>) -> Vec<KindSettings> {
+    let read = |(name, value): &(&'a str, &'a Value)| {
+        let path = section::join("kinds", name);
+        kind::read(&Section::open(book, path, kind::KEYS, Some(value), None), name)
+    };
+    top.entries("kinds").iter().map(read).collect()
+}
+
+/// Directories are relative to the file, wherever the worker was started.
+fn place_directories(settings: &mut Settings, folder: &Path) {
+    let queues = settings.queues.iter_mut().chain([&mut settings.defaults]);
+    for dir in queues.filter_map(|queue| queue.dir.as_mut()) {
+        *dir = folder.join(&*dir);
+    }
+    for kind in &mut settings.kinds {
+        if let Some(dir) = &mut kind.dir {
+            *dir = folder.join(&*dir);
+        }
+    }
+}
+
+/// Checks what two sections say together: a kind against its queue.
+fn check_places<'a>(book: &'a Book<'a>, tree: &'a Value, settings: &Settings) {
+    for kind in &settings.kinds {
+        let value = tree.get("kinds").and_then(|kinds| kinds.get(&kind.name));
+        let path = section::join("kinds", &kind.name);
+        let section = Section::silent(book, path, kind::KEYS, value);
+        let queue = settings.queue(kind.queue.as_deref().unwrap_or("default"));
+        if kind.timeout.is_some_and(|timeout| timeout > queue.timeout_max) {
+            let most = crate::model::unit::format_duration(queue.timeout_max);
+            let message = format!("above `{most}`, the timeout_max of queue `{}`", queue.name);
+            section.fault(BAD_VALUE, "timeout", message);
+        }
+        let inherits = kind.isolation.is_none() && queue.isolation == Isolation::Inline;
+        if kind.runner.is_some() && inherits {
+            let message = format!(
+                "queue `{}` runs inline, a command needs a process: add isolation = \"process\"",
+                queue.name
+            );
+            section.fault(BAD_VALUE, "command", message);
+        }
+    }
+}
+
+/// Notes names of queues and kinds that this file does not declare; another worker may.
+fn undeclared(tree: &Value, settings: &Settings) -> Vec<Fault> {
+    let queues: Vec<&str> = settings.queues.iter().map(|queue| queue.name.as_str()).collect();
+    let kinds: Vec<&str> = settings.kinds.iter().map(|kind| kind.name.as_str()).collect();
+    let mut notes = Vec::new();
+    for (name, value) in tree.get("kinds").and_then(Value::entries).unwrap_or_default() {
+        let path = section::join(&section::join("kinds", name), "queue");
+        note(&mut notes, value.get("queue"), path, "queue", &queues);
+    }
+    let routes = tree.get("alerts").and_then(|alerts| alerts.get("routes"));
+    let Some(Value { shape: Shape::List(routes), .. }) = routes else { return notes };
+    for (n, route) in routes.iter().enumerate() {
+        let path = |name: &str| format!("alerts.routes.{}.{name}", n + 1);
+        note(&mut notes, route.get("queues"), path("queues"), "queue", &queues);
+        note(&mut notes, route.get("kinds"), path("kinds"), "kind", &kinds);
+    }
+    notes
+}
+
+fn note(
+    notes: &mut Vec<Fault>,
+    value: Option<&Value>,
+    path: String,
+    what: &str,
+    declared: &[&str],
+) {
+    let Some(value) = value else { return };
+    let names = match &value.shape {
+        Shape::List(items) => items.iter().collect(),
+        _ => vec![value],
+    };
+    for name in names {
+        let Shape::Text(text) = &name.shape else { continue };
+        if declared.contains(&text.as_str()) {
+            continue;
+        }
+        let near = crate::model::nearest::nearest(text, declared.iter().copied());
+        let near = near.map(|near| format!("; nearest: `{near}`")).unwrap_or_default();
+        let message = format!("{what} `{text}` is not declared in this file{near}");
+        let place = name.origin.clone();
+        notes.push(Fault { code: UNKNOWN_REFERENCE, place, path: path.clone(), message });
+    }
+}
+
+/// Gives every described setting with its section, for the reference page and the tests.
+///
+/// A section that people name themselves stands there as `queues.NAME`.
+#[must_use]
+pub fn sections() -> Vec<(&'static str, Keys)> {
+    vec![
+        ("", TOP),
+        ("database", database::KEYS),
+        ("worker", worker::KEYS),
+        ("defaults", queue::KEYS),
+        ("queues.NAME", queue::KEYS),
+        ("kinds.NAME", kind::KEYS),
+        ("alerts", alert::KEYS),
+        ("bounds", worker::BOUND_KEYS),
+        ("retention", retention::KEYS),
+        ("log", log::KEYS),
+    ]
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,207 @@
+//! `[kinds.NAME]`: the contract that every job of a kind gets, and the program that handles it.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde_json::{Map, Value as Json};
+
+use super::contract;
+use super::fault::{BAD_VALUE, DUPLICATE};
+use super::key::{Form, Keys, key};
+use super::queue::{EnvSettings, ISOLATIONS, Isolation, Runner, read_env};
+use super::retention::{Keep, keep};
+use super::section::{self, Section};
+use super::value::Value;
+
+pub(super) const KEYS: Keys = Keys {
+    now: &[
+        key("queue", Form::Name, "", "The queue of its jobs; `default` if not set"),
+        key(
+            "priority",
+            Form::Other("0 to 9, or urgent | high | normal | low"),
+            "\"normal\"",
+            "Lower runs first",
+        ),
+        key("max_retries", Form::Whole(0, 100), "10", "Failures that are retried"),
+        key(
+            "backoff",
+            Form::Other("{ first, factor, cap, jitter }, { fixed } or { list }"),
+            "{ first = \"15s\", factor = 2, cap = \"1h\", jitter = 0.2 }",
+            "How long a failed job waits before its next attempt",
+        ),
+        key("timeout", Form::Span("1s", "30d"), "", "Longest run of one attempt; else the queue's"),
+        key(
+            "unique",
+            Form::Other("a key, true, or { key or by, until or period_in, on_conflict }"),
+            "",
+            "Which jobs count as the same, so that only one of them waits",
+        ),
+        key("group", Form::Other("a key, or { by = [args] }"), "", "Whose job it is"),
+        key(
+            "limit_key",
+            Form::Other("a key, or { by = [args] }"),
+            "",
+            "What counts together against a limit per key; the group if not set",
+        ),
+        key(
+            "expires_in",
+            Form::Span("1s", "3652d"),
+            "",
+            "No attempt starts later than that after the enqueue",
+        ),
+        key("tags", Form::Texts, "[]", "Words to find its jobs by: at most 20 of 64 bytes"),
+        key("meta", Form::Other("a table"), "", "Facts for people and tools, up to 16 KiB"),
+        key(
+            "on",
+            Form::Other(
+                "{ timed_out = \"bury\", \"exit:3\" = \"cancel\", \"error:Rate*\" = { delay } }",
+            ),
+            "",
+            "What follows from certain ends instead of the ordinary retry",
+        ),
+        key(
+            "restart",
+            Form::Words(&["never"]),
+            "",
+            "never: bury a job that was started and did not finish, rather than begin it twice",
+        ),
+        key("sensitive", Form::Texts, "[]", "Places in the args that are never shown or sent"),
+        key("keep", Form::Keep, "", "How long its completed jobs are kept; else [retention]"),
+        key(
+            "history",
+            Form::Words(&["full", "lean"]),
+            "\"full\"",
+            "lean keeps nothing of a completed job",
+        ),
+        key("command", Form::Command, "", "The program that handles it: a process per job"),
+        key("dir", Form::Text, "", "Working directory; else the queue's, else the file's folder"),
+        key(
+            "env",
+            Form::Other("{ pass = [names], set = { NAME = text } }"),
+            "",
+            "Environment of the program, added to the queue's",
+        ),
+        key("isolation", Form::Words(ISOLATIONS), "", "Where it runs; else as the queue says"),
+    ],
+    later: &[
+        "memory",
+        "memory_max",
+        "cpu_priority",
+        "cpu_cap",
+        "cpu_time",
+        "stall",
+        "processes",
+        "disk",
+        "files",
+        "output",
+        "io_weight",
+        "concurrency",
+        "concurrency_per_key",
+        "rate",
+        "rate_per_key",
+        "limits",
+        "weight",
+        "sequence",
+        "chunk",
+        "serve",
+        "http",
+        "args",
+        "on_oom",
+        "crash_limit",
+        "lost_limit",
+        "breaker",
+        "deadline_in",
+        "sandbox",
+        "sandbox_write",
+        "user",
+    ],
+    moved: &[
+        ("slots", "slots belong to a queue: write it under [queues.NAME]"),
+        ("grace", "grace belongs to a queue: write it under [queues.NAME]"),
+        ("boot", "boot belongs to a queue: write it under [queues.NAME]"),
+        ("recycle", "recycle belongs to a queue: write it under [queues.NAME]"),
+        ("reserve", "reserved slots belong to a queue: write it under [queues.NAME]"),
+        ("timeout_max", "timeout_max belongs to a queue: write it under [queues.NAME]"),
+        ("idempotency_key", "a key of one call cannot be the same for a whole kind"),
+        ("run_in", "when a job runs is said at enqueue, not for a whole kind"),
+        ("run_at", "when a job runs is said at enqueue, not for a whole kind"),
+    ],
+};
+
+/// The sort of work: what its jobs get, and what handles them.
+#[derive(Debug, Clone)]
+pub struct KindSettings {
+    /// Its name.
+    pub name: String,
+    /// The queue of its jobs.
+    pub queue: Option<String>,
+    /// The program that handles it, where it is not the application itself.
+    pub runner: Option<Runner>,
+    /// Working directory of the program.
+    pub dir: Option<PathBuf>,
+    /// Environment of the program.
+    pub env: EnvSettings,
+    /// Longest run of one attempt.
+    pub timeout: Option<Duration>,
+    /// Where it runs.
+    pub isolation: Option<Isolation>,
+    /// What every enqueue of this kind starts from, in the JSON forms of the enqueue options.
+    pub contract: Map<String, Json>,
+    /// What is kept of a completed job.
+    pub history: History,
+    /// JSON pointers into the args that are never shown, logged or sent; `*` stands for any entry.
+    pub sensitive: Vec<String>,
+    /// How long its completed jobs are kept.
+    pub keep: Option<Keep>,
+}
+
+/// What is kept of a completed job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum History {
+    /// A row with its last attempt, and for a while args and output.
+    #[default]
+    Full,
+    /// Nothing.
+    Lean,
+}
+
+pub(super) fn read(section: &Section<'_>, name: &str) -> KindSettings {
+    if let Err(message) = section::check_name(name) {
+        section.fault_here(message);
+    }
+    let queue = section.name("queue");
+    let contract = contract::read(section);
+    let runner = section.command("command").map(Runner::Command);
+    let isolation = section.word("isolation").map(Isolation::of);
+    if runner.is_some() && isolation == Some(Isolation::Inline) {
+        let message = "a command is a process of its own, which `inline` is not; leave it out";
+        section.fault(BAD_VALUE, "isolation", message);
+    }
+    if section.has("command") && section.has("serve") {
+        section.fault(DUPLICATE, "command", "handled twice: by `command` and by `serve`");
+    }
+    KindSettings {
+        name: name.to_owned(),
+        queue,
+        runner,
+        dir: section.text("dir").map(PathBuf::from),
+        env: read_env(section),
+        timeout: section.span("timeout"),
+        isolation,
+        contract,
+        history: match section.word("history") {
+            Some("lean") => History::Lean,
+            _ => History::Full,
+        },
+        sensitive: section.take("sensitive", |_, value| pointers(value)).unwrap_or_default(),
+        keep: section.take("keep", keep),
+    }
+}
+
+fn pointers(value: &Value) -> Result<Vec<String>, String> {
+    let pointers = section::texts(value)?;
+    match pointers.iter().find(|pointer| !pointer.starts_with('/')) {
+        Some(wrong) => Err(format!("a place in the args starts with a slash: write \"/{wrong}\"")),
+        None => Ok(pointers),
+    }
+}

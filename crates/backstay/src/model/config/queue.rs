@@ -1,0 +1,377 @@
+//! `[queues.NAME]` and `[defaults]`: slots, time limits and environment of one line of jobs.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::fault::BAD_VALUE;
+use super::key::{Form, Key, Keys, key};
+use super::section::{self, Section};
+use super::value::{Shape, Value, quoted};
+use crate::model::priority::{Ageing, Priority};
+use crate::model::unit::format_duration;
+
+pub(super) const ISOLATIONS: &[&str] = &["process", "fresh", "inline"];
+
+/// Limits of a job's process that are named in the design of the file but come with a later version.
+pub(super) const LIMITS_LATER: &[&str] = &[
+    "memory",
+    "memory_max",
+    "cpu_priority",
+    "cpu_cap",
+    "cpu_time",
+    "stall",
+    "processes",
+    "disk",
+    "files",
+    "output",
+    "io_weight",
+    "concurrency",
+    "concurrency_per_key",
+    "rate",
+    "rate_per_key",
+    "sandbox",
+    "sandbox_write",
+    "user",
+    "serve",
+    "http",
+    "fair",
+    "waiting_max",
+    "keep_output",
+];
+
+pub(super) const KEYS: Keys = Keys {
+    now: &[
+        key("slots", Form::Whole(1, 1024), "4", "Jobs at once in one worker"),
+        key(
+            "isolation",
+            Form::Words(ISOLATIONS),
+            "\"process\"",
+            "Where handlers run: a warm child process, a fresh one per attempt, or this process",
+        ),
+        key("timeout", Form::Span("1s", "30d"), "\"15m\"", "Longest run of one attempt"),
+        key(
+            "timeout_max",
+            Form::Span("1s", "30d"),
+            "",
+            "The longest timeout that a job may ask for; four times `timeout` if not set",
+        ),
+        key(
+            "grace",
+            Form::Span("0s", "5m"),
+            "\"10s\"",
+            "From the first word to stop until the job's processes are killed",
+        ),
+        key(
+            "boot",
+            Form::Span("1s", "10m"),
+            "\"30s\"",
+            "How long a child may take until it is ready",
+        ),
+        key(
+            "ageing",
+            Form::Other("{ share, after }"),
+            "",
+            "Which part of the starts goes to the longest waiting job, whatever its priority",
+        ),
+        key(
+            "reserve",
+            Form::Other("{ urgent = 1 }: slots by priority"),
+            "",
+            "Slots that only jobs of this priority or a more urgent one may take",
+        ),
+        key(
+            "contact_lost",
+            Form::Words(&["ride", "kill"]),
+            "\"ride\"",
+            "What happens to running jobs while the database cannot be reached",
+        ),
+        key(
+            "snooze_max",
+            Form::Whole(0, 32_767),
+            "1000",
+            "How often a job may ask to be started later",
+        ),
+        key(
+            "start_within",
+            Form::Span("100ms", "7d"),
+            "",
+            "How soon a job should start; later raises the alert queue_late",
+        ),
+        key(
+            "env",
+            Form::Other("{ pass = [names], set = { NAME = text } }"),
+            "",
+            "Environment of handlers that are programs; nothing else is inherited",
+        ),
+        key("dir", Form::Text, "", "Working directory of handlers; the file's folder if not set"),
+        key(
+            "recycle",
+            Form::Other("{ jobs, age }"),
+            "",
+            "When a warm child is replaced by a fresh one",
+        ),
+    ],
+    later: LIMITS_LATER,
+    moved: &[
+        ("command", "a command handles one kind: write it under [kinds.NAME], with queue = \"…\""),
+        ("priority", "a queue has no priority: write it under [kinds.NAME], or give it at enqueue"),
+        ("max_retries", "retries belong to a kind: write it under [kinds.NAME]"),
+    ],
+};
+
+const AGEING: Keys = Keys {
+    now: &[
+        key("share", Form::Hundredths(0, 50), "0.10", "Part of the starts; 0 switches ageing off"),
+        key("after", Form::Span("1s", "7d"), "\"60s\"", "How long a job must have waited"),
+    ],
+    later: &[],
+    moved: &[],
+};
+
+const RECYCLE: Keys = Keys {
+    now: &[
+        key("jobs", Form::Whole(1, 1_000_000), "1000", "Jobs that one warm child runs at most"),
+        key("age", Form::Span("1s", "30d"), "\"1h\"", "How old a warm child becomes at most"),
+    ],
+    later: &["memory"],
+    moved: &[],
+};
+
+const ENV: Keys = Keys {
+    now: &[
+        key("pass", Form::Texts, "[]", "Names of the worker's variables that are handed on"),
+        key("set", Form::Other("{ NAME = text }"), "", "Variables that are set for handlers"),
+    ],
+    later: &[],
+    moved: &[],
+};
+
+/// The slots reserved for one level; the queue's own slots are checked against the sum.
+const RESERVED: Key = key("level", Form::Whole(1, 1023), "", "");
+
+/// One line of jobs, as one worker serves it.
+#[derive(Debug, Clone)]
+pub struct QueueSettings {
+    /// Its name.
+    pub name: String,
+    /// Jobs at once in one worker \[4\].
+    pub slots: u16,
+    /// Where handlers run \[process\].
+    pub isolation: Isolation,
+    /// Longest run of one attempt \[15 min\].
+    pub timeout: Duration,
+    /// The longest timeout that a job may ask for \[4 times `timeout`\].
+    pub timeout_max: Duration,
+    /// From the first word to stop until the job's processes are killed \[10 s\].
+    pub grace: Duration,
+    /// How long a child may take until it is ready \[30 s\].
+    pub boot: Duration,
+    /// Which part of the starts goes to whoever waited longest.
+    pub ageing: Ageing,
+    /// Slots that only jobs of a priority or a more urgent one may take.
+    pub reserve: Vec<(Priority, u16)>,
+    /// What happens to running jobs while the database cannot be reached \[ride\].
+    pub contact_lost: ContactLost,
+    /// How often a job may ask to be started later \[1,000\].
+    pub snooze_max: u16,
+    /// How soon a job should start.
+    pub start_within: Option<Duration>,
+    /// The program that handles this queue's kinds, where it is not the application itself.
+    pub runner: Option<Runner>,
+    /// Environment of handlers that are programs.
+    pub env: EnvSettings,
+    /// Working directory of handlers.
+    pub dir: Option<PathBuf>,
+    /// When a warm child is replaced.
+    pub recycle: Recycle,
+}
+
+/// Where a handler runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Isolation {
+    /// In a warm child process, one job at a time.
+    #[default]
+    Process,
+    /// In a new child process per attempt.
+    Fresh,
+    /// In the worker itself: cheap, but it cannot be killed.
+    Inline,
+}
+
+impl Isolation {
+    pub(super) fn of(word: &str) -> Self {
+        match word {
+            "fresh" => Self::Fresh,
+            "inline" => Self::Inline,
+            _ => Self::Process,
+        }
+    }
+}
+
+/// What happens to running jobs while the database cannot be reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ContactLost {
+    /// They go on, and what they came to is written once the database is back.
+    #[default]
+    Ride,
+    /// They are killed before another worker may take them over.
+    Kill,
+}
+
+/// A program that handles jobs; never a line for a shell.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Runner {
+    /// A process per job: args on stdin, the exit code decides.
+    Command(Vec<String>),
+    /// A warm process per slot that speaks the child protocol.
+    Serve(Vec<String>),
+}
+
+/// Environment of handlers that are programs. `Debug` shows names only.
+#[derive(Clone, PartialEq, Eq, Default)]
+pub struct EnvSettings {
+    /// Names of the worker's own variables that are handed on.
+    pub pass: Vec<String>,
+    /// Variables with their values.
+    pub set: Vec<(String, String)>,
+}
+
+impl fmt::Debug for EnvSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<&str> = self.set.iter().map(|(name, _)| name.as_str()).collect();
+        f.debug_struct("EnvSettings").field("pass", &self.pass).field("set", &names).finish()
+    }
+}
+
+/// When a warm child is replaced by a fresh one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Recycle {
+    /// After that many jobs \[1,000\].
+    pub jobs: u32,
+    /// At that age \[1 h\].
+    pub age: Duration,
+}
+
+pub(super) fn read(section: &Section<'_>, name: &str) -> QueueSettings {
+    let timeout = section.span_set("timeout");
+    let slots = section.whole("slots") as u16;
+    let queue = QueueSettings {
+        name: name.to_owned(),
+        slots,
+        isolation: section.word("isolation").map(Isolation::of).unwrap_or_default(),
+        timeout,
+        timeout_max: section.span_or("timeout_max", timeout.saturating_mul(4)),
+        grace: section.span_set("grace"),
+        boot: section.span_set("boot"),
+        ageing: read_ageing(&section.inner("ageing", AGEING)),
+        reserve: read_reserve(section, slots),
+        contact_lost: match section.word("contact_lost") {
+            Some("kill") => ContactLost::Kill,
+            _ => ContactLost::Ride,
+        },
+        snooze_max: section.whole("snooze_max") as u16,
+        start_within: section.span("start_within"),
+        runner: None,
+        env: read_env(section),
+        dir: section.text("dir").map(PathBuf::from),
+        recycle: read_recycle(&section.inner("recycle", RECYCLE)),
+    };
+    check_times(section, &queue);
+    queue
+}
+
+fn check_times(section: &Section<'_>, queue: &QueueSettings) {
+    let [timeout, most, grace] =
+        [queue.timeout, queue.timeout_max, queue.grace].map(format_duration);
+    if queue.timeout > queue.timeout_max {
+        let message = format!("`{most}` is less than the timeout of `{timeout}`");
+        section.fault(BAD_VALUE, "timeout_max", message);
+    }
+    if queue.grace >= queue.timeout {
+        let message = format!("`{grace}` is not less than the timeout of `{timeout}`");
+        section.fault(BAD_VALUE, "grace", message);
+    }
+}
+
+fn read_ageing(section: &Section<'_>) -> Ageing {
+    Ageing { share: section.number("share"), after: section.span_set("after") }
+}
+
+fn read_recycle(section: &Section<'_>) -> Recycle {
+    Recycle { jobs: section.whole("jobs") as u32, age: section.span_set("age") }
+}
+
+fn read_reserve(section: &Section<'_>, slots: u16) -> Vec<(Priority, u16)> {
+    let mut reserve = Vec::new();
+    if section.find("reserve").is_none() {
+        section.show("reserve", None);
+    }
+    for (level, value) in section.entries("reserve") {
+        let count = section::whole(&RESERVED, value);
+        match (level.parse::<Priority>(), count) {
+            (Ok(priority), Ok(count)) => {
+                section.show_entry("reserve", level, count.to_string(), &value.origin);
+                reserve.push((priority, count as u16));
+            }
+            (Err(error), _) => section.fault_at("reserve", level, value, error.to_string()),
+            (_, Err(message)) => section.fault_at("reserve", level, value, message),
+        }
+    }
+    let kept: u32 = reserve.iter().map(|(_, count)| u32::from(*count)).sum();
+    if kept >= u32::from(slots) && kept > 0 {
+        let message = format!("{kept} of {slots} slots are reserved: no other job could run");
+        section.fault(BAD_VALUE, "reserve", message);
+    }
+    reserve
+}
+
+/// Reads `env`, shared by queue and kind.
+pub(super) fn read_env(section: &Section<'_>) -> EnvSettings {
+    let inner = section.inner("env", ENV);
+    let pass = inner.texts("pass");
+    for name in &pass {
+        if let Some(message) = wrong_variable(name) {
+            inner.fault(BAD_VALUE, "pass", message);
+        }
+    }
+    let mut set = Vec::new();
+    for (name, value) in inner.entries("set") {
+        if let Some(message) = wrong_variable(name) {
+            inner.fault_at("set", name, value, message);
+            continue;
+        }
+        let path = section::join(&inner.at("set"), name);
+        let Some(text) = inner.follow(value, &path) else { continue };
+        if let Some(reference) = text.strip_prefix("${").and_then(|text| text.strip_suffix('}')) {
+            let message =
+                format!("nothing is expanded here: write {{ env = {} }}", quoted(reference));
+            inner.fault_at("set", name, value, message);
+            continue;
+        }
+        inner.show_entry("set", name, shown_variable(name, value), &value.origin);
+        set.push((name.to_owned(), text));
+    }
+    EnvSettings { pass, set }
+}
+
+/// A variable's value as it is shown; one whose name promises a secret is hidden.
+fn shown_variable(name: &str, value: &Value) -> String {
+    let name = name.to_ascii_uppercase();
+    let tells = ["KEY", "TOKEN", "SECRET", "PASS", "URL", "DSN", "CREDENTIAL"];
+    let hide =
+        matches!(value.shape, Shape::Text(_)) && tells.iter().any(|word| name.contains(word));
+    if hide { quoted("***") } else { value.to_string() }
+}
+
+fn wrong_variable(name: &str) -> Option<String> {
+    if name.is_empty() || name.contains(['=', '\0']) {
+        return Some(format!("{} cannot be the name of a variable", quoted(name)));
+    }
+    if name.starts_with("BACKSTAY_") {
+        return Some(format!(
+            "`{name}`: variables of this prefix are set for each job by the worker"
+        ));
+    }
+    None
+}

@@ -1,0 +1,524 @@
+//! Reads one table of the configuration by its described keys; notes each fault and each value.
+
+use std::cell::RefCell;
+use std::fmt::Display;
+use std::time::Duration;
+
+use super::fault::{BAD_VALUE, Fault, MISSING, SECRET_UNREADABLE, UNKNOWN_KEY};
+use super::key::{Form, Key, Keys};
+use super::secret::{ReadSource, Secret, Source};
+use super::value::{Origin, Shape, Value, bare, quoted};
+use crate::model::nearest::nearest;
+use crate::model::unit::{UnitError, format_duration, parse_duration, parse_size};
+
+/// What is collected while a configuration is read.
+pub(super) struct Book<'a> {
+    pub(super) faults: RefCell<Vec<Fault>>,
+    pub(super) rows: RefCell<Vec<Row>>,
+    read: ReadSource<'a>,
+}
+
+/// One setting with its effective value, for `config show`.
+#[derive(Debug, Clone)]
+pub struct Row {
+    /// The whole path, such as `queues.reports.slots`, with TOML's quotes where it needs them.
+    pub path: String,
+    /// The value as TOML, secrets as `"***"`; none where nothing is set.
+    pub value: Option<String>,
+    /// Where the value comes from.
+    pub origin: Origin,
+    /// The built-in value as TOML; empty where there is none.
+    pub default: &'static str,
+    /// What may be written.
+    pub bound: String,
+    /// What the setting does.
+    pub help: &'static str,
+}
+
+impl<'a> Book<'a> {
+    pub(super) fn new(read: ReadSource<'a>) -> Self {
+        Self { faults: RefCell::default(), rows: RefCell::default(), read }
+    }
+
+    pub(super) fn fault(
+        &self,
+        code: &'static str,
+        place: &Origin,
+        path: impl Into<String>,
+        message: impl Into<String>,
+    ) {
+        let (path, message) = (path.into(), message.into());
+        let fault = Fault { code, place: place.clone(), path, message };
+        let mut faults = self.faults.borrow_mut();
+        // A value of `[defaults]` is read once for each queue; one line needs one fault.
+        let known = |old: &Fault| {
+            old.place == fault.place && old.message == fault.message && old.place != Origin::Default
+        };
+        if !faults.iter().any(known) {
+            faults.push(fault);
+        }
+    }
+
+    fn row(&self, path: String, value: Option<String>, origin: Origin, key: &Key) {
+        let (default, help) = (key.default, key.help);
+        let row = Row { path, value, origin, default, bound: key.bound(), help };
+        self.rows.borrow_mut().push(row);
+    }
+}
+
+/// One table that is being read.
+pub(super) struct Section<'a> {
+    book: &'a Book<'a>,
+    pub(super) path: String,
+    keys: Keys,
+    table: Option<&'a Value>,
+    fallback: Option<&'a Value>,
+}
+
+impl<'a> Section<'a> {
+    /// Opens the table at `path`, and notes each of its keys that does not exist.
+    ///
+    /// What `table` leaves out is looked up in `fallback`, then built in.
+    pub(super) fn open(
+        book: &'a Book<'a>,
+        path: impl Into<String>,
+        keys: Keys,
+        table: Option<&'a Value>,
+        fallback: Option<&'a Value>,
+    ) -> Self {
+        let section = Self { book, path: path.into(), keys, table: None, fallback };
+        let Some(value) = table else { return section };
+        let Some(entries) = value.entries() else {
+            let wanted = format!("a table is wanted, this is {}", value.kind());
+            book.fault(BAD_VALUE, &value.origin, &section.path, wanted);
+            return section;
+        };
+        for (name, value) in entries {
+            if let Some(message) = unknown(&keys, name) {
+                book.fault(UNKNOWN_KEY, &value.origin, section.at(name), message);
+            }
+        }
+        Self { table, ..section }
+    }
+
+    /// Opens a table that was read before, to look at it once more without noting its keys again.
+    pub(super) fn silent(
+        book: &'a Book<'a>,
+        path: impl Into<String>,
+        keys: Keys,
+        table: Option<&'a Value>,
+    ) -> Self {
+        Self { book, path: path.into(), keys, table, fallback: None }
+    }
+
+    /// Notes a fault of the section itself.
+    pub(super) fn fault_here(&self, message: impl Into<String>) {
+        self.book.fault(BAD_VALUE, &self.origin(), &self.path, message);
+    }
+
+    /// Gives the path of a key of this section.
+    pub(super) fn at(&self, name: &str) -> String {
+        join(&self.path, name)
+    }
+
+    /// Gives where this section was written.
+    pub(super) fn origin(&self) -> Origin {
+        self.table.map_or(Origin::Default, |table| table.origin.clone())
+    }
+
+    /// Notes a fault of a key at its own place, or at the section's where it is not written.
+    pub(super) fn fault(&self, code: &'static str, name: &str, message: impl Into<String>) {
+        let place = self.find(name).map_or_else(|| self.origin(), |value| value.origin.clone());
+        self.book.fault(code, &place, self.at(name), message);
+    }
+
+    /// Notes a fault of an entry whose name people chose themselves.
+    pub(super) fn fault_at(
+        &self,
+        name: &str,
+        entry: &str,
+        value: &Value,
+        message: impl Into<String>,
+    ) {
+        let path = join(&self.at(name), entry);
+        self.book.fault(BAD_VALUE, &value.origin, path, message);
+    }
+
+    pub(super) fn missing(&self, name: &str, message: impl Into<String>) {
+        self.fault(MISSING, name, message);
+    }
+
+    /// Finds the value of a key here or in the fallback.
+    pub(super) fn find(&self, name: &str) -> Option<&'a Value> {
+        let own = self.table.and_then(|table| table.get(name));
+        own.or_else(|| self.fallback.and_then(|table| table.get(name)))
+    }
+
+    /// Tells whether the key is written in this very table.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.table.is_some_and(|table| table.get(name).is_some())
+    }
+
+    /// Opens a table within this one, such as `ageing`.
+    pub(super) fn inner(&self, name: &'static str, keys: Keys) -> Self {
+        let own = self.table.and_then(|table| table.get(name));
+        let fallback = self.fallback.and_then(|table| table.get(name));
+        Section::open(self.book, self.at(name), keys, own, fallback)
+    }
+
+    /// Gives the entries of a table whose keys people choose themselves.
+    pub(super) fn entries(&self, name: &str) -> Vec<(&'a str, &'a Value)> {
+        let Some(value) = self.find(name) else { return Vec::new() };
+        match value.entries() {
+            Some(entries) => entries.iter().map(|(key, value)| (key.as_str(), value)).collect(),
+            None => {
+                self.wrong_shape(name, value, "a table");
+                Vec::new()
+            }
+        }
+    }
+
+    pub(super) fn wrong_shape(&self, name: &str, value: &Value, wanted: &str) {
+        let message = format!("{wanted} is wanted, this is {}", value.kind());
+        self.book.fault(BAD_VALUE, &value.origin, self.at(name), message);
+    }
+
+    /// Notes what a key came to, for `config show`.
+    pub(super) fn show(&self, name: &str, value: Option<String>) {
+        let key = self.keys.named(name);
+        let origin = self.find(name).map_or(Origin::Default, |value| value.origin.clone());
+        let value = value.or_else(|| Some(key.default.to_owned()).filter(|text| !text.is_empty()));
+        self.book.row(self.at(name), value, origin, key);
+    }
+
+    /// Notes a value of a key that people choose themselves, such as a variable's name.
+    pub(super) fn show_entry(&self, name: &str, entry: &str, value: String, origin: &Origin) {
+        let path = join(&self.at(name), entry);
+        self.book.row(path, Some(value), origin.clone(), self.keys.named(name));
+    }
+
+    /// Reads a key by `take`; a refusal becomes a fault and counts as not written.
+    pub(super) fn take<T, E: Display>(
+        &self,
+        name: &str,
+        take: impl FnOnce(&Key, &'a Value) -> Result<T, E>,
+    ) -> Option<T> {
+        let key = self.keys.named(name);
+        let value = self.find(name);
+        let taken = value.and_then(|value| match take(key, value) {
+            Ok(taken) => Some(taken),
+            Err(message) => {
+                self.book.fault(BAD_VALUE, &value.origin, self.at(name), message.to_string());
+                None
+            }
+        });
+        self.show(name, value.filter(|_| taken.is_some()).map(|value| written(key, value)));
+        taken
+    }
+
+    pub(super) fn span(&self, name: &str) -> Option<Duration> {
+        self.take(name, |key, value| span(key, value))
+            .or_else(|| parse_duration(plain(self.keys.named(name))).ok())
+    }
+
+    /// Reads a duration that has a built-in value.
+    pub(super) fn span_set(&self, name: &str) -> Duration {
+        self.span(name).expect("the key has a built-in duration")
+    }
+
+    /// Reads a duration whose built-in value depends on another setting.
+    pub(super) fn span_or(&self, name: &str, computed: Duration) -> Duration {
+        if self.find(name).is_none() {
+            self.show(name, Some(quoted(&format_duration(computed))));
+            return computed;
+        }
+        self.span(name).unwrap_or(computed)
+    }
+
+    pub(super) fn whole(&self, name: &str) -> i64 {
+        self.take(name, whole)
+            .or_else(|| plain(self.keys.named(name)).parse().ok())
+            .expect("the key has a built-in number")
+    }
+
+    pub(super) fn number(&self, name: &str) -> f64 {
+        self.take(name, number)
+            .or_else(|| plain(self.keys.named(name)).parse().ok())
+            .expect("the key has a built-in number")
+    }
+
+    pub(super) fn size(&self, name: &str) -> u64 {
+        self.take(name, size)
+            .or_else(|| parse_size(plain(self.keys.named(name))).ok())
+            .expect("the key has a built-in size")
+    }
+
+    pub(super) fn switch(&self, name: &str) -> bool {
+        self.take(name, |_, value| switch(value))
+            .unwrap_or_else(|| plain(self.keys.named(name)) == "true")
+    }
+
+    /// Reads one word of a closed list; gives it from that list.
+    pub(super) fn word(&self, name: &str) -> Option<&'static str> {
+        let key = self.keys.named(name);
+        let Form::Words(words) = key.form else { unreachable!("`{name}` is described as words") };
+        self.take(name, |_, value| word(words, value))
+            .or_else(|| words.iter().copied().find(|word| *word == plain(key)))
+    }
+
+    pub(super) fn texts(&self, name: &str) -> Vec<String> {
+        self.take(name, |_, value| texts(value)).unwrap_or_default()
+    }
+
+    pub(super) fn command(&self, name: &str) -> Option<Vec<String>> {
+        self.take(name, |_, value| command(value))
+    }
+
+    /// Reads a name of a kind or queue.
+    pub(super) fn name(&self, name: &str) -> Option<String> {
+        self.take(name, |_, value| {
+            let text = value.as_text()?;
+            check_name(text).map(|()| text.to_owned())
+        })
+    }
+
+    /// Reads a text, following `{ env = … }` and `{ file = … }`.
+    pub(super) fn text(&self, name: &str) -> Option<String> {
+        let value = self.find(name);
+        self.show(name, value.map(|value| written(self.keys.named(name), value)));
+        self.follow(value?, &self.at(name))
+    }
+
+    pub(super) fn secret(&self, name: &str) -> Option<Secret> {
+        self.text(name).map(Secret::new)
+    }
+
+    /// Gives the text of a value; where it points at a variable or file, what stands there.
+    pub(super) fn follow(&self, value: &Value, path: &str) -> Option<String> {
+        let source = match source(value) {
+            Ok(Followed::Here(text)) => return Some(text.to_owned()),
+            Ok(Followed::There(source)) => source,
+            Err(message) => {
+                self.book.fault(BAD_VALUE, &value.origin, path, message);
+                return None;
+            }
+        };
+        match (self.book.read)(path, &source) {
+            Ok(text) => text,
+            Err(message) => {
+                self.book.fault(SECRET_UNREADABLE, &value.origin, path, message);
+                None
+            }
+        }
+    }
+}
+
+/// Joins a section and a key, quoting the key where TOML would.
+pub(super) fn join(path: &str, name: &str) -> String {
+    if path.is_empty() { bare(name) } else { format!("{path}.{}", bare(name)) }
+}
+
+/// Says why a key is refused; nothing for one that is described.
+fn unknown(keys: &Keys, name: &str) -> Option<String> {
+    if keys.now.iter().any(|key| key.name == name) {
+        return None;
+    }
+    if let Some((_, message)) = keys.moved.iter().find(|(moved, _)| *moved == name) {
+        return Some((*message).to_owned());
+    }
+    if keys.later.contains(&name) {
+        return Some(format!("`{name}` is not available in this version"));
+    }
+    let candidates: Vec<&str> = keys.names().collect();
+    Some(match nearest(name, candidates.iter().copied()) {
+        Some(near) if keys.later.contains(&near) => {
+            format!("unknown key; `{near}` is meant? It is not available in this version")
+        }
+        Some(near) => format!("unknown key; did you mean `{near}`?"),
+        None => format!("unknown key; known here: {}", shown_names(keys)),
+    })
+}
+
+fn shown_names(keys: &Keys) -> String {
+    keys.now.iter().map(|key| key.name).collect::<Vec<_>>().join(", ")
+}
+
+/// The built-in value without TOML's quotes.
+fn plain(key: &Key) -> &'static str {
+    key.default.trim_matches('"')
+}
+
+/// A value as it is shown: secrets are hidden, references stay references.
+fn written(key: &Key, value: &Value) -> String {
+    match (key.form, &value.shape) {
+        (Form::Secret, Shape::Text(_)) => quoted("***"),
+        _ => value.to_string(),
+    }
+}
+
+enum Followed<'a> {
+    Here(&'a str),
+    There(Source<'a>),
+}
+
+fn source(value: &Value) -> Result<Followed<'_>, String> {
+    let Some(entries) = value.entries() else {
+        return value.as_text().map(Followed::Here);
+    };
+    match entries {
+        [(key, Value { shape: Shape::Text(text), .. })] if key == "env" => {
+            Ok(Followed::There(Source::Env(text)))
+        }
+        [(key, Value { shape: Shape::Text(text), .. })] if key == "file" => {
+            Ok(Followed::There(Source::File(text)))
+        }
+        _ => Err("a text is wanted, or { env = \"NAME\" }, or { file = \"/path\" }".into()),
+    }
+}
+
+impl Value {
+    /// Gives a text, or says what else this is.
+    pub(super) fn as_text(&self) -> Result<&str, String> {
+        match &self.shape {
+            Shape::Text(text) => Ok(text),
+            Shape::Whole(_) | Shape::Number(_) | Shape::Switch(_) => {
+                Err(format!("a text is wanted: write \"{self}\""))
+            }
+            _ => Err(format!("a text is wanted, this is {}", self.kind())),
+        }
+    }
+}
+
+/// Puts the proposal of a unit between the quotes that TOML wants.
+fn with_quotes(error: UnitError) -> String {
+    match error.fix {
+        Some(fix) => format!("{}; did you mean \"{fix}\"?", error.problem),
+        None => error.problem,
+    }
+}
+
+/// The text of a duration or size; a bare number keeps its digits, so that the unit is proposed.
+fn measure(value: &Value) -> Result<String, String> {
+    match &value.shape {
+        Shape::Whole(number) => Ok(number.to_string()),
+        _ => value.as_text().map(str::to_owned),
+    }
+}
+
+pub(super) fn span(key: &Key, value: &Value) -> Result<Duration, String> {
+    let text = measure(value)?;
+    let duration = parse_duration(&text).map_err(with_quotes)?;
+    let Form::Span(least, most) = key.form else { return Ok(duration) };
+    let bound = |text| parse_duration(text).expect("bounds are written with their unit");
+    if (bound(least)..=bound(most)).contains(&duration) {
+        return Ok(duration);
+    }
+    Err(format!("`{text}` is outside {least} to {most}"))
+}
+
+pub(super) fn size(key: &Key, value: &Value) -> Result<u64, String> {
+    let text = measure(value)?;
+    let bytes = parse_size(&text).map_err(with_quotes)?;
+    let Form::Size(least, most) = key.form else { return Ok(bytes) };
+    let bound = |text| parse_size(text).expect("bounds are written with their unit");
+    if (bound(least)..=bound(most)).contains(&bytes) {
+        return Ok(bytes);
+    }
+    Err(format!("`{text}` is outside {least} to {most}"))
+}
+
+pub(super) fn whole(key: &Key, value: &Value) -> Result<i64, String> {
+    let number = match &value.shape {
+        Shape::Whole(number) => *number,
+        Shape::Text(text) => match text.parse() {
+            Ok(number) if value.is_loose() => number,
+            Ok(number) => return Err(format!("a number is wanted: write {number} without quotes")),
+            Err(_) => return Err(format!("`{text}` is not a whole number")),
+        },
+        _ => return Err(format!("a whole number is wanted, this is {}", value.kind())),
+    };
+    let Form::Whole(least, most) = key.form else { return Ok(number) };
+    if (least..=most).contains(&number) {
+        return Ok(number);
+    }
+    Err(format!("`{number}` is outside {least} to {most}"))
+}
+
+pub(super) fn number(key: &Key, value: &Value) -> Result<f64, String> {
+    let number = match &value.shape {
+        Shape::Whole(number) => *number as f64,
+        Shape::Number(number) => *number,
+        Shape::Text(text) if value.is_loose() => {
+            text.parse().map_err(|_| format!("`{text}` is not a number"))?
+        }
+        _ => return Err(format!("a number is wanted, this is {}", value.kind())),
+    };
+    let Form::Hundredths(least, most) = key.form else { return Ok(number) };
+    if number >= least as f64 / 100.0 && number <= most as f64 / 100.0 {
+        return Ok(number);
+    }
+    Err(format!("`{number}` is outside {}", key.bound()))
+}
+
+fn switch(value: &Value) -> Result<bool, String> {
+    match &value.shape {
+        Shape::Switch(on) => Ok(*on),
+        Shape::Text(text) if text == "true" || text == "false" => {
+            if value.is_loose() {
+                return Ok(text == "true");
+            }
+            Err(format!("write {text} without quotes"))
+        }
+        _ => Err("true or false is wanted".into()),
+    }
+}
+
+pub(super) fn word(words: &'static [&'static str], value: &Value) -> Result<&'static str, String> {
+    let text = value.as_text()?;
+    if let Some(word) = words.iter().find(|word| **word == text) {
+        return Ok(word);
+    }
+    Err(not_among(text, words))
+}
+
+/// Says that a word is none of a closed list, with the nearest one.
+pub(super) fn not_among(text: &str, words: &[&str]) -> String {
+    match nearest(text, words.iter().copied()) {
+        Some(near) => format!("`{text}` is not known here; did you mean `{near}`?"),
+        None => format!("`{text}` is not one of {}", words.join(", ")),
+    }
+}
+
+pub(super) fn texts(value: &Value) -> Result<Vec<String>, String> {
+    match &value.shape {
+        Shape::List(items) => items.iter().map(|item| item.as_text().map(str::to_owned)).collect(),
+        Shape::Text(text) if value.is_loose() => {
+            Ok(text.split(',').map(|part| part.trim().to_owned()).collect())
+        }
+        Shape::Text(text) => Err(format!("a list is wanted: write [{}]", quoted(text))),
+        _ => Err(format!("a list of texts is wanted, this is {}", value.kind())),
+    }
+}
+
+/// Reads a program with its arguments; a line for a shell is refused, since no shell will see it.
+pub(super) fn command(value: &Value) -> Result<Vec<String>, String> {
+    if let Shape::Text(line) = &value.shape {
+        let words: Vec<String> = line.split_whitespace().map(quoted).collect();
+        let list = words.join(", ");
+        return Err(format!("a list is wanted, no shell reads it: write [{list}]"));
+    }
+    let words = texts(value)?;
+    match words.first() {
+        None => Err("the program is missing".into()),
+        Some(program) if program.trim().is_empty() => Err("the program is missing".into()),
+        Some(_) if words.iter().any(|word| word.contains('\0')) => {
+            Err("a program's arguments cannot hold NUL".into())
+        }
+        Some(_) => Ok(words),
+    }
+}
+
+/// Checks the name of a kind or queue.
+pub(super) fn check_name(text: &str) -> Result<(), String> {
+    crate::model::bounds::check_name(text).map_err(|error| error.to_string())
+}

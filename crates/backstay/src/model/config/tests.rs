@@ -1,0 +1,475 @@
+//! Which faults a tree of values has, what the settings come to, and that descriptions are sound.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::*;
+use crate::model::priority::Priority;
+use crate::model::unit::{parse_duration, parse_size};
+
+/// Makes a tree as a file would give it; lines are the command line's to test.
+fn tree(json: &serde_json::Value) -> Value {
+    let shape = match json {
+        serde_json::Value::Bool(on) => Shape::Switch(*on),
+        serde_json::Value::Number(number) => match number.as_i64() {
+            Some(whole) => Shape::Whole(whole),
+            None => Shape::Number(number.as_f64().unwrap()),
+        },
+        serde_json::Value::String(text) => Shape::Text(text.clone()),
+        serde_json::Value::Array(items) => Shape::List(items.iter().map(tree).collect()),
+        serde_json::Value::Object(entries) => {
+            Shape::Table(entries.iter().map(|(key, value)| (key.clone(), tree(value))).collect())
+        }
+        serde_json::Value::Null => unreachable!("TOML has no null"),
+    };
+    Value { shape, origin: Origin::File { path: "test.toml".into(), line: 1 } }
+}
+
+fn resolve(json: &serde_json::Value) -> Resolved {
+    let read: ReadSource<'_> = &|_, source| match source {
+        Source::Env("SET") => Ok(Some("https://set.example/".into())),
+        Source::Env(name) => Err(format!("variable `{name}` is not set")),
+        Source::File(_) => Ok(None),
+    };
+    Settings::resolve(&tree(json), read, Path::new("/srv"))
+}
+
+/// Compares the faults of a tree, each as `CODE path: message`.
+fn check(json: serde_json::Value, expected: &[&str]) {
+    let faults = resolve(&json).faults;
+    let shown: Vec<String> =
+        faults.iter().map(|f| format!("{} {}: {}", f.code, f.path, f.message)).collect();
+    assert_eq!(shown, expected, "of {json}");
+}
+
+#[test]
+fn nothing_at_all_is_a_configuration() {
+    let settings = Settings::from_value(&Value::empty()).unwrap();
+    assert_eq!(settings.queues.len(), 1);
+    let queue = &settings.queues[0];
+    assert_eq!((queue.name.as_str(), queue.slots), ("default", 4));
+    assert_eq!(queue.timeout, Duration::from_secs(900));
+    assert_eq!(queue.timeout_max, Duration::from_secs(3600));
+    assert_eq!(queue.ageing.share, 0.10);
+    assert_eq!(settings.retention.dead, Keep::Forever);
+    assert_eq!(settings.bounds.args_bytes, 256 * 1024);
+}
+
+#[test]
+fn an_unknown_key_gets_the_nearest_or_the_list() {
+    check(
+        json!({"queues": {"reports": {"slotz": 2}}}),
+        &["BS401 queues.reports.slotz: unknown key; did you mean `slots`?"],
+    );
+    check(json!({"queue": {"reports": {}}}), &["BS401 queue: unknown key; did you mean `queues`?"]);
+    check(
+        json!({"bounds": {"banana": 1}}),
+        &["BS401 bounds.banana: unknown key; known here: args, output"],
+    );
+    check(
+        json!({"queues": {"q": {"ageing": {"shar": 0.1}}}}),
+        &["BS401 queues.q.ageing.shar: unknown key; did you mean `share`?"],
+    );
+}
+
+#[test]
+fn a_key_of_a_later_version_is_refused_by_name() {
+    check(
+        json!({"queues": {"q": {"memory": "1GiB", "memry": "1GiB"}}, "cron": {}}),
+        &[
+            "BS401 cron: `cron` is not available in this version",
+            "BS401 queues.q.memory: `memory` is not available in this version",
+            "BS401 queues.q.memry: unknown key; `memory` is meant? It is not available in this version",
+        ],
+    );
+    check(
+        json!({"queues": {"q": {"serve": ["node"]}}, "kinds": {"k": {"http": {}}}}),
+        &[
+            "BS401 queues.q.serve: `serve` is not available in this version",
+            "BS401 kinds.k.http: `http` is not available in this version",
+        ],
+    );
+    check(
+        json!({"kinds": {"k": {"unique": {"wait_in": "1s"}}}}),
+        &["BS402 kinds.k.unique: `wait_in` is not available in this version"],
+    );
+}
+
+#[test]
+fn a_key_in_the_wrong_section_is_told_the_right_one() {
+    check(
+        json!({"queues": {"q": {"command": ["x"]}}}),
+        &[
+            "BS401 queues.q.command: a command handles one kind: write it under [kinds.NAME], with queue = \"…\"",
+        ],
+    );
+    check(
+        json!({"kinds": {"k": {"slots": 4}}}),
+        &["BS401 kinds.k.slots: slots belong to a queue: write it under [queues.NAME]"],
+    );
+}
+
+#[test]
+fn a_value_of_the_wrong_form_is_told_what_to_write() {
+    check(
+        json!({"queues": {"reports": {"timeout": 30}}}),
+        &["BS402 queues.reports.timeout: `30` has no unit; did you mean \"30s\"?"],
+    );
+    check(
+        json!({"queues": {"q": {"slots": "4"}}}),
+        &["BS402 queues.q.slots: a number is wanted: write 4 without quotes"],
+    );
+    check(
+        json!({"queues": {"q": {"slots": 2000}}}),
+        &["BS402 queues.q.slots: `2000` is outside 1 to 1024"],
+    );
+    check(
+        json!({"queues": {"q": {"isolation": "proces"}}}),
+        &["BS402 queues.q.isolation: `proces` is not known here; did you mean `process`?"],
+    );
+    check(
+        json!({"bounds": {"args": "1MB"}}),
+        &["BS402 bounds.args: `MB` is not a unit of size; did you mean \"1MiB\"?"],
+    );
+    check(
+        json!({"worker": {"poll": "5ms", "apply": "true"}}),
+        &[
+            "BS402 worker.poll: `5ms` is outside 100ms to 60s",
+            "BS402 worker.apply: write true without quotes",
+        ],
+    );
+    check(
+        json!({"kinds": {"k": {"command": "node report.js --fast"}}}),
+        &[
+            "BS402 kinds.k.command: a list is wanted, no shell reads it: write [\"node\", \"report.js\", \"--fast\"]",
+        ],
+    );
+    check(json!({"queues": 5}), &["BS402 queues: a table is wanted, this is a whole number"]);
+    check(json!({"environment": 5}), &["BS402 environment: a text is wanted: write \"5\""]);
+    check(
+        json!({"database": {"url": "db.example.org"}}),
+        &[
+            "BS402 database.url: this is no address of PostgreSQL; write postgres://user:password@host:5432/name",
+        ],
+    );
+}
+
+#[test]
+fn names_of_queues_and_kinds_are_checked() {
+    check(
+        json!({"kinds": {"k": {"queue": "a b"}}}),
+        &[
+            "BS402 kinds.k.queue: `a b` has ' ' at character 2; names are made of `A-Z a-z 0-9 _ . : -`",
+        ],
+    );
+    check(
+        json!({"queues": {"a b": {}}}),
+        &[
+            "BS402 queues.\"a b\": `a b` has ' ' at character 2; names are made of `A-Z a-z 0-9 _ . : -`",
+        ],
+    );
+}
+
+#[test]
+fn values_that_contradict_each_other_are_refused() {
+    check(
+        json!({"queues": {"q": {"timeout": "10s", "grace": "10s"}}}),
+        &["BS402 queues.q.grace: `10s` is not less than the timeout of `10s`"],
+    );
+    check(
+        json!({"queues": {"q": {"timeout": "1h", "timeout_max": "30m"}}}),
+        &["BS402 queues.q.timeout_max: `30m` is less than the timeout of `1h`"],
+    );
+    check(
+        json!({"queues": {"q": {"slots": 2, "reserve": {"urgent": 2}}}}),
+        &["BS402 queues.q.reserve: 2 of 2 slots are reserved: no other job could run"],
+    );
+    check(
+        json!({"kinds": {"k": {"command": ["x"], "isolation": "inline"}}}),
+        &[
+            "BS402 kinds.k.isolation: a command is a process of its own, which `inline` is not; leave it out",
+        ],
+    );
+    check(
+        json!({"queues": {"q": {"isolation": "inline"}}, "kinds": {"k": {"command": ["x"], "queue": "q"}}}),
+        &[
+            "BS402 kinds.k.command: queue `q` runs inline, a command needs a process: add isolation = \"process\"",
+        ],
+    );
+    check(
+        json!({"kinds": {"k": {"timeout": "2h"}}}),
+        &["BS402 kinds.k.timeout: above `1h`, the timeout_max of queue `default`"],
+    );
+}
+
+#[test]
+fn a_fault_in_the_defaults_is_told_once() {
+    check(
+        json!({"defaults": {"timeout": "5"}, "queues": {"a": {}, "b": {}}}),
+        &["BS402 defaults.timeout: `5` has no unit; did you mean \"5s\"?"],
+    );
+}
+
+#[test]
+fn a_queue_starts_from_the_defaults() {
+    let json = json!({
+        "defaults": {"slots": 2, "ageing": {"share": 0.25}},
+        "queues": {"a": {}, "b": {"slots": 3, "ageing": {"after": "5m"}}},
+    });
+    let settings = resolve(&json).settings;
+    let [a, b] = &settings.queues[..] else { panic!("two queues") };
+    assert_eq!((a.slots, b.slots), (2, 3));
+    assert_eq!((b.ageing.share, b.ageing.after), (0.25, Duration::from_secs(300)));
+    assert_eq!(settings.queue("in-code").slots, 2);
+}
+
+#[test]
+fn a_contract_keeps_the_forms_of_the_enqueue_options() {
+    let contract = json!({
+        "queue": "reports", "priority": "low", "max_retries": 5, "timeout": "30m",
+        "backoff": {"first": "30s", "factor": 3, "cap": "2h"},
+        "unique": {"by": ["tenant", "month"]}, "group": {"by": ["tenant"]}, "limit_key": "one",
+        "expires_in": "1d", "tags": ["nightly"], "meta": {"team": "billing"}, "restart": "never",
+        "on": {"timed_out": "bury", "exit:3": "cancel", "error:Rate*": {"delay": "5m"}, "failed": 3},
+    });
+    let resolved = resolve(&json!({"kinds": {"report": contract}}));
+    assert_eq!(resolved.faults, []);
+    let kind = resolved.settings.kind("report").unwrap();
+    assert_eq!(serde_json::Value::Object(kind.contract.clone()), contract);
+    assert_eq!(kind.timeout, Some(Duration::from_secs(1800)));
+}
+
+#[test]
+fn what_a_kind_leaves_out_is_not_in_its_contract() {
+    let resolved = resolve(&json!({"kinds": {"report": {"command": ["bin/report"]}}}));
+    let kind = resolved.settings.kind("report").unwrap();
+    assert!(kind.contract.is_empty(), "{:?}", kind.contract);
+    assert_eq!(kind.runner, Some(Runner::Command(vec!["bin/report".into()])));
+}
+
+#[test]
+fn a_bad_contract_names_the_part() {
+    for (contract, message) in [
+        (json!({"priority": 12}), "priority: priority 12 is not between 0 (first) and 9"),
+        (json!({"priority": "hgih"}), "priority: `hgih` is no priority; did you mean `high`?"),
+        (json!({"priority": "3"}), "priority: a number is wanted: write 3 without quotes"),
+        (
+            json!({"backoff": {"frist": "1s"}}),
+            "backoff: frist: `frist` is not known here; did you mean `first`?",
+        ),
+        (json!({"backoff": {"cap": "8d"}}), "backoff: cap: `8d` is outside 0s to 7d"),
+        (
+            json!({"backoff": {"fixed": "1m", "cap": "1h"}}),
+            "backoff: `fixed` and `list` stand alone",
+        ),
+        (json!({"backoff": {"list": []}}), "backoff: list: 1 to 20 durations are wanted"),
+        (
+            json!({"unique": {"until": "finish"}}),
+            "unique: `finish` is not known here; did you mean `finished`?",
+        ),
+        (json!({"unique": {"by": [], }}), "unique: `by` names at least one of the args"),
+        (json!({"group": {"by": "tenant"}}), "group: a list is wanted: write [\"tenant\"]"),
+        (json!({"tags": ["x".repeat(65)]}), "bytes"),
+        (
+            json!({"on": {"time_out": "bury"}}),
+            "on: `time_out` is no end of an attempt; did you mean `timed_out`?",
+        ),
+        (json!({"on": {"completed": "bury"}}), "on: `completed` costs a job nothing"),
+        (json!({"on": {"exit:300": "bury"}}), "on: `exit:300`: an exit code is 0 to 255"),
+        (
+            json!({"on": {"failed": "bery"}}),
+            "on: \"failed\": `bery` is not known here; did you mean `bury`?",
+        ),
+        (json!({"restart": "nevr"}), "restart: `nevr` is not known here; did you mean `never`?"),
+        (
+            json!({"sensitive": ["note"]}),
+            "sensitive: a place in the args starts with a slash: write \"/note\"",
+        ),
+        (json!({"max_retries": 101}), "max_retries: `101` is outside 0 to 100"),
+    ] {
+        let faults = resolve(&json!({"kinds": {"k": contract}})).faults;
+        assert_eq!(faults.len(), 1, "{contract}: {faults:?}");
+        let shown = format!("{}: {}", faults[0].path, faults[0].message);
+        assert!(shown.starts_with("kinds.k.") && shown.contains(message), "{shown}");
+    }
+}
+
+#[test]
+fn channels_and_routes_become_ways_to_people() {
+    let resolved = resolve(&json!({"alerts": {
+        "channels": {
+            "team": {"slack": {"env": "SET"}},
+            "ops": {"webhook": "https://ops.example.org/hook", "secret": "k"},
+            "mail": {"email": ["ops@example.org"], "from": "b@example.org", "smtp": "smtp://h:587"},
+            "page": {"command": ["bin/page-me"]},
+        },
+        "routes": [{"rules": ["first", "again"], "queues": ["default"], "to": ["team", "mail"]}],
+    }}));
+    assert_eq!(resolved.faults, []);
+    let alerts = &resolved.settings.alerts;
+    assert_eq!(alerts.channels.len(), 4);
+    assert_eq!(alerts.routes[0].to, ["team", "mail"]);
+    let page = alerts.channels.iter().find(|channel| channel.name == "page").unwrap();
+    let Way::Command { timeout, .. } = page.way else { panic!("{page:?}") };
+    assert_eq!(timeout, Duration::from_secs(10));
+}
+
+#[test]
+fn faults_of_channels_and_routes_name_them() {
+    check(
+        json!({"alerts": {"channels": {"ops": {"webhook": "https://x"}}}}),
+        &[
+            "BS403 alerts.channels.ops.secret: give the key that signs the messages, such as { env = \"ALERT_SECRET\" }",
+        ],
+    );
+    check(
+        json!({"alerts": {"channels": {"team": {"slak": "https://x"}}}}),
+        &["BS402 alerts.channels.team: `slak` is not known here; did you mean `slack`?"],
+    );
+    check(
+        json!({"alerts": {"channels": {"team": {"slack": "https://x", "command": ["x"]}}}}),
+        &["BS405 alerts.channels.team: both `slack` and `command`: a channel is one of them"],
+    );
+    check(
+        json!({"alerts": {"channels": {"team": {"slack": {"env": "SET"}}}, "routes": [{"to": ["taem"]}, {"rules": ["frist"]}]}}),
+        &[
+            "BS404 alerts.routes.1.to: no channel is called `taem`; nearest: `team`",
+            "BS402 alerts.routes.2.rules: `frist` is not known here; did you mean `first`?",
+            "BS403 alerts.routes.2.to: say which channels get these alerts, such as to = [\"team\"]",
+        ],
+    );
+    check(
+        json!({"alerts": {"channels": {"mail": {"email": ["ops"], "from": "b@e", "smtp": "smtp://h"}}}}),
+        &["BS402 alerts.channels.mail.email: `ops` is no mail address"],
+    );
+}
+
+#[test]
+fn a_secret_that_cannot_be_read_is_a_fault_of_its_own() {
+    check(
+        json!({"database": {"url": {"env": "NOWHERE"}}}),
+        &["BS407 database.url: variable `NOWHERE` is not set"],
+    );
+    check(
+        json!({"database": {"url": {"evn": "X"}}}),
+        &["BS402 database.url: a text is wanted, or { env = \"NAME\" }, or { file = \"/path\" }"],
+    );
+}
+
+#[test]
+fn a_channel_whose_secret_is_left_unread_is_left_out() {
+    let resolved = resolve(
+        &json!({"alerts": {"channels": {"team": {"slack": {"file": "/s"}}}, "routes": [{"to": ["team"]}]}}),
+    );
+    assert_eq!(resolved.faults, []);
+    assert!(resolved.settings.alerts.channels.is_empty());
+}
+
+#[test]
+fn names_that_only_this_file_does_not_know_are_notes() {
+    let resolved =
+        resolve(&json!({"queues": {"reports": {}}, "kinds": {"k": {"queue": "report"}}}));
+    assert_eq!(resolved.faults, []);
+    let notes: Vec<String> = resolved.notes.iter().map(Fault::to_string).collect();
+    assert_eq!(
+        notes,
+        [
+            "BS404 test.toml:1: kinds.k.queue: queue `report` is not declared in this file; nearest: `reports`"
+        ]
+    );
+}
+
+#[test]
+fn the_environment_may_write_numbers_and_lists_as_text() {
+    let mut tree = tree(&json!({"queues": {"reports": {"slots": 2}}}));
+    let env = |name: &str, text: &str| Value::text(text, Origin::Env(name.into()));
+    tree.lay(&["queues", "reports", "slots"], env("A", "4"));
+    tree.lay(&["queues", "reports", "env", "pass"], env("B", "S3_BUCKET, TZ"));
+    tree.lay(&["worker", "apply"], env("C", "false"));
+    tree.lay(&["kinds", "k", "priority"], env("D", "3"));
+    tree.lay(&["kinds", "k", "max_retries"], env("E", "7"));
+    let settings = Settings::from_value(&tree).unwrap();
+    assert_eq!(settings.queues[0].slots, 4);
+    assert_eq!(settings.queues[0].env.pass, ["S3_BUCKET", "TZ"]);
+    assert!(!settings.worker.apply);
+    assert_eq!(settings.kinds[0].contract["priority"], 3);
+    assert_eq!(settings.kinds[0].contract["max_retries"], 7);
+}
+
+#[test]
+fn directories_are_relative_to_the_file() {
+    let settings =
+        resolve(&json!({"queues": {"q": {"dir": "jobs"}}, "kinds": {"k": {"dir": "/abs"}}}));
+    assert_eq!(settings.settings.queues[0].dir.as_deref(), Some(Path::new("/srv/jobs")));
+    assert_eq!(settings.settings.kinds[0].dir.as_deref(), Some(Path::new("/abs")));
+}
+
+#[test]
+fn nothing_that_is_printed_shows_a_secret() {
+    let resolved = resolve(&json!({
+        "database": {"url": "postgres://u:hunter2@h/d"},
+        "queues": {"q": {"env": {"set": {"API_TOKEN": "hunter2", "MODE": "fast"}}}},
+        "alerts": {"channels": {"ops": {"webhook": "https://x/hunter2", "secret": "hunter2"}}},
+    }));
+    assert_eq!(resolved.faults, []);
+    let shown = format!("{:?} {:?}", resolved.settings, resolved.rows);
+    assert!(!shown.contains("hunter2"), "{shown}");
+    assert!(shown.contains("fast"), "what is no secret is shown");
+}
+
+#[test]
+fn reserved_slots_name_their_level() {
+    let settings = resolve(&json!({"queues": {"q": {"reserve": {"urgent": 1, "3": 2}}}})).settings;
+    let mut reserve = settings.queues[0].reserve.clone();
+    reserve.sort();
+    assert_eq!(reserve, [(Priority::URGENT, 1), (Priority::new(3).unwrap(), 2)]);
+}
+
+#[test]
+fn every_description_is_sound() {
+    for (section, keys) in sections() {
+        for key in keys.now {
+            let at = format!("{section}.{}", key.name);
+            assert!(!key.help.is_empty() && !key.help.ends_with('.'), "{at}: {}", key.help);
+            assert!(!keys.later.contains(&key.name), "{at} is now and later at once");
+            assert!(default_fits(key), "{at}: {} is not within {}", key.default, key.bound());
+        }
+    }
+}
+
+fn default_fits(key: &Key) -> bool {
+    let default = key.default.trim_matches('"');
+    match key.form {
+        _ if default.is_empty() => true,
+        Form::Span(least, most) => {
+            let [least, default, most] =
+                [least, default, most].map(|text| parse_duration(text).unwrap());
+            least <= default && default <= most
+        }
+        Form::Size(least, most) => {
+            let [least, default, most] =
+                [least, default, most].map(|text| parse_size(text).unwrap());
+            least <= default && default <= most
+        }
+        Form::Whole(least, most) => (least..=most).contains(&default.parse().unwrap()),
+        Form::Hundredths(least, most) => {
+            let hundredths = default.parse::<f64>().unwrap() * 100.0;
+            (least as f64..=most as f64).contains(&hundredths)
+        }
+        Form::Words(words) => words.contains(&default),
+        Form::Switch => ["true", "false"].contains(&default),
+        _ => true,
+    }
+}
+
+#[test]
+fn every_setting_is_shown_with_its_origin() {
+    let resolved = resolve(&json!({"queues": {"q": {"slots": 2}}}));
+    let row = |path: &str| resolved.rows.iter().find(|row| row.path == path).unwrap().clone();
+    assert_eq!(row("queues.q.slots").value.as_deref(), Some("2"));
+    assert!(matches!(row("queues.q.slots").origin, Origin::File { line: 1, .. }));
+    assert_eq!(row("queues.q.timeout_max").value.as_deref(), Some("\"1h\""));
+    assert_eq!(row("queues.q.timeout").origin, Origin::Default);
+    assert_eq!(row("worker.poll").value.as_deref(), Some("\"1s\""));
+}

@@ -1,0 +1,84 @@
+//! `[worker]`: how this worker looks for jobs and how it stops; `[bounds]`: what a job may carry.
+
+use std::time::Duration;
+
+use super::key::{Form, Keys, key};
+use super::section::Section;
+use crate::model::lease::Times;
+
+pub(super) const KEYS: Keys = Keys {
+    now: &[
+        key(
+            "poll",
+            Form::Span("100ms", "60s"),
+            "\"1s\"",
+            "How often to look for jobs when nothing woke the worker, give or take a fifth",
+        ),
+        key(
+            "drain_timeout",
+            Form::Span("0s", "1h"),
+            "\"25s\"",
+            "How long running jobs may go on after the worker was asked to stop",
+        ),
+        key(
+            "apply",
+            Form::Switch,
+            "true",
+            "Write the queues and kinds of this file to the database at start",
+        ),
+    ],
+    later: &[
+        "memory_budget",
+        "memory_reserve",
+        "overcommit",
+        "require_level",
+        "scratch_dir",
+        "handler_database_url",
+        "brake",
+    ],
+    moved: &[],
+};
+
+pub(super) const BOUND_KEYS: Keys = Keys {
+    now: &[
+        key("args", Form::Size("1KiB", "4MiB"), "\"256KiB\"", "Largest args of one job"),
+        key("output", Form::Size("1KiB", "8MiB"), "\"256KiB\"", "Largest output of one job"),
+    ],
+    later: &[],
+    moved: &[],
+};
+
+/// How a worker looks for jobs and how it stops.
+#[derive(Debug, Clone)]
+pub struct WorkerSettings {
+    /// How often to look for jobs when nothing woke the worker \[1 s\].
+    pub poll: Duration,
+    /// How long running jobs may go on after the worker was asked to stop \[25 s\].
+    pub drain_timeout: Duration,
+    /// Write queues and kinds to the database at start \[true\].
+    pub apply: bool,
+    /// The rhythm of beats and rescue; not a setting, since a fleet must agree on it.
+    pub times: Times,
+}
+
+/// What a job may carry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BoundSettings {
+    /// Largest args in bytes \[256 KiB\].
+    pub args_bytes: u64,
+    /// Largest output in bytes \[256 KiB\].
+    pub output_bytes: u64,
+}
+
+pub(super) fn read(section: &Section<'_>) -> WorkerSettings {
+    WorkerSettings {
+        poll: section.span_set("poll"),
+        drain_timeout: section.span_set("drain_timeout"),
+        apply: section.switch("apply"),
+        times: Times::normal(),
+    }
+}
+
+pub(super) fn read_bounds(section: &Section<'_>) -> BoundSettings {
+    BoundSettings { args_bytes: section.size("args"), output_bytes: section.size("output") }
+}
