@@ -53,6 +53,45 @@ create index job_sequence on backstay.job (sequence_key, id) where sequence_key 
 create index job_tags on backstay.job using gin (tags) where tags is not null;
 create index job_expires on backstay.job (expires_at) where expires_at is not null;
 
+-- What a call of enqueue comes to: its options read once, and the elements that share them. Never stored.
+create type backstay.shape as (
+  kind         text,
+  queue        text,
+  priority     smallint,
+  max_retries  smallint,
+  policy       jsonb,
+  timeout_ms   bigint,
+  memory_bytes bigint,
+  run_at       timestamptz,      -- null: now
+  expires_at   timestamptz,
+  group_key    text,
+  group_by     text[],
+  limit_key    text,
+  limit_by     text[],
+  tags         text[],
+  meta         jsonb,
+  trace        text,
+  notify       boolean,
+  args_max     int,
+  unique_key   text,
+  unique_by    text[],
+  unique_args  boolean,
+  until        text,
+  period_ms    bigint,
+  on_conflict  text,
+  once_key     text,             -- the idempotency key
+  numbers      int[],            -- the element's number in the call; null in a call for one job
+  args         jsonb[],
+  ids          bigint[],         -- null where an element gave way to an earlier job
+  holders      bigint[],         -- the earlier job, where an element gave way
+  hashes       bytea[],
+  labels       text[],
+  once         bytea[],
+  once_args    bytea[],
+  group_keys   text[],
+  limit_keys   text[]
+);
+
 -- In line: may be claimed now. The primary key is exactly the order of the claim.
 create table backstay.ready (
   seq             bigint not null,

@@ -1,0 +1,15 @@
+-- Enqueues one job in the caller's transaction. One row always; `created` is false where a unique or idempotency key
+-- matched, and `id` then names the job that has it.
+-- role: enqueuer
+-- options: queue priority run_in run_at max_retries backoff timeout memory unique idempotency_key group limit_key
+-- options: expires_in expires_at tags meta trace notify
+-- needs: inner/prepare.sql inner/accept.sql
+create or replace function backstay.enqueue(kind text, args jsonb default '{}', options jsonb default '{}')
+returns table (id bigint, created boolean)
+language plpgsql volatile security definer set search_path = pg_catalog, backstay, pg_temp as $$
+#variable_conflict use_column
+begin
+  return query select a.id, a.created from backstay.accept(array[backstay.prepare(enqueue.kind, enqueue.options, array[enqueue.args], null)]) a;
+end
+$$;
+revoke all on function backstay.enqueue(text, jsonb, jsonb) from public;

@@ -1,0 +1,11 @@
+-- Which waiting place a job enters: scheduled (not due), parked (its kind is paused), or ready. A paused queue is
+-- not claimed from, so its jobs stay in line. A parked job has reason `paused` and its kind as subject.
+-- needs: inner/clock.sql
+create or replace function backstay.place(kind text, run_at timestamptz) returns text
+language sql stable as $$
+  select case when $2 > backstay.clock() then 'scheduled'
+              when exists (select from backstay.pause p where p.scope = 'kind' and p.name = $1
+                            and (p.until is null or p.until > backstay.clock())) then 'parked'
+              else 'ready' end
+$$;
+revoke all on function backstay.place(text, timestamptz) from public;

@@ -1,0 +1,63 @@
+-- Makes a call's shape ready to be accepted: options resolved, each element checked, named by its number where it has
+-- one, with an id and its keys. `keys` and `once_keys` are what elements say themselves, in place of the shared options.
+-- needs: inner/shape.sql inner/check_args.sql inner/check_keys.sql inner/key_by.sql inner/hash.sql inner/refuse.sql
+create or replace function backstay.prepare(job_kind text, options jsonb, args jsonb[], numbers int[], keys text[] default null, once_keys text[] default null)
+returns backstay.shape
+language plpgsql as $$
+declare
+  s      backstay.shape;
+  at     int := 1;
+  code   text;
+  said   text;
+  value  text;
+  advice text;
+begin
+  if numbers is null then
+    s := backstay.shape(job_kind, options);
+    perform backstay.check_args(args[1], s.args_max);
+    s.ids := array[nextval('backstay.entry_seq')];
+  else
+    begin
+      s := backstay.shape(job_kind, options);
+      select min(e.n) into at from unnest(args) with ordinality e(args, n)
+       where case when jsonb_typeof(e.args) = 'object' then octet_length(e.args::text) > 127
+                   and (octet_length(e.args::text) > s.args_max or jsonb_path_exists(e.args, '$.**{64}')) else true end;
+      if at is not null then
+        perform backstay.check_args(args[at], s.args_max);
+      end if;
+      at := 1;
+    exception when others then
+      get stacked diagnostics code = returned_sqlstate, said = message_text, value = pg_exception_detail, advice = pg_exception_hint;
+      if code !~ '^BS\d\d\d$' then
+        raise;
+      end if;
+      perform backstay.refuse(code, format('job %s: %s', numbers[coalesce(at, 1)], said), value, advice);
+    end;
+    s.ids := array(select nextval('backstay.entry_seq') from generate_series(1, cardinality(numbers)));
+  end if;
+  s.args := args;
+  s.numbers := numbers;
+
+  if s.group_by is not null then
+    s.group_keys := array(select backstay.key_by(a, s.group_by) from unnest(args) a);
+  end if;
+  if s.limit_by is not null then
+    s.limit_keys := array(select backstay.key_by(a, s.limit_by) from unnest(args) a);
+  end if;
+  if keys is not null or once_keys is not null or s.group_keys is not null or s.limit_keys is not null then
+    perform backstay.check_keys(keys, once_keys, s.group_keys, s.limit_keys, numbers);
+  end if;
+  if s.unique_key is not null or s.unique_by is not null or s.unique_args then
+    s.labels := array(select left(coalesce(e.key, s.unique_key, case when s.unique_args then e.args::text else backstay.key_by(e.args, s.unique_by) end), 1024)
+                        from unnest(args, keys) e(args, key));
+    s.hashes := array(select backstay.hash('unique', s.kind, coalesce(e.key, s.unique_key, case when s.unique_args then e.args::text else backstay.key_by(e.args, s.unique_by) end))
+                        from unnest(args, keys) e(args, key));
+  end if;
+  if s.once_key is not null or once_keys is not null then
+    s.once := array(select backstay.hash('once', '', coalesce(e.once, s.once_key)) from unnest(args, once_keys) e(args, once));
+    s.once_args := array(select backstay.hash('args', s.kind, e.args::text) from unnest(args) e(args));
+  end if;
+  return s;
+end
+$$;
+revoke all on function backstay.prepare(text, jsonb, jsonb[], int[], text[], text[]) from public;

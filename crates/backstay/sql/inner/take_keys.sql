@@ -1,0 +1,51 @@
+-- Takes keys for jobs, in the order of the hashes so that two calls never wait for one another in a circle. Answers, for
+-- each key that another job holds, its position and holder. Nothing is locked but what is won: a holder's end never waits.
+-- A key is taken over when its period is over, and an `until started` key when its job has started or is gone.
+-- needs: inner/standing.sql inner/clock.sql
+create or replace function backstay.take_keys(hashes bytea[], ids bigint[], untils text[], expires timestamptz[], args_hashes bytea[])
+returns table (at int, holder bigint, holder_args bytea)
+language plpgsql as $$
+#variable_conflict use_column
+declare
+  won     int;
+  missing boolean;
+begin
+  for turn in 1 .. 5 loop
+    insert into backstay.unique_key (hash, job_id, expires_at, until, args_hash)
+    select distinct on (k.hash) k.hash, k.id, k.expires_at, k.until, k.args_hash
+      from unnest(hashes, ids, untils, expires, args_hashes) with ordinality k(hash, id, until, expires_at, args_hash, n)
+     where k.hash is not null and k.id is not null
+     order by k.hash, k.n
+        on conflict (hash) do nothing;
+    get diagnostics won = row_count;
+    if won = cardinality(hashes) then
+      return;
+    end if;
+    -- Only what the insert left over is looked at here, and only rows to take over are locked.
+    with mine as materialized (
+           select distinct on (k.hash) k.hash, k.id, k.until, k.expires_at, k.args_hash
+             from unnest(hashes, ids, untils, expires, args_hashes) with ordinality k(hash, id, until, expires_at, args_hash, n)
+            where k.hash is not null and k.id is not null order by k.hash, k.n),
+         over as materialized (
+           select u.hash from mine m join backstay.unique_key u on u.hash = m.hash
+            where u.job_id <> m.id
+              and (u.expires_at <= backstay.clock()
+                   or u.until = 'started' and not exists (select from backstay.standing s where s.job_id = u.job_id and s.attempt = 0))
+            order by u.hash for update of u)
+    update backstay.unique_key u set job_id = m.id, until = m.until, expires_at = m.expires_at, args_hash = m.args_hash
+      from mine m join over o on o.hash = m.hash where u.hash = m.hash;
+    select bool_or(u.hash is null) into missing
+      from unnest(hashes, ids) k(hash, id) left join backstay.unique_key u on u.hash = k.hash
+     where k.hash is not null and k.id is not null;
+    exit when missing is not true;
+  end loop;
+  if missing then
+    raise exception using errcode = '40001', message = 'a unique key changed hands five times while it was asked for', hint = 'try again';
+  end if;
+  return query
+    select k.n::int, u.job_id, u.args_hash
+      from unnest(hashes, ids) with ordinality k(hash, id, n) join backstay.unique_key u on u.hash = k.hash
+     where k.id is not null and u.job_id <> k.id order by k.n;
+end
+$$;
+revoke all on function backstay.take_keys(bytea[], bigint[], text[], timestamptz[], bytea[]) from public;
