@@ -3,4 +3,4 @@
 
 pub mod model;
 
-pub use model::unit;
+pub use model::{config, unit};

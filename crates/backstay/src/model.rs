@@ -1,6 +1,7 @@
 //! What is decided without a database: pure data and pure functions.
 
 pub mod bounds;
+pub mod config;
 pub mod job;
 pub mod judge;
 pub mod lease;

@@ -264,7 +264,8 @@ fn unknown_size_unit(text: &str, number: &str, unit: &str) -> UnitError {
 /// ```
 #[must_use]
 pub fn format_size(bytes: u64) -> String {
-    let exact = SIZE_UNITS.iter().find(|(_, length)| bytes >= *length && bytes % length == 0);
+    let exact =
+        SIZE_UNITS.iter().find(|(_, length)| bytes >= *length && bytes.is_multiple_of(*length));
     match exact {
         Some((name, length)) => format!("{}{name}", bytes / length),
         None => format!("{bytes} bytes"),

@@ -217,8 +217,7 @@ impl<'a> Section<'a> {
     }
 
     pub(super) fn span(&self, name: &str) -> Option<Duration> {
-        self.take(name, |key, value| span(key, value))
-            .or_else(|| parse_duration(plain(self.keys.named(name))).ok())
+        self.take(name, span).or_else(|| parse_duration(plain(self.keys.named(name))).ok())
     }
 
     /// Reads a duration that has a built-in value.
