@@ -30,7 +30,7 @@ pub(crate) fn check(root: &Path, tree: &Tree) -> Vec<String> {
     let mut found: Vec<String> = tree
         .files
         .iter()
-        .filter(|file| file.purpose.is_empty())
+        .filter(|file| file.purpose.is_empty() && !file.is_test())
         .map(|file| {
             format!("{}: opens with no `//!` sentence; say what the file is for", file.path)
         })

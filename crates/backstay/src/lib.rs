@@ -1,6 +1,74 @@
-//! Background jobs on PostgreSQL that cannot bring down your application.
+//! Background jobs that cannot bring down your app, on the PostgreSQL you already have.
+//!
+//! A job is asked for in your own transaction, by [`enqueue`]: it commits or vanishes with the rows it
+//! belongs to. A worker, which is another process, claims it, runs its handler and writes down what it
+//! came to.
+//!
+//! ```no_run
+//! # use sqlx_0_9 as sqlx;
+//! use backstay::unit::secs;
+//! use backstay::{Contract, Job, Options, Priority, by, enqueue};
+//! use serde::{Deserialize, Serialize};
+//!
+//! #[derive(Serialize, Deserialize)]
+//! struct Report { tenant: i64, month: String }
+//!
+//! impl Job for Report {
+//!     const KIND: &'static str = "report";
+//!     fn contract() -> Contract {
+//!         Contract::new().queue("reports").unique(by(["tenant", "month"]))
+//!     }
+//! }
+//!
+//! #[derive(Serialize, Deserialize, Job)]
+//! #[job(kind = "digest")]
+//! struct Digest { user: i64 }
+//!
+//! async fn upgrade(pool: &sqlx::PgPool) -> Result<i64, Box<dyn std::error::Error>> {
+//!     let mut tx = pool.begin().await?;
+//!     sqlx::query("update account set plan = 'pro' where id = 7").execute(&mut *tx).await?;
+//!     let report = enqueue(&mut tx, Report { tenant: 7, month: "2026-11".into() }).await?;
+//!     let soon = Options::new().priority(Priority::URGENT).run_in(secs(30));
+//!     enqueue(&mut tx, Digest { user: 1 }.with(soon)).await?;
+//!     tx.commit().await?;
+//!     Ok(report.id)
+//! }
+//! ```
+//!
+//! An API that only enqueues takes this crate without default features and with one adapter
+//! (`sqlx-0_9`, `sqlx-0_8` or `tokio-postgres-0_7`); it gets neither a runtime nor a pool. For another
+//! driver implement [`Caller`], which is one method, over the texts in [`text`].
+
 #![warn(missing_docs)]
 
+mod call;
 pub mod model;
 
+/// ```
+/// use backstay::Job;
+/// use serde::{Deserialize, Serialize};
+///
+/// #[derive(Serialize, Deserialize, Job)]
+/// #[job(kind = "digest")]
+/// struct Digest {
+///     user: i64,
+/// }
+/// assert_eq!(Digest::KIND, "digest");
+/// ```
+pub use backstay_derive::Job;
+
+pub use call::caller::{CallError, Caller, Refusal};
+pub use call::cancel::{Cancelled, OperateError, cancel, find, show};
+pub use call::complete::{AttemptError, assert_lease, checkpoint, complete, progress};
+pub use call::enqueue::{EnqueueError, Enqueued, enqueue, enqueue_many};
+pub use call::text;
+pub use model::contract::Contract;
+pub use model::document::{JobDocument, LastError, Progress};
+pub use model::job::Fence;
+pub use model::options::Options;
+pub use model::priority::Priority;
+pub use model::request::{Job, Request, RequestError};
+pub use model::retry::Backoff;
+pub use model::state::State;
+pub use model::unique::{By, Key, Unique, by};
 pub use model::{config, unit};

@@ -1,5 +1,5 @@
 -- Resolves the options of a call: the kind's contract beneath, the job's own options on top, every one checked.
--- What only a contract may say (by-forms, on, on_oom, restart) is taken from there; what a newer contract says is left.
+-- What only a contract may say (on, on_oom, restart) is taken from there; what a newer contract says is left.
 -- needs: inner/refuse.sql inner/nearest.sql inner/read_name.sql inner/read_text.sql inner/read_whole.sql inner/read_flag.sql
 -- needs: inner/read_duration.sql inner/read_instant.sql inner/read_size.sql inner/read_priority.sql inner/read_backoff.sql
 -- needs: inner/read_by.sql inner/read_tags.sql inner/read_meta.sql inner/read_trace.sql inner/read_unique.sql inner/ceiling.sql inner/overlay.sql
@@ -62,7 +62,7 @@ begin
       when 'unique' then s := backstay.read_unique(s, value);
       when 'idempotency_key' then s.once_key := backstay.read_text(word, value, 1024);
       when 'group', 'limit_key' then
-        if jsonb_typeof(value) = 'object' and not own and value ? 'by' then
+        if jsonb_typeof(value) = 'object' and value ? 'by' then
           if word = 'group' then s.group_by := backstay.read_by(word || '.by', value -> 'by');
           else s.limit_by := backstay.read_by(word || '.by', value -> 'by'); end if;
         elsif word = 'group' then s.group_key := backstay.read_text(word, value, 256);

@@ -322,5 +322,72 @@ pub fn format_rate(rate: Rate) -> String {
     format!("{}/{}", rate.count, format_duration(rate.per))
 }
 
+/// A number of bytes, such as a limit of memory; [`mib`] and [`gib`] make them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Bytes(u64);
+
+impl Bytes {
+    /// Makes a size of bytes.
+    #[must_use]
+    pub const fn new(bytes: u64) -> Self {
+        Self(bytes)
+    }
+
+    /// Gives the bytes.
+    #[must_use]
+    pub const fn get(self) -> u64 {
+        self.0
+    }
+}
+
+impl std::fmt::Display for Bytes {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&format_size(self.0))
+    }
+}
+
+/// Makes a duration of seconds.
+///
+/// ```
+/// use backstay::unit::{days, gib, hours, mib, mins, secs};
+/// assert_eq!(hours(1), mins(60));
+/// assert_eq!(days(1), secs(86_400));
+/// assert_eq!(gib(1), mib(1024));
+/// ```
+#[must_use]
+pub const fn secs(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+/// Makes a duration of minutes.
+#[must_use]
+pub const fn mins(minutes: u64) -> Duration {
+    secs(minutes.saturating_mul(60))
+}
+
+/// Makes a duration of hours.
+#[must_use]
+pub const fn hours(hours: u64) -> Duration {
+    mins(hours.saturating_mul(60))
+}
+
+/// Makes a duration of days of 24 hours.
+#[must_use]
+pub const fn days(days: u64) -> Duration {
+    hours(days.saturating_mul(24))
+}
+
+/// Makes a size of MiB, 1,048,576 bytes each.
+#[must_use]
+pub const fn mib(mebibytes: u64) -> Bytes {
+    Bytes(mebibytes.saturating_mul(1 << 20))
+}
+
+/// Makes a size of GiB, 1,024 MiB each.
+#[must_use]
+pub const fn gib(gibibytes: u64) -> Bytes {
+    mib(gibibytes.saturating_mul(1024))
+}
+
 #[cfg(test)]
 mod tests;

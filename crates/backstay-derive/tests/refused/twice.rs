@@ -1,0 +1,10 @@
+use backstay_derive::Job;
+
+#[derive(Job)]
+#[job(kind = "report")]
+#[job(kind = "reports")]
+struct Report {
+    month: String,
+}
+
+fn main() {}

@@ -1,0 +1,273 @@
+//! Asks for one job, or for many in one call, in the caller's transaction.
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
+
+use super::caller::{CallError, Caller, Refusal, read};
+use super::text;
+use crate::model::bounds::JOBS_PER_CALL;
+use crate::model::request::{Request, RequestError};
+
+/// A job that was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Enqueued {
+    /// The job's id, or the id of the one that stands for it already.
+    pub id: i64,
+    /// False where a unique or idempotency key led to a job that was there before.
+    pub created: bool,
+}
+
+/// Why no job was enqueued. The caller's transaction is aborted unless it had set a savepoint.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EnqueueError {
+    /// BS101: an option that no door knows.
+    #[error("{0}")]
+    UnknownOption(Refusal),
+    /// BS102: a value that its option does not take.
+    #[error("{0}")]
+    BadOption(Refusal),
+    /// BS103: a name of a kind or queue that is too long or holds another character than allowed.
+    #[error("{0}")]
+    BadName(Refusal),
+    /// BS104: args that are no JSON object, or hold a NUL or a lone surrogate.
+    #[error("{0}")]
+    BadArgs(Refusal),
+    /// BS105: args beyond 256 KiB; store the file and pass a reference.
+    #[error("{0}")]
+    ArgsTooLarge(Refusal),
+    /// BS106: args nested deeper than 64 levels.
+    #[error("{0}")]
+    ArgsTooDeep(Refusal),
+    /// BS107: a kind that nobody declared, where `strict_kinds` is on.
+    #[error("{0}")]
+    KindNotDeclared(Refusal),
+    /// BS108: this login may not use the kind or queue.
+    #[error("{0}")]
+    NotAllowed(Refusal),
+    /// BS109: more than 10,000 jobs, or more than 64 MiB, in one call.
+    #[error("{0}")]
+    TooMany(Refusal),
+    /// BS110: another job holds the unique key, and the request said `reject`.
+    #[error("{0}")]
+    UniqueConflict(Refusal),
+    /// BS111: the idempotency key was used for another kind or other args.
+    #[error("{0}")]
+    IdempotencyConflict(Refusal),
+    /// The database could not be asked, or failed for a reason of its own.
+    #[error("{0}")]
+    Database(#[from] CallError),
+}
+
+impl EnqueueError {
+    /// Gives the code, `BS` and three digits, that this failure has at every door.
+    #[must_use]
+    pub fn code(&self) -> &str {
+        match self {
+            Self::UnknownOption(_) => "BS101",
+            Self::BadOption(_) => "BS102",
+            Self::BadName(_) => "BS103",
+            Self::BadArgs(_) => "BS104",
+            Self::ArgsTooLarge(_) => "BS105",
+            Self::ArgsTooDeep(_) => "BS106",
+            Self::KindNotDeclared(_) => "BS107",
+            Self::NotAllowed(_) => "BS108",
+            Self::TooMany(_) => "BS109",
+            Self::UniqueConflict(_) => "BS110",
+            Self::IdempotencyConflict(_) => "BS111",
+            Self::Database(error) => error.code(),
+        }
+    }
+
+    /// Gives what was refused, with its hint; none where the database was not reached.
+    #[must_use]
+    pub fn refusal(&self) -> Option<&Refusal> {
+        match self {
+            Self::UnknownOption(refusal)
+            | Self::BadOption(refusal)
+            | Self::BadName(refusal)
+            | Self::BadArgs(refusal)
+            | Self::ArgsTooLarge(refusal)
+            | Self::ArgsTooDeep(refusal)
+            | Self::KindNotDeclared(refusal)
+            | Self::NotAllowed(refusal)
+            | Self::TooMany(refusal)
+            | Self::UniqueConflict(refusal)
+            | Self::IdempotencyConflict(refusal) => Some(refusal),
+            Self::Database(error) => error.refusal(),
+        }
+    }
+
+    fn of(error: CallError) -> Self {
+        let Some(refusal) = error.refusal() else { return Self::Database(error) };
+        let variant = match refusal.sqlstate.as_str() {
+            "BS101" => Self::UnknownOption,
+            "BS102" => Self::BadOption,
+            "BS103" => Self::BadName,
+            // What jsonb cannot hold is refused before a door sees it.
+            "BS104" | "22P02" | "22P05" => Self::BadArgs,
+            "BS105" => Self::ArgsTooLarge,
+            "BS106" => Self::ArgsTooDeep,
+            "BS107" => Self::KindNotDeclared,
+            "BS108" => Self::NotAllowed,
+            "BS109" => Self::TooMany,
+            "BS110" => Self::UniqueConflict,
+            "BS111" => Self::IdempotencyConflict,
+            _ => return Self::Database(error),
+        };
+        variant(refusal.clone())
+    }
+}
+
+impl From<RequestError> for EnqueueError {
+    fn from(error: RequestError) -> Self {
+        match error {
+            RequestError::Args(message) => Self::BadArgs(Refusal::new("BS104", message)),
+            RequestError::Option(message) => Self::BadOption(Refusal::new("BS102", message)),
+        }
+    }
+}
+
+/// Asks for one job. In a transaction it comes into being with the commit, and never after a rollback.
+///
+/// # Errors
+/// BS101 to BS111 for what was asked, BS5xx for the database; see [`EnqueueError`].
+///
+/// # Cancellation
+/// May be dropped: what was sent counts if the transaction commits.
+///
+/// ```no_run
+/// # use sqlx_0_9 as sqlx;
+/// use backstay::{Job, enqueue};
+/// use serde::{Deserialize, Serialize};
+///
+/// #[derive(Serialize, Deserialize, Job)]
+/// #[job(kind = "digest")]
+/// struct Digest { user: i64 }
+///
+/// # async fn example(pool: sqlx::PgPool) -> Result<(), Box<dyn std::error::Error>> {
+/// let mut tx = pool.begin().await?;
+/// sqlx::query("update account set plan = 'pro' where id = 7").execute(&mut *tx).await?;
+/// let digest = enqueue(&mut tx, Digest { user: 7 }).await?;
+/// tx.commit().await?;
+/// println!("job {}", digest.id);
+/// # Ok(())
+/// # }
+/// ```
+pub async fn enqueue(db: impl Caller, job: impl Into<Request>) -> Result<Enqueued, EnqueueError> {
+    let request = job.into();
+    let options = json(request.options()?)?;
+    let answer = db.call(text::ENQUEUE, &[request.kind(), request.args()?, &options]).await;
+    let row: Row = answer.and_then(|answer| read(&answer)).map_err(EnqueueError::of)?;
+    row.enqueued()
+}
+
+/// Asks for up to 10,000 jobs in one call, all or none; the answers are in the order of the jobs.
+///
+/// # Errors
+/// As [`enqueue`]; one bad job refuses the call, and the message names its place from 1.
+///
+/// # Cancellation
+/// May be dropped: what was sent counts if the transaction commits.
+///
+/// ```no_run
+/// # use backstay::{Job, enqueue_many};
+/// # use serde::{Deserialize, Serialize};
+/// #[derive(Serialize, Deserialize, Job)]
+/// #[job(kind = "notify")]
+/// struct Notify { address: String }
+///
+/// # async fn example(client: &mut tokio_postgres::Client) -> Result<(), Box<dyn std::error::Error>> {
+/// let tx = client.transaction().await?;
+/// let all = (1..=500).map(|n| Notify { address: format!("{n}@example.org") });
+/// let jobs = enqueue_many(&tx, all).await?;
+/// tx.commit().await?;
+/// assert_eq!(jobs.len(), 500);
+/// # Ok(())
+/// # }
+/// ```
+pub async fn enqueue_many<R: Into<Request>>(
+    db: impl Caller,
+    jobs: impl IntoIterator<Item = R>,
+) -> Result<Vec<Enqueued>, EnqueueError> {
+    let requests = gather(jobs)?;
+    let Some(first) = requests.first() else { return Ok(Vec::new()) };
+    let lines = lines(&requests)?;
+    let answer = if lines.iter().all(|line| line.has_shape_of(&lines[0])) {
+        // One shape: its options are checked and its kind looked up once for all.
+        let args = json(&lines.iter().map(|line| line.args).collect::<Vec<_>>())?;
+        let options = json(lines[0].options)?;
+        db.call(text::ENQUEUE_ROWS, &[first.kind(), &args, &options]).await
+    } else {
+        db.call(text::ENQUEUE_MANY, &[&json(&lines)?, "{}"]).await
+    };
+    let rows: Vec<Row> = answer.and_then(|answer| read(&answer)).map_err(EnqueueError::of)?;
+    rows.iter().map(Row::enqueued).collect()
+}
+
+/// Collects at most one more than a call may hold: an endless iterator must end here.
+fn gather<R: Into<Request>>(
+    jobs: impl IntoIterator<Item = R>,
+) -> Result<Vec<Request>, EnqueueError> {
+    let requests: Vec<Request> = jobs.into_iter().take(JOBS_PER_CALL + 1).map(Into::into).collect();
+    if requests.len() > JOBS_PER_CALL {
+        let refusal = Refusal::new("BS109", format!("more than {JOBS_PER_CALL} jobs in one call"));
+        let hint = Some("call once per part; in one transaction they still come together");
+        return Err(EnqueueError::TooMany(refusal.hint(hint)));
+    }
+    Ok(requests)
+}
+
+/// One job as `enqueue_many` takes it.
+#[derive(Serialize)]
+struct Line<'r> {
+    kind: &'r str,
+    args: &'r RawValue,
+    options: &'r Map<String, Value>,
+}
+
+impl Line<'_> {
+    /// Whether both can go as rows. An idempotency key cannot: for rows it means the call, here the job.
+    fn has_shape_of(&self, other: &Line<'_>) -> bool {
+        self.kind == other.kind
+            && self.options == other.options
+            && !self.options.contains_key("idempotency_key")
+    }
+}
+
+fn lines(requests: &[Request]) -> Result<Vec<Line<'_>>, EnqueueError> {
+    let mut lines = Vec::with_capacity(requests.len());
+    for (at, request) in requests.iter().enumerate() {
+        let line = line(request).map_err(|problem| problem.of_job(at + 1))?;
+        lines.push(line);
+    }
+    Ok(lines)
+}
+
+fn line(request: &Request) -> Result<Line<'_>, RequestError> {
+    Ok(Line { kind: request.kind(), args: request.raw_args()?, options: request.options()? })
+}
+
+fn json(value: &impl Serialize) -> Result<String, EnqueueError> {
+    // Its parts have been JSON before.
+    Ok(serde_json::to_string(value).map_err(CallError::unreached)?)
+}
+
+/// What a door answers for one job; ids are text, since not every reader of JSON has 64 bits.
+#[derive(Deserialize)]
+struct Row {
+    id: String,
+    created: bool,
+}
+
+impl Row {
+    fn enqueued(&self) -> Result<Enqueued, EnqueueError> {
+        let id = self.id.parse().map_err(CallError::garbled)?;
+        Ok(Enqueued { id, created: self.created })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,184 @@
+//! A kind of job in code, and the request for one job of it.
+
+use std::borrow::Cow;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
+
+use super::contract::Contract;
+use super::options::Options;
+
+/// A kind of job: its fields are the args, its name stands in the database.
+///
+/// `#[derive(Job)]` writes this where there is no contract.
+///
+/// ```
+/// use backstay::{Contract, Job, by};
+/// use serde::{Deserialize, Serialize};
+///
+/// #[derive(Serialize, Deserialize)]
+/// struct Report {
+///     tenant: i64,
+///     month: String,
+/// }
+///
+/// impl Job for Report {
+///     const KIND: &'static str = "report";
+///     fn contract() -> Contract {
+///         Contract::new().queue("reports").max_retries(5).unique(by(["tenant", "month"]))
+///     }
+/// }
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no job",
+    label = "no `Job` for this type",
+    note = "write `#[derive(Serialize, Deserialize, Job)] #[job(kind = \"...\")]` on it, or `impl Job`"
+)]
+pub trait Job: Serialize + DeserializeOwned + Send + 'static {
+    /// The name of the kind: 1 to 128 of `[A-Za-z0-9_.:-]`. Renaming it orphans jobs that wait.
+    const KIND: &'static str;
+
+    /// What every job of this kind gets. Default: nothing special.
+    fn contract() -> Contract {
+        Contract::new()
+    }
+
+    /// Asks for this job with options of its own.
+    ///
+    /// ```
+    /// # use serde::{Deserialize, Serialize};
+    /// use backstay::{Job, Options, Priority};
+    /// #[derive(Serialize, Deserialize, Job)]
+    /// #[job(kind = "digest")]
+    /// struct Digest { user: i64 }
+    ///
+    /// let request = Digest { user: 1 }.with(Options::new().priority(Priority::HIGH));
+    /// assert_eq!(request.kind(), "digest");
+    /// ```
+    fn with(self, options: Options) -> Request
+    where
+        Self: Sized,
+    {
+        Request::from(self).with(options)
+    }
+}
+
+/// One job that is asked for: a kind, its args, its options.
+///
+/// Made of a [`Job`] by [`From`] or [`Job::with`], or by hand for a kind that has no type here.
+///
+/// ```
+/// use backstay::{Options, Request};
+/// let request = Request::new("export", serde_json::json!({ "id": 3 }))
+///     .with(Options::new().queue("exports"));
+/// assert_eq!(request.args().unwrap(), r#"{"id":3}"#);
+/// ```
+#[derive(Debug, Clone)]
+#[must_use = "a request is no job until it is enqueued"]
+pub struct Request {
+    kind: Cow<'static, str>,
+    args: Result<Box<RawValue>, RequestError>,
+    options: Options,
+}
+
+/// Why a request cannot be sent.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RequestError {
+    /// The args are no JSON object, or hold what PostgreSQL cannot store (BS104).
+    #[error("{0}")]
+    Args(String),
+    /// An option could not be written as JSON (BS102).
+    #[error("{0}")]
+    Option(String),
+}
+
+impl RequestError {
+    /// Says which job of a list it was, counted from 1 as the doors do.
+    pub(crate) fn of_job(self, n: usize) -> Self {
+        match self {
+            Self::Args(problem) => Self::Args(format!("job {n}: {problem}")),
+            Self::Option(problem) => Self::Option(format!("job {n}: {problem}")),
+        }
+    }
+}
+
+impl<J: Job> From<J> for Request {
+    fn from(job: J) -> Self {
+        Self { options: J::contract().into_options(), ..Self::encode(J::KIND.into(), &job) }
+    }
+}
+
+impl Request {
+    /// Asks for a job of a kind that has no type here; `args` must serialise to a JSON object.
+    pub fn new(kind: impl Into<String>, args: impl Serialize) -> Self {
+        Self::encode(kind.into().into(), &args)
+    }
+
+    /// Adds options; they win over those that are there already, and over the contract.
+    pub fn with(self, options: Options) -> Self {
+        Self { options: options.or(self.options), ..self }
+    }
+
+    /// Names the kind.
+    #[must_use]
+    pub fn kind(&self) -> &str {
+        &self.kind
+    }
+
+    /// Gives the args as JSON text.
+    ///
+    /// # Errors
+    /// [`RequestError::Args`] if they are not an object, or hold a NUL character.
+    pub fn args(&self) -> Result<&str, RequestError> {
+        self.raw_args().map(RawValue::get)
+    }
+
+    pub(crate) fn raw_args(&self) -> Result<&RawValue, RequestError> {
+        self.args.as_deref().map_err(Clone::clone)
+    }
+
+    /// Gives the options as the doors take them.
+    ///
+    /// # Errors
+    /// [`RequestError::Option`] where one could not be written as JSON.
+    pub(crate) fn options(&self) -> Result<&Map<String, Value>, RequestError> {
+        match self.options.broken() {
+            Some(problem) => Err(RequestError::Option(problem.to_owned())),
+            None => Ok(self.options.values()),
+        }
+    }
+
+    fn encode(kind: Cow<'static, str>, args: &impl Serialize) -> Self {
+        let args = serde_json::value::to_raw_value(args)
+            .map_err(|e| RequestError::Args(format!("the args of `{kind}` are no JSON: {e}")))
+            .and_then(|args| check_args(&kind, args));
+        Self { kind, args, options: Options::new() }
+    }
+}
+
+/// Refuses here what the server would refuse, where that spares the caller's transaction.
+fn check_args(kind: &str, args: Box<RawValue>) -> Result<Box<RawValue>, RequestError> {
+    if !args.get().starts_with('{') {
+        let what = "give the type named fields; `struct Tick {}` has none and still is an object";
+        return Err(RequestError::Args(format!("the args of `{kind}` are no JSON object; {what}")));
+    }
+    if has_nul(args.get()) {
+        let what = "PostgreSQL cannot store U+0000; remove it, or encode the bytes as base64";
+        return Err(RequestError::Args(format!("the args of `{kind}` hold a NUL; {what}")));
+    }
+    Ok(args)
+}
+
+/// Whether a JSON text holds the escape of NUL, and not merely its letters after a backslash.
+fn has_nul(json: &str) -> bool {
+    json.match_indices("\\u0000").any(|(at, _)| {
+        let before = json[..at].bytes().rev().take_while(|byte| *byte == b'\\').count();
+        before % 2 == 0
+    })
+}
+
+#[cfg(test)]
+mod tests;
