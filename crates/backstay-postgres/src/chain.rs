@@ -79,7 +79,10 @@ pub(crate) fn with_programs(
     if let Some(cluster) = search.offer_all(&mut found)? {
         return Ok(cluster);
     }
-    search.looked.push(format!("no server in {} places", found.places));
+    search.looked.push(match &options.pg_bin {
+        Some(bin) => format!("no server in {}", bin.display()),
+        None => format!("no server in {} places", found.places),
+    });
     if options.pg_bin.is_none() {
         let mut cached = fetch::cached();
         if let Some(cluster) = search.offer_all(&mut cached)? {
@@ -107,7 +110,7 @@ struct Search<'a> {
     wanted: Option<u32>,
     data: &'a [u32],
     looked: Vec<String>,
-    /// The last candidate that nobody here may run.
+    /// The first candidate that nobody here may run.
     denied: Option<(String, Vec<String>)>,
     offer: &'a mut dyn FnMut(&Programs) -> Result<Cluster, Refusal>,
 }
@@ -127,7 +130,7 @@ impl Search<'_> {
                 Ok(cluster) => return Ok(Some(cluster)),
                 Err(Refusal::Error(error)) => return Err(error),
                 Err(Refusal::Identity(reasons)) => {
-                    self.denied = Some((programs.version.clone(), reasons));
+                    self.denied.get_or_insert((programs.version.clone(), reasons));
                 }
             }
         }

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::ObtainError;
 use crate::identity::Identity;
 use crate::place::{self, Where};
-use crate::probe::{Answer, knock};
+use crate::probe::{Answer, knock, knock_port};
 use crate::process::Process;
 use crate::record::Record;
 use crate::{chain, own, start};
@@ -287,8 +287,7 @@ pub(crate) fn join(home: &Path) -> Result<Option<Cluster>, ObtainError> {
     let Some(record) = Record::read(home)? else { return Ok(None) };
     let users = place::open_lock(&home.join("users.lock"))?;
     start::lock_within(&users, true, JOIN, home)?;
-    let answer = record.socket().map_or(Answer::Nobody, |socket| knock(&socket));
-    if answer != Answer::Up {
+    if !is_up(&record) {
         return Ok(None);
     }
     Ok(Some(Cluster {
@@ -300,6 +299,16 @@ pub(crate) fn join(home: &Path) -> Result<Option<Cluster>, ObtainError> {
         own: false,
         settings: Vec::new(),
     }))
+}
+
+/// The socket may be gone with the session that made it, while its server lives.
+fn is_up(record: &Record) -> bool {
+    let by_socket = record.socket().map_or(Answer::Nobody, |socket| knock(&socket));
+    let lives = record.server.is_some_and(Process::is_alive);
+    match (by_socket, record.port) {
+        (Answer::Nobody, Some(port)) if lives => knock_port(port) == Answer::Up,
+        (answer, _) => answer == Answer::Up,
+    }
 }
 
 impl Drop for Cluster {

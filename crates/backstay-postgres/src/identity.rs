@@ -116,7 +116,12 @@ pub(crate) fn fit(
     for candidate in candidates(home, elsewhere, run_as, &mut reasons) {
         match tries(&candidate.identity, &candidate.home, programs) {
             Ok(()) => return Ok(candidate),
-            Err(why) => reasons.push(format!("{}: {why}", candidate.identity.describe())),
+            Err(why) => {
+                let reason = format!("{}: {why}", candidate.identity.describe());
+                if !reasons.contains(&reason) {
+                    reasons.push(reason);
+                }
+            }
         }
     }
     Err(reasons)

@@ -25,6 +25,7 @@ mod identity;
 mod keeper;
 mod locate;
 mod own;
+mod pins;
 mod place;
 mod probe;
 mod process;

@@ -221,7 +221,7 @@ fn at_home(place: &str, home: Option<&Path>) -> Option<PathBuf> {
 
 /// The folders that fit a pattern with at most one `*`, at the end of one name; the place itself
 /// where there is no star. In the order of their names, backwards: newer ones first.
-fn matching(pattern: &Path) -> Vec<PathBuf> {
+pub(crate) fn matching(pattern: &Path) -> Vec<PathBuf> {
     let text = pattern.to_string_lossy();
     let Some((before, after)) = text.split_once('*') else { return vec![pattern.to_path_buf()] };
     let (dir, start) = before.rsplit_once('/').unwrap_or(("/", before));

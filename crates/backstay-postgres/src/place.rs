@@ -104,8 +104,13 @@ pub(crate) fn home_of(place: &Where, root: &Path, major: u32) -> PathBuf {
 
 /// The root for data when the server's user cannot reach the usual one.
 pub(crate) fn elsewhere(root: &Path) -> PathBuf {
-    let base = PathBuf::from(format!("/var/tmp/backstay-{}", effective_uid()));
+    let base = elsewhere_base();
     if root == Path::new("/var/lib/backstay") { base } else { base.join(hash(root.as_os_str())) }
+}
+
+/// Stands in a folder where everybody may make folders, so its owner is checked before use.
+pub(crate) fn elsewhere_base() -> PathBuf {
+    PathBuf::from(format!("/var/tmp/backstay-{}", effective_uid()))
 }
 
 /// The majors that have data below the root, newest first.

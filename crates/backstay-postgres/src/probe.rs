@@ -1,6 +1,7 @@
 //! Asks a server whether it takes connections, with the first packet of the protocol and no driver.
 
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
+use std::net::{Ipv4Addr, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Duration;
@@ -24,15 +25,33 @@ pub(crate) enum Answer {
 
 /// Knocks at the server's socket and reads the kind of its first answer.
 pub(crate) fn knock(socket: &Path) -> Answer {
-    let Ok(mut stream) = UnixStream::connect(socket) else { return Answer::Nobody };
-    if stream.set_read_timeout(Some(ANSWER)).is_err()
-        || stream.set_write_timeout(Some(ANSWER)).is_err()
-        || stream.write_all(&hello()).is_err()
-    {
-        return Answer::Nobody;
-    }
+    let connected = UnixStream::connect(socket).and_then(|stream| {
+        stream.set_read_timeout(Some(ANSWER))?;
+        stream.set_write_timeout(Some(ANSWER))?;
+        Ok(stream)
+    });
+    greet(connected)
+}
+
+/// Knocks at a port of the loopback. A stranger may listen there: ask only where the process of
+/// our server is known to live.
+pub(crate) fn knock_port(port: u16) -> Answer {
+    let address = (Ipv4Addr::LOCALHOST, port).into();
+    let connected = TcpStream::connect_timeout(&address, ANSWER).and_then(|stream| {
+        stream.set_read_timeout(Some(ANSWER))?;
+        stream.set_write_timeout(Some(ANSWER))?;
+        Ok(stream)
+    });
+    greet(connected)
+}
+
+fn greet<S: Read + Write>(connected: io::Result<S>) -> Answer {
     let mut answer = [0_u8; 512];
-    match stream.read(&mut answer) {
+    let answered = connected.and_then(|mut stream| {
+        stream.write_all(&hello())?;
+        stream.read(&mut answer)
+    });
+    match answered {
         Ok(0) | Err(_) => Answer::Nobody,
         Ok(count) => judge(&answer[..count]),
     }

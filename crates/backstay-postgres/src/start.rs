@@ -101,8 +101,12 @@ fn wipe(home: &Path) -> Result<(), ObtainError> {
 
 /// A dropped server has to pass through the home to its data, and may read nothing else in it.
 pub(crate) fn make_home(home: &Path, identity: &Identity) -> Result<(), ObtainError> {
-    let mode = if identity.is_dropped() { 0o711 } else { 0o700 };
-    place::own_dir(home, mode, place::effective_uid())
+    let (mode, me) = (if identity.is_dropped() { 0o711 } else { 0o700 }, place::effective_uid());
+    let shared = place::elsewhere_base();
+    if home.starts_with(&shared) {
+        place::own_dir(&shared, 0o711, me)?;
+    }
+    place::own_dir(home, mode, me)
 }
 
 /// The record of the cluster, with data if there was none.
@@ -124,6 +128,7 @@ pub(crate) fn prepare(
     record.libraries.clone_from(&programs.libraries);
     record.source.clone_from(&programs.source);
     record.identity = fit.identity.clone();
+    record.socket_dir = place::socket_dir(home, fit.identity.is_dropped());
     Ok(record)
 }
 
@@ -238,10 +243,11 @@ fn await_answer(order: &Order<'_>, keeper: &mut Child) -> Result<(), String> {
     let socket = order.record.socket().ok_or("no port")?;
     let began = Instant::now();
     loop {
-        let limit = match knock(&socket) {
+        let (limit, pause) = match knock(&socket) {
             Answer::Up => return Ok(()),
-            Answer::NotYet => RECOVER,
-            Answer::Nobody => START,
+            // Each knock at a server that recovers is a line in its log.
+            Answer::NotYet => (RECOVER, Duration::from_millis(25)),
+            Answer::Nobody => (START, Duration::from_millis(5)),
         };
         if let Ok(Some(status)) = keeper.try_wait() {
             return Err(format!("the server ended at once ({status})"));
@@ -249,7 +255,7 @@ fn await_answer(order: &Order<'_>, keeper: &mut Child) -> Result<(), String> {
         if began.elapsed() > limit {
             return Err(format!("no answer within {} s", limit.as_secs()));
         }
-        thread::sleep(Duration::from_millis(5));
+        thread::sleep(pause);
     }
 }
 

@@ -1,11 +1,14 @@
 //! Private clusters on this machine's PostgreSQL: start, share, restart, survive, clean up.
 
+// What fails in the helpers of a test fails the test.
+#![allow(clippy::unwrap_used)]
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 use backstay_postgres::template::{is_skipped, test_database};
-use backstay_postgres::{Cluster, Options, Released, Where};
+use backstay_postgres::{Cluster, ObtainError, Options, Released, Where};
 
 /// Runs statements on a connection of its own; what the last one returned comes back as text.
 fn query(url: &str, sql: &str) -> Result<Option<String>, String> {
@@ -79,6 +82,58 @@ fn a_lasting_cluster_is_durable_is_shared_and_keeps_its_data() {
     assert_eq!(again.port(), port);
     assert_eq!(ask(&again.admin_url(), "select n from kept"), "7");
     again.release().unwrap();
+    std::fs::remove_dir_all(dir).unwrap();
+}
+
+#[test]
+fn many_that_come_at_once_get_one_server() {
+    if is_skipped() {
+        return;
+    }
+    let (dir, options) = place("at-once");
+    let clusters: Vec<Cluster> = std::thread::scope(|scope| {
+        let users: Vec<_> =
+            (0..4).map(|_| scope.spawn(|| Cluster::obtain(options.clone()).unwrap())).collect();
+        users.into_iter().map(|user| user.join().unwrap()).collect()
+    });
+    assert!(clusters.iter().all(|cluster| cluster.server_pid() == clusters[0].server_pid()));
+    let started = clusters.iter().filter(|cluster| cluster.how().ends_with("started now"));
+    assert_eq!(started.count(), 1);
+    let released: Vec<Released> =
+        clusters.into_iter().map(|cluster| cluster.release().unwrap()).collect();
+    assert_eq!(released[3], Released::Stopped);
+    assert!(released[..3].iter().all(|it| *it == Released::StillUsed));
+    std::fs::remove_dir_all(dir).unwrap();
+}
+
+#[test]
+fn programs_that_are_not_there_are_an_error_with_a_way_out() {
+    let (_, options) = place("no-programs");
+    let pg_bin = Some(PathBuf::from("/backstay/no/such/folder"));
+    let error = Cluster::obtain(Options { pg_bin, ..options }).unwrap_err();
+    assert_eq!((error.code(), error.to_string().as_str()), ("BS901", "no PostgreSQL to work with"));
+    let help = error.help("backstay dev");
+    assert!(help.contains("no server in /backstay/no/such/folder"), "{help}");
+    assert!(help.contains("`postgres`") || help.contains("not found"), "{help}");
+    assert!(help.contains("backstay dev --database-url postgres://"), "{help}");
+}
+
+#[test]
+fn data_of_a_major_that_is_not_here_is_left_alone() {
+    if is_skipped() {
+        return;
+    }
+    let (dir, options) = place("other-major");
+    let data = dir.join("pg-99/data");
+    std::fs::create_dir_all(&data).unwrap();
+    std::fs::write(data.join("PG_VERSION"), "99\n").unwrap();
+    let options = Options { fetch: false, major: None, ..options };
+    let error = Cluster::obtain(options.clone()).unwrap_err();
+    assert!(matches!(error, ObtainError::OtherMajor { data: 99, .. }), "{error:?}");
+    assert_eq!(std::fs::read_dir(&data).unwrap().count(), 1);
+
+    let aside = backstay_postgres::set_aside(&options.data).unwrap().unwrap();
+    assert!(aside.join("data/PG_VERSION").exists() && !data.exists());
     std::fs::remove_dir_all(dir).unwrap();
 }
 
