@@ -1,8 +1,146 @@
-//! Cuts a stream of bytes into lines, never holding more than one line of bounded length.
+//! Cuts a stream of bytes into lines, never holding more than one line of bounded length and one read.
 
-/// The longest line of the child protocol in bytes, without its line feed.
+/// The longest line of the child protocol in bytes, without its line feed: 8 MiB.
 pub const LINE_BYTES: usize = 8 * 1024 * 1024;
 
+/// Spare room offered to one read; a pipe holds 64 KiB, most messages are far below 1 KiB.
+const READ_BYTES: usize = 16 * 1024;
+
+/// Memory kept for the next lines once all are taken.
+const KEPT_BYTES: usize = 64 * 1024;
+
+/// Says that a line is longer than its bound.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("line is longer than its bound")]
+pub struct LineTooLong;
+
 /// Collects bytes and gives them back as lines.
-#[derive(Debug, Default)]
-pub struct LineDecoder {}
+///
+/// ```
+/// let mut decoder = backstay_isolate::LineDecoder::new(100);
+/// decoder.push(b"one\ntw");
+/// assert_eq!(decoder.next_line(), Ok(Some(&b"one"[..])));
+/// assert_eq!(decoder.next_line(), Ok(None));
+/// decoder.push(b"o\n");
+/// assert_eq!(decoder.next_line(), Ok(Some(&b"two"[..])));
+/// ```
+#[derive(Debug)]
+pub struct LineDecoder {
+    bytes: Vec<u8>,
+    /// Where the next line starts.
+    start: usize,
+    /// Up to where there is no line feed.
+    searched: usize,
+    max_bytes: usize,
+}
+
+impl LineDecoder {
+    /// Makes a decoder for lines up to `max_bytes`.
+    pub fn new(max_bytes: usize) -> LineDecoder {
+        LineDecoder { bytes: Vec::new(), start: 0, searched: 0, max_bytes }
+    }
+
+    /// Takes the next bytes of the stream.
+    pub fn push(&mut self, bytes: &[u8]) {
+        self.room().extend_from_slice(bytes);
+    }
+
+    /// Gives the place to which the next bytes are to be appended, with room for one read.
+    pub(crate) fn room(&mut self) -> &mut Vec<u8> {
+        if self.start > 0 {
+            self.bytes.drain(..self.start);
+            self.searched -= self.start;
+            self.start = 0;
+        }
+        if self.bytes.is_empty() {
+            self.bytes.shrink_to(KEPT_BYTES);
+        }
+        // A long line doubles its room, so that it is not copied once per read.
+        let wanted = if self.bytes.len() < READ_BYTES { READ_BYTES } else { self.bytes.len() };
+        self.bytes.reserve(wanted.min(self.max_bytes.max(READ_BYTES)));
+        &mut self.bytes
+    }
+
+    /// Gives the next whole line without its line feed, if there is one.
+    ///
+    /// # Errors
+    /// [`LineTooLong`] as soon as more than the bound has come without a line feed.
+    pub fn next_line(&mut self) -> Result<Option<&[u8]>, LineTooLong> {
+        let found = self.bytes[self.searched..].iter().position(|byte| *byte == b'\n');
+        let end = match found {
+            Some(offset) => self.searched + offset,
+            None => self.bytes.len(),
+        };
+        if end - self.start > self.max_bytes {
+            return Err(LineTooLong);
+        }
+        if found.is_none() {
+            self.searched = end;
+            return Ok(None);
+        }
+        let start = self.start;
+        self.start = end + 1;
+        self.searched = self.start;
+        Ok(Some(&self.bytes[start..end]))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn lines(decoder: &mut LineDecoder) -> Vec<Vec<u8>> {
+        let mut lines = Vec::new();
+        while let Some(line) = decoder.next_line().unwrap() {
+            lines.push(line.to_vec());
+        }
+        lines
+    }
+
+    proptest! {
+        #[test]
+        fn lines_do_not_depend_on_how_the_stream_is_cut(
+            text in "[ab\n]{0,200}",
+            cuts in proptest::collection::vec(1_usize..40, 1..40),
+        ) {
+            let mut whole = LineDecoder::new(1000);
+            whole.push(text.as_bytes());
+            let mut cut = LineDecoder::new(1000);
+            let mut rest = text.as_bytes();
+            let mut got = Vec::new();
+            for size in cuts.iter().cycle() {
+                if rest.is_empty() { break; }
+                let (now, later) = rest.split_at((*size).min(rest.len()));
+                cut.push(now);
+                got.extend(lines(&mut cut));
+                rest = later;
+            }
+            prop_assert_eq!(got, lines(&mut whole));
+        }
+    }
+
+    #[test]
+    fn a_line_over_its_bound_is_refused_before_it_ends() {
+        let mut decoder = LineDecoder::new(8);
+        decoder.push(b"12345678");
+        assert_eq!(decoder.next_line(), Ok(None));
+        decoder.push(b"9");
+        assert_eq!(decoder.next_line(), Err(LineTooLong));
+    }
+
+    #[test]
+    fn memory_of_a_long_line_is_given_back() {
+        let mut decoder = LineDecoder::new(LINE_BYTES);
+        for _ in 0..64 {
+            decoder.push(&[b'x'; 64 * 1024]);
+            assert_eq!(decoder.next_line(), Ok(None));
+        }
+        decoder.push(b"\n");
+        assert_eq!(decoder.next_line().unwrap().map(<[u8]>::len), Some(4 * 1024 * 1024));
+        assert_eq!(decoder.next_line(), Ok(None));
+        decoder.push(b"short\n");
+        assert!(decoder.bytes.capacity() <= 2 * KEPT_BYTES, "{}", decoder.bytes.capacity());
+    }
+}

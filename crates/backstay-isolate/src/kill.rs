@@ -1,1 +1,259 @@
-//! (to come)
+//! How an attempt is ended: the ladder from asking to killing, and the kill of a whole tree of processes.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::fs;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+
+use crate::spawn::Mode;
+
+/// A shim needs milliseconds to kill a tree; one that has not done it by now is stopped or stuck.
+const SHIM_ANSWERS: Duration = Duration::from_secs(3);
+
+/// Uninterruptible sleep can last; after this the attempt is settled without its process.
+const GIVE_UP: Duration = Duration::from_secs(30);
+
+/// How long a child may take to leave after `drain`.
+const LEAVES: Duration = Duration::from_secs(2);
+
+/// The kill of a tree takes milliseconds; this bounds it against a fork bomb.
+const SWEEP: Duration = Duration::from_secs(2);
+
+/// What to do next to a child that is to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// Tell it: a `cancel` message, or SIGTERM for a command.
+    Ask,
+    /// SIGTERM to its group.
+    Insist,
+    /// SIGKILL to every process of its tree, by its shim.
+    Kill,
+    /// The shim does not do it: end the shim, and sweep from here.
+    KillShim,
+    /// Settle without waiting any longer.
+    GiveUp,
+}
+
+/// The steps ahead, each with its time.
+#[derive(Debug)]
+pub(crate) struct Ladder {
+    steps: VecDeque<(Instant, Step)>,
+}
+
+impl Ladder {
+    pub(crate) fn asking(now: Instant, mode: Mode, grace: Duration) -> Ladder {
+        let mut ladder = Ladder::killing(now + grace);
+        if mode == Mode::Warm {
+            ladder.steps.push_front((now + grace / 2, Step::Insist));
+        }
+        ladder.steps.push_front((now, Step::Ask));
+        ladder
+    }
+
+    pub(crate) fn leaving(now: Instant) -> Ladder {
+        Ladder::killing(now + LEAVES)
+    }
+
+    pub(crate) fn killing(at: Instant) -> Ladder {
+        let steps =
+            [(at, Step::Kill), (at + SHIM_ANSWERS, Step::KillShim), (at + GIVE_UP, Step::GiveUp)];
+        Ladder { steps: steps.into() }
+    }
+
+    pub(crate) fn next_at(&self) -> Option<Instant> {
+        self.steps.front().map(|(at, _)| *at)
+    }
+
+    /// Takes the next step if its time has come.
+    pub(crate) fn climb(&mut self, now: Instant) -> Option<Step> {
+        if self.next_at()? > now {
+            return None;
+        }
+        self.steps.pop_front().map(|(_, step)| step)
+    }
+
+    /// Says whether the kill is already behind us.
+    pub(crate) fn has_killed(&self) -> bool {
+        !self.steps.iter().any(|(_, step)| *step == Step::Kill)
+    }
+}
+
+/// One process as `/proc` shows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Process {
+    pub(crate) pid: i32,
+    pub(crate) state: u8,
+    pub(crate) parent: i32,
+    pub(crate) session: i32,
+    /// User and system time, with that of reaped children, in ticks of 10 ms.
+    pub(crate) cpu_ticks: u64,
+    /// In ticks since boot; with the pid it names a process for ever.
+    pub(crate) started: u64,
+}
+
+impl Process {
+    pub(crate) fn look(pid: i32) -> Option<Process> {
+        Process::parse(&fs::read(format!("/proc/{pid}/stat")).ok()?)
+    }
+
+    /// Reads a line of `/proc/PID/stat`; the name in it may hold blanks, parentheses and any bytes.
+    pub(crate) fn parse(stat: &[u8]) -> Option<Process> {
+        let close = stat.iter().rposition(|byte| *byte == b')')?;
+        let open = stat.iter().position(|byte| *byte == b'(')?;
+        let pid = std::str::from_utf8(&stat[..open]).ok()?.trim().parse().ok()?;
+        let rest = std::str::from_utf8(&stat[close + 1..]).ok()?;
+        let fields: Vec<&str> = rest.split_ascii_whitespace().take(20).collect();
+        let number = |index: usize| fields.get(index)?.parse::<u64>().ok();
+        Some(Process {
+            pid,
+            state: *fields.first()?.as_bytes().first()?,
+            parent: fields.get(1)?.parse().ok()?,
+            session: fields.get(3)?.parse().ok()?,
+            cpu_ticks: number(11)? + number(12)? + number(13)? + number(14)?,
+            started: number(19)?,
+        })
+    }
+
+    fn is_dead(&self) -> bool {
+        matches!(self.state, b'Z' | b'X')
+    }
+
+    /// Sends a signal to exactly this process, never to a later one with its number.
+    fn signal(&self, signal: Signal) {
+        let Some(pid) = Pid::from_raw(self.pid) else { return };
+        let Ok(pidfd) = pidfd_open(pid, PidfdFlags::empty()) else { return };
+        let same = Process::look(self.pid).is_some_and(|now| now.started == self.started);
+        if same {
+            // It may have ended since; then there is nothing left to signal.
+            let _gone = pidfd_send_signal(&pidfd, signal);
+        }
+    }
+}
+
+fn all() -> Vec<Process> {
+    let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
+    entries
+        .flatten()
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .filter_map(Process::look)
+        .collect()
+}
+
+/// Every living process below `root`, which itself is not among them.
+fn below(root: i32) -> Vec<Process> {
+    let mut children: HashMap<i32, Vec<Process>> = HashMap::new();
+    for process in all() {
+        children.entry(process.parent).or_default().push(process);
+    }
+    let (mut found, mut queue) = (Vec::new(), vec![root]);
+    while let Some(parent) = queue.pop() {
+        for process in children.remove(&parent).unwrap_or_default() {
+            queue.push(process.pid);
+            found.push(process);
+        }
+    }
+    found.retain(|process| !process.is_dead());
+    found
+}
+
+/// Every living process of a session and below its members.
+fn of_session(session: i32) -> Vec<Process> {
+    let members = all().into_iter().filter(|it| it.session == session && !it.is_dead());
+    let mut found: Vec<Process> = members.collect();
+    let below: Vec<Process> = found.iter().flat_map(|member| below(member.pid)).collect();
+    found.extend(below);
+    found
+}
+
+/// Stops, then kills everything below `root` until nothing is left or 2 s have passed; `reap` takes
+/// the dead away and says whether children remain.
+pub(crate) fn kill_below(root: i32, mut reap: impl FnMut() -> bool) {
+    let until = Instant::now() + SWEEP;
+    while reap() && Instant::now() < until {
+        kill_until_quiet(|| below(root));
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// Kills what is left of a session whose shim has died; returns whether nothing is left.
+pub(crate) fn kill_session(session: i32) -> bool {
+    let until = Instant::now() + SWEEP;
+    while Instant::now() < until {
+        if of_session(session).is_empty() {
+            return true;
+        }
+        kill_until_quiet(|| of_session(session));
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    of_session(session).is_empty()
+}
+
+/// Stops all before it kills the first, looking again until no new process appears: whoever sees a
+/// sibling die has no time left to fork.
+fn kill_until_quiet(look: impl Fn() -> Vec<Process>) {
+    let mut stopped: HashSet<(i32, u64)> = HashSet::new();
+    let mut processes = look();
+    // A tree grows by at least one generation a round, or it is quiet; 64 bounds a fork bomb.
+    for _ in 0..64 {
+        let fresh: Vec<Process> =
+            processes.iter().filter(|it| stopped.insert((it.pid, it.started))).copied().collect();
+        if fresh.is_empty() {
+            break;
+        }
+        fresh.iter().for_each(|process| process.signal(Signal::STOP));
+        processes = look();
+    }
+    processes.iter().for_each(|process| process.signal(Signal::KILL));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seconds(ladder: &mut Ladder, start: Instant) -> Vec<(u64, Step)> {
+        let far = start + Duration::from_secs(3600);
+        let mut steps = Vec::new();
+        while let Some(at) = ladder.next_at() {
+            let step = ladder.climb(far).unwrap();
+            steps.push(((at - start).as_secs(), step));
+        }
+        steps
+    }
+
+    #[test]
+    fn a_warm_child_is_told_then_signalled_then_killed() {
+        let start = Instant::now();
+        let mut ladder = Ladder::asking(start, Mode::Warm, Duration::from_secs(10));
+        let expected = [
+            (0, Step::Ask),
+            (5, Step::Insist),
+            (10, Step::Kill),
+            (13, Step::KillShim),
+            (40, Step::GiveUp),
+        ];
+        assert_eq!(seconds(&mut ladder, start), expected);
+    }
+
+    #[test]
+    fn a_command_is_signalled_then_killed() {
+        let start = Instant::now();
+        let mut ladder = Ladder::asking(start, Mode::Command, Duration::from_secs(10));
+        assert_eq!(ladder.climb(start), Some(Step::Ask));
+        assert_eq!(ladder.climb(start + Duration::from_secs(9)), None);
+        assert!(!ladder.has_killed());
+        assert_eq!(ladder.climb(start + Duration::from_secs(10)), Some(Step::Kill));
+        assert!(ladder.has_killed());
+    }
+
+    #[test]
+    fn a_stat_line_is_read_whatever_the_name_holds() {
+        let line = b"42 (a ) b\xFF (c) S 7 42 40 0 -1 4194304 1 2 3 4 10 20 30 40 20 0 1 0 999 5 6";
+        let expected =
+            Process { pid: 42, state: b'S', parent: 7, session: 40, cpu_ticks: 100, started: 999 };
+        assert_eq!(Process::parse(line), Some(expected));
+        for bad in [&b""[..], b")", b"1 (x", b"1 (x) S", b"x (x) S 1 2 3"] {
+            assert_eq!(Process::parse(bad), None);
+        }
+    }
+}

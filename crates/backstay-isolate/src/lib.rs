@@ -34,10 +34,12 @@
 #[cfg(not(target_os = "linux"))]
 compile_error!("backstay-isolate needs Linux: shims, pidfds and /proc have no equal elsewhere yet");
 
+mod attempt;
 mod child;
 mod ending;
 mod frame;
 mod kill;
+mod launcher;
 mod link;
 mod output;
 mod pipes;
@@ -49,10 +51,11 @@ mod shim;
 mod spawn;
 
 pub use ending::{Ending, StopReason};
-pub use frame::{LINE_BYTES, LineDecoder};
-pub use link::{ChildLink, ChildSender, Role, enter};
+pub use frame::{LINE_BYTES, LineDecoder, LineTooLong};
+pub use launcher::Launcher;
+pub use link::{ChildLink, ChildSender, Role, enter, entered};
 pub use output::OutputLimits;
 pub use pool::{BootFailed, Pool, PoolLimits, Ready};
 pub use protocol::{Fault, FromChild, LastWord, Then, ToChild};
 pub use run::{Order, Report, Run, RunEvent, Stopper};
-pub use spawn::{Argv, Launcher, Mode, Program};
+pub use spawn::{Argv, Mode, Program};

@@ -1,8 +1,14 @@
 //! The child's side: finds out what this process is, and carries messages over descriptors 3 and 4.
 
-use std::io;
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+use rustix::process::{Signal, getppid, set_parent_process_death_signal};
+
+use crate::frame::LINE_BYTES;
 use crate::protocol::{FromChild, ToChild};
+use crate::shim;
 
 /// What this process is.
 #[derive(Debug)]
@@ -13,42 +19,104 @@ pub enum Role {
     Child(ChildLink),
 }
 
+static ENTERED: OnceLock<()> = OnceLock::new();
+
 /// Finds out what this process is; the first statement of `main`, before any thread exists.
 ///
-/// In a shim it never returns. In a child it makes sure that the child does not outlive its shim.
+/// In a shim it never returns. In a child it makes sure that the child does not outlive its shim,
+/// and that nothing the child starts inherits the line to the supervisor.
 pub fn enter() -> Role {
-    todo!()
+    ENTERED.get_or_init(|| ());
+    if let Some(supervisor) = shim::is_shim() {
+        shim::live(supervisor);
+    }
+    let Some(shim) = shim::is_child() else { return Role::Supervisor };
+    match ChildLink::open(shim) {
+        Ok(link) => Role::Child(link),
+        Err(error) => {
+            eprintln!("backstay: this child cannot reach its supervisor: {error}");
+            std::process::exit(70)
+        }
+    }
+}
+
+/// Says whether [`enter`] was called in this process; without it, children of this binary cannot start.
+pub fn entered() -> bool {
+    ENTERED.get().is_some()
 }
 
 /// The line to the supervisor.
 #[derive(Debug)]
-pub struct ChildLink {}
+pub struct ChildLink {
+    from: BufReader<File>,
+    line: Vec<u8>,
+    sender: ChildSender,
+}
 
 impl ChildLink {
+    fn open(shim: i32) -> io::Result<ChildLink> {
+        set_parent_process_death_signal(Some(Signal::KILL))?;
+        if getppid().map(|pid| pid.as_raw_nonzero().get()) != Some(shim) {
+            return Err(io::Error::other("its shim is gone"));
+        }
+        // Opened again, because descriptors by number cannot be owned in safe code.
+        let to = OpenOptions::new().write(true).open("/proc/self/fd/3")?;
+        let from = File::open("/proc/self/fd/4")?;
+        close_fds::set_fds_cloexec(3, &[]);
+        Ok(ChildLink {
+            from: BufReader::with_capacity(64 * 1024, from),
+            line: Vec::new(),
+            sender: ChildSender { to: Arc::new(Mutex::new(to)) },
+        })
+    }
+
     /// Waits for the next message; `None` when the supervisor is gone, and then the process must end within 1 s.
     ///
     /// It blocks: call it on a plain thread. Messages of unknown types are skipped.
     pub fn recv(&mut self) -> Option<ToChild> {
-        todo!()
+        loop {
+            self.line.clear();
+            // The supervisor keeps to the bound with room for what it adds to a job.
+            let bound = 2 * LINE_BYTES as u64;
+            let read = self.from.by_ref().take(bound).read_until(b'\n', &mut self.line).ok()?;
+            if read == 0 || self.line.last() != Some(&b'\n') {
+                return None;
+            }
+            let text = std::str::from_utf8(&self.line).ok()?;
+            if let Some(message) = ToChild::parse(text.trim_end()).ok()? {
+                return Some(message);
+            }
+        }
     }
 
     /// Gives a sender for any thread.
     pub fn sender(&self) -> ChildSender {
-        todo!()
+        self.sender.clone()
     }
 }
 
 /// Sends messages to the supervisor, one whole line each.
 #[derive(Clone, Debug)]
-pub struct ChildSender {}
+pub struct ChildSender {
+    to: Arc<Mutex<File>>,
+}
 
 impl ChildSender {
     /// Writes one message; it may block while the supervisor does not read.
     ///
     /// # Errors
-    /// When the supervisor is gone.
+    /// When the supervisor is gone, or the line is longer than 8 MiB (`InvalidInput`): nothing was
+    /// written then, and something shorter may be sent.
     pub fn send(&self, message: &FromChild) -> io::Result<()> {
-        drop(message.clone());
-        todo!()
+        let mut line = serde_json::to_vec(message)?;
+        if line.len() > LINE_BYTES {
+            let text = format!("message of {} bytes; a line may have 8 MiB", line.len());
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
+        }
+        // A raw value may hold line feeds between its tokens; inside strings they are escaped.
+        line.iter_mut().filter(|byte| **byte == b'\n').for_each(|byte| *byte = b' ');
+        line.push(b'\n');
+        // A panic while the lock was held leaves at worst a torn line, which the supervisor notices.
+        self.to.lock().unwrap_or_else(PoisonError::into_inner).write_all(&line)
     }
 }

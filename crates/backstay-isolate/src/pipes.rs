@@ -1,1 +1,264 @@
-//! (to come)
+//! The lines to one shim and its child: what comes is read, what goes is queued, and nothing here waits for a child.
+
+use std::future::pending;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Signal, WaitId, WaitIdOptions, pidfd_send_signal, waitid};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::UnixStream;
+use tokio::net::unix::pipe;
+
+use crate::frame::{LINE_BYTES, LineDecoder};
+use crate::output::{CHUNK_BYTES, Output, OutputLimits, Stream};
+use crate::shim::ShimWord;
+use crate::spawn::Spawned;
+
+/// Answers that a child has not read yet: far more than any child that reads them needs.
+const UNREAD_BYTES: usize = 1024 * 1024;
+
+/// One read of stdout or stderr.
+const READ_BYTES: usize = 8 * 1024;
+
+/// What has happened on the lines.
+#[derive(Debug)]
+pub(crate) enum Traffic {
+    /// Something was read from descriptor 3; lines may be waiting.
+    Read,
+    /// Descriptor 3 is closed.
+    Mute,
+    /// Something was printed.
+    Printed,
+    /// The shim says something.
+    Shim(ShimWord),
+    /// The shim is gone, or its line is.
+    ShimGone,
+}
+
+/// Our ends of all lines to one child.
+pub(crate) struct Wires {
+    pub(crate) shim_pid: u32,
+    pub(crate) decoder: LineDecoder,
+    pub(crate) output: Output,
+    shim: OwnedFd,
+    control: UnixStream,
+    words: LineDecoder,
+    from: Option<pipe::Receiver>,
+    to: Option<pipe::Sender>,
+    outbox: Vec<u8>,
+    sent: usize,
+    hang_up: bool,
+    stdout: Option<pipe::Receiver>,
+    stderr: Option<pipe::Receiver>,
+    printed: [Vec<u8>; 2],
+}
+
+impl Wires {
+    /// Takes the lines over; to be called on the pipes thread.
+    pub(crate) fn new(spawned: Spawned, limits: OutputLimits) -> io::Result<Wires> {
+        let to = spawned.to.map(pipe::Sender::from_owned_fd).transpose()?;
+        Ok(Wires {
+            shim_pid: spawned.pid,
+            decoder: LineDecoder::new(LINE_BYTES),
+            output: Output::new(limits, Instant::now()),
+            shim: spawned.pidfd,
+            control: UnixStream::from_std(spawned.control)?,
+            words: LineDecoder::new(CHUNK_BYTES),
+            from: Some(pipe::Receiver::from_owned_fd(spawned.from)?),
+            to,
+            outbox: Vec::new(),
+            sent: 0,
+            hang_up: false,
+            stdout: Some(pipe::Receiver::from_owned_fd(spawned.stdout)?),
+            stderr: Some(pipe::Receiver::from_owned_fd(spawned.stderr)?),
+            printed: [Vec::new(), Vec::new()],
+        })
+    }
+
+    /// Waits until something happens; descriptor 3 is read only if `listen` says so.
+    ///
+    /// # Cancellation
+    /// May be dropped at any time: nothing that was read or written is lost.
+    pub(crate) async fn next(&mut self, listen: bool) -> Traffic {
+        loop {
+            if let Some(word) = self.shim_word() {
+                return word;
+            }
+            let closed_until = self.output.closed_until(Instant::now());
+            let open = closed_until.is_none();
+            let [out, err] = &mut self.printed;
+            // Not biased: a child that floods one line must not hide the others.
+            tokio::select! {
+                read = fill(&mut self.from, self.decoder.room()), if listen => {
+                    if matches!(read, Ok(1..)) {
+                        return Traffic::Read;
+                    }
+                    self.from = None;
+                    return Traffic::Mute;
+                }
+                wrote = write(&mut self.to, &self.outbox[self.sent..]), if !self.outbox.is_empty() => {
+                    self.wrote(wrote);
+                }
+                read = self.control.read_buf(self.words.room()) => {
+                    if !matches!(read, Ok(1..)) {
+                        return Traffic::ShimGone;
+                    }
+                }
+                read = fill(&mut self.stderr, err), if open => {
+                    self.printed(Stream::Stderr, read);
+                    return Traffic::Printed;
+                }
+                read = fill(&mut self.stdout, out), if open => {
+                    self.printed(Stream::Stdout, read);
+                    return Traffic::Printed;
+                }
+                () = until(closed_until) => {}
+            }
+        }
+    }
+
+    fn shim_word(&mut self) -> Option<Traffic> {
+        let line = match self.words.next_line() {
+            Ok(None) => return None,
+            Ok(Some(line)) => line,
+            Err(_) => return Some(Traffic::ShimGone),
+        };
+        Some(serde_json::from_slice(line).map_or(Traffic::ShimGone, Traffic::Shim))
+    }
+
+    fn printed(&mut self, stream: Stream, read: io::Result<usize>) {
+        let index = stream as usize;
+        if matches!(read, Ok(1..)) {
+            self.output.take(stream, &self.printed[index]);
+            self.printed[index].clear();
+            return;
+        }
+        // Closed by the child: nothing will come any more.
+        match stream {
+            Stream::Stdout => self.stdout = None,
+            Stream::Stderr => self.stderr = None,
+        }
+    }
+
+    /// Sends a line now as far as the child takes it, and keeps the rest; says whether the child
+    /// still reads what it asked for.
+    pub(crate) fn say(&mut self, line: &[u8]) -> bool {
+        let unread = self.outbox.len() - self.sent;
+        if unread > 0 {
+            self.outbox.extend_from_slice(line);
+            return unread < UNREAD_BYTES;
+        }
+        let Some(to) = &self.to else { return true };
+        let taken = to.try_write(line).unwrap_or(0);
+        self.outbox.extend_from_slice(&line[taken..]);
+        true
+    }
+
+    fn wrote(&mut self, wrote: io::Result<usize>) {
+        match wrote {
+            Ok(bytes) => self.sent += bytes,
+            // The child has closed descriptor 4; how it ends will say why.
+            Err(_) => self.to = None,
+        }
+        if self.sent == self.outbox.len() || self.to.is_none() {
+            self.outbox = Vec::new();
+            self.sent = 0;
+            if self.hang_up {
+                self.to = None;
+            }
+        }
+    }
+
+    /// Closes the child's descriptor 4 as soon as it has taken everything.
+    pub(crate) fn hang_up(&mut self) {
+        self.hang_up = true;
+        if self.outbox.is_empty() {
+            self.to = None;
+        }
+    }
+
+    /// Says whether messages can still come and go.
+    pub(crate) fn is_open(&self) -> bool {
+        self.from.is_some() && self.to.is_some()
+    }
+
+    /// Tells the shim something; its line holds far more bytes than there are steps of a ladder.
+    pub(crate) fn tell_shim(&self, byte: u8) {
+        // A shim that is gone is noticed on its line.
+        let _gone = self.control.try_write(&[byte]);
+    }
+
+    /// Reads stdout and stderr until nothing is there, as far as the bucket allows.
+    ///
+    /// Past the runtime, which would not look at the pipes before it sleeps.
+    pub(crate) fn read_output(&mut self) {
+        for stream in [Stream::Stderr, Stream::Stdout] {
+            let index = stream as usize;
+            loop {
+                if self.output.closed_until(Instant::now()).is_some() {
+                    return;
+                }
+                let pipe = if stream == Stream::Stderr { &self.stderr } else { &self.stdout };
+                let Some(pipe) = pipe else { break };
+                let buffer = &mut self.printed[index];
+                buffer.reserve(READ_BYTES);
+                let read = rustix::io::read(pipe.as_fd(), rustix::buffer::spare_capacity(buffer));
+                if !matches!(read, Ok(1..)) {
+                    break;
+                }
+                self.output.take(stream, &self.printed[index]);
+                self.printed[index].clear();
+            }
+        }
+    }
+
+    /// Reads descriptor 3 once, without waiting; false when nothing is there. For a child that has
+    /// ended, but whose descendants may hold the descriptor.
+    pub(crate) fn read_rest(&mut self) -> bool {
+        let Some(from) = &self.from else { return false };
+        let room = self.decoder.room();
+        let read = rustix::io::read(from.as_fd(), rustix::buffer::spare_capacity(room));
+        matches!(read, Ok(1..))
+    }
+
+    /// Ends the shim itself, through its pidfd, so that no other process can be hit.
+    pub(crate) fn kill_shim(&self) {
+        // Gone already: then its line is closed, too.
+        let _gone = pidfd_send_signal(&self.shim, Signal::KILL);
+    }
+
+    /// Waits until the shim has ended, and takes it away.
+    pub(crate) async fn reap_shim(&mut self) {
+        // Its line closes with it; whatever it still says changes nothing.
+        while matches!(self.control.read_buf(self.words.room()).await, Ok(1..)) {
+            while let Ok(Some(_)) = self.words.next_line() {}
+        }
+        let look = WaitIdOptions::EXITED | WaitIdOptions::NOHANG;
+        // Between closing its files and being dead a process spends microseconds.
+        while let Ok(None) = waitid(WaitId::PidFd(self.shim.as_fd()), look) {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+}
+
+async fn fill(pipe: &mut Option<pipe::Receiver>, room: &mut Vec<u8>) -> io::Result<usize> {
+    let Some(pipe) = pipe else { return pending().await };
+    room.reserve(READ_BYTES);
+    pipe.read_buf(room).await
+}
+
+async fn write(pipe: &mut Option<pipe::Sender>, bytes: &[u8]) -> io::Result<usize> {
+    match pipe {
+        Some(pipe) => pipe.write(bytes).await,
+        None => Err(io::ErrorKind::BrokenPipe.into()),
+    }
+}
+
+/// Waits until a time, or for ever.
+pub(crate) async fn until(at: Option<Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at.into()).await,
+        None => pending().await,
+    }
+}

@@ -1,12 +1,29 @@
 //! The thread that starts shims and lives as long as the process, since a death signal follows the starting thread.
 
-use std::io;
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::{self, IoSlice, Seek, Write};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
 
+use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
+use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
+use rustix::pipe::{PipeFlags, pipe_with};
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use tokio::sync::oneshot;
+
+use crate::scratch;
+use crate::shim::{self, ShimOrder};
 
 /// What to execute.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Argv {
     /// The own binary again, with these arguments after its name.
     ThisBinary(Vec<String>),
@@ -30,7 +47,8 @@ pub struct Program {
     pub argv: Argv,
     /// Where; default: where the supervisor stands.
     pub dir: Option<PathBuf>,
-    /// The whole environment; only `BACKSTAY_SCRATCH` and `TMPDIR` are added.
+    /// The whole environment; only `BACKSTAY_SCRATCH` and `TMPDIR` are added, and for the own binary
+    /// `BACKSTAY_CHILD`.
     pub env: Vec<(String, String)>,
     /// How it takes work.
     pub mode: Mode,
@@ -38,36 +56,132 @@ pub struct Program {
     pub hello: Option<Box<RawValue>>,
 }
 
-/// Starts and ends children: the spawner thread and the pipes thread; one per process is enough.
-#[derive(Clone, Debug)]
-pub struct Launcher {}
-
-impl Launcher {
-    /// Starts both threads, with scratch folders below the system's temporary folder.
-    ///
-    /// # Errors
-    /// When a thread or the scratch folder cannot be made.
-    pub fn start() -> io::Result<Launcher> {
-        Launcher::start_in(std::env::temp_dir())
+/// Finds a program as `execvp` would, in the `PATH` of the given environment.
+pub(crate) fn find_program(
+    name: &str,
+    env: &[(String, String)],
+    dir: Option<&Path>,
+) -> Option<PathBuf> {
+    let here = dir.unwrap_or(Path::new("."));
+    if name.contains('/') {
+        let path = here.join(name);
+        return Some(std::path::absolute(&path).unwrap_or(path));
     }
+    let path = env.iter().rev().find(|(name, _)| name == "PATH");
+    let path = path.map_or("/usr/local/bin:/usr/bin:/bin", |(_, value)| value);
+    let places = path.split(':').filter(|place| !place.is_empty());
+    places.map(|place| here.join(place).join(name)).find(|path| is_executable(path))
+}
 
-    /// Starts both threads, with scratch folders below `scratch_root`.
-    ///
-    /// # Errors
-    /// When a thread or the scratch folder cannot be made.
-    pub fn start_in(scratch_root: PathBuf) -> io::Result<Launcher> {
-        drop(scratch_root);
-        todo!()
-    }
+pub(crate) fn is_executable(path: &Path) -> bool {
+    path.metadata().is_ok_and(|it| it.is_file() && it.permissions().mode() & 0o111 != 0)
+}
 
-    /// Notes that the supervisor was told to stop: signals that reach children within the next 2 s
-    /// then count as interruptions.
-    pub fn note_stop_signal(&self) {
-        todo!()
-    }
+/// A shim to be started.
+pub(crate) struct SpawnOrder {
+    pub(crate) shim: ShimOrder,
+    /// What a command reads on stdin.
+    pub(crate) stdin: Vec<u8>,
+    pub(crate) checkpoint: Option<Box<RawValue>>,
+    pub(crate) reply: oneshot::Sender<io::Result<Spawned>>,
+}
 
-    /// Ends all children with their trees and waits until they are gone, at most 5 s.
-    pub async fn stop(&self) {
-        todo!()
+/// Our ends of all lines to a shim and its child.
+#[derive(Debug)]
+pub(crate) struct Spawned {
+    pub(crate) pid: u32,
+    pub(crate) pidfd: OwnedFd,
+    pub(crate) control: UnixStream,
+    pub(crate) from: OwnedFd,
+    pub(crate) to: Option<OwnedFd>,
+    pub(crate) stdout: OwnedFd,
+    pub(crate) stderr: OwnedFd,
+}
+
+/// Runs the spawner thread until all senders are gone.
+pub(crate) fn spawner(orders: mpsc::Receiver<SpawnOrder>) {
+    while let Ok(SpawnOrder { shim, stdin, checkpoint, reply }) = orders.recv() {
+        let folder = shim.scratch.clone();
+        let spawned = spawn(&shim, &stdin, checkpoint.as_deref());
+        if spawned.is_err() {
+            scratch::remove(&folder);
+        }
+        // Nobody waits any more: the lines close with the reply, and the shim ends its child.
+        let _unwanted = reply.send(spawned);
     }
+}
+
+fn spawn(order: &ShimOrder, stdin: &[u8], checkpoint: Option<&RawValue>) -> io::Result<Spawned> {
+    scratch::make(&order.scratch)?;
+    if let Some(checkpoint) = checkpoint {
+        std::fs::write(order.scratch.join("checkpoint.json"), checkpoint.get())?;
+    }
+    let (control, shim_control) = UnixStream::pair()?;
+    let [(from, child_writes), (stdout, shim_stdout), (stderr, shim_stderr)] =
+        [pipe()?, pipe()?, pipe()?];
+    let mut child = Command::new("/proc/self/exe")
+        .arg0(std::env::args_os().next().unwrap_or_else(|| "backstay".into()))
+        .args(shim::arguments(std::process::id()))
+        .stdin(Stdio::from(OwnedFd::from(shim_control)))
+        .stdout(Stdio::from(shim_stdout))
+        .stderr(Stdio::from(shim_stderr))
+        .spawn()?;
+    match equip(&child, &control, order, child_writes, stdin) {
+        Ok((pidfd, to)) => {
+            Ok(Spawned { pid: child.id(), pidfd, control, from, to, stdout, stderr })
+        }
+        Err(error) => {
+            // Both fail only if it is gone already.
+            let _gone = child.kill();
+            let _reaped = child.wait();
+            Err(error)
+        }
+    }
+}
+
+/// Gives a shim its order and the descriptors of its child.
+fn equip(
+    child: &Child,
+    control: &UnixStream,
+    order: &ShimOrder,
+    child_writes: OwnedFd,
+    stdin: &[u8],
+) -> io::Result<(OwnedFd, Option<OwnedFd>)> {
+    // Nobody else waits for this child, so its pid is still its own.
+    let pidfd = pidfd_open(Pid::from_child(child), PidfdFlags::empty())?;
+    let (third, to) = if order.warm {
+        let (child_reads, to) = pipe()?;
+        (child_reads, Some(to))
+    } else {
+        (sealed("stdin", stdin)?, None)
+    };
+    let text = sealed("order", &serde_json::to_vec(order)?)?;
+    hand_over(control, &[text.as_fd(), child_writes.as_fd(), third.as_fd()])?;
+    control.set_nonblocking(true)?;
+    Ok((pidfd, to))
+}
+
+fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
+    Ok(pipe_with(PipeFlags::CLOEXEC)?)
+}
+
+/// Makes a file in memory that nobody can change: reading it can block nobody, whatever its size.
+fn sealed(name: &str, bytes: &[u8]) -> io::Result<OwnedFd> {
+    let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
+    let mut file = File::from(memfd_create(name, flags)?);
+    file.write_all(bytes)?;
+    file.rewind()?;
+    fcntl_add_seals(
+        &file,
+        SealFlags::SEAL | SealFlags::SHRINK | SealFlags::GROW | SealFlags::WRITE,
+    )?;
+    Ok(file.into())
+}
+
+fn hand_over(control: &UnixStream, descriptors: &[BorrowedFd<'_>]) -> io::Result<()> {
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(4))];
+    let mut ancillary = SendAncillaryBuffer::new(&mut space);
+    ancillary.push(SendAncillaryMessage::ScmRights(descriptors));
+    sendmsg(control, &[IoSlice::new(b"o")], &mut ancillary, SendFlags::NOSIGNAL)?;
+    Ok(())
 }

@@ -1,0 +1,144 @@
+//! The two threads of a supervisor through which all its children are started, heard and ended.
+
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::time::{Duration, Instant};
+
+use tokio::runtime::Handle;
+use tokio::sync::watch;
+
+use crate::scratch::ScratchRoot;
+use crate::spawn::{self, SpawnOrder};
+
+/// A signal that reaches a child this soon after one to the supervisor had the same sender.
+const SAME_SENDER: Duration = Duration::from_secs(2);
+
+/// How long [`Launcher::stop`] waits: a sweep takes at most 2 s, a shim that hangs 3 s more.
+const STOP: Duration = Duration::from_secs(6);
+
+/// Starts and ends children: the spawner thread and the pipes thread; one per process is enough.
+///
+/// When the last clone and the last pool are gone, both threads end, and with them all children.
+#[derive(Clone)]
+pub struct Launcher {
+    pub(crate) shared: Arc<Shared>,
+}
+
+/// What pools and children share.
+pub(crate) struct Shared {
+    spawner: mpsc::Sender<SpawnOrder>,
+    pipes: Handle,
+    pub(crate) scratch: ScratchRoot,
+    /// Children whose shims are not reaped yet.
+    alive: watch::Sender<usize>,
+    stopping: watch::Sender<bool>,
+    stop_noted: Mutex<Option<Instant>>,
+}
+
+impl Launcher {
+    /// Starts both threads, with scratch folders below the system's temporary folder.
+    ///
+    /// # Errors
+    /// When a thread or the scratch folder cannot be made.
+    pub fn start() -> io::Result<Launcher> {
+        Launcher::start_in(std::env::temp_dir())
+    }
+
+    /// Starts both threads, with scratch folders below `scratch_root`.
+    ///
+    /// # Errors
+    /// When a thread or the scratch folder cannot be made.
+    pub fn start_in(scratch_root: PathBuf) -> io::Result<Launcher> {
+        let scratch = ScratchRoot::make(&scratch_root)?;
+        // Bounded by use: each child waits for the answer to its one order.
+        let (spawner, orders) = mpsc::channel();
+        std::thread::Builder::new()
+            .name("backstay-spawn".into())
+            .spawn(move || spawn::spawner(orders))?;
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
+        let pipes = runtime.handle().clone();
+        let (stopping, mut stopped) = watch::channel(false);
+        std::thread::Builder::new().name("backstay-pipes".into()).spawn(move || {
+            runtime.block_on(async { while stopped.changed().await.is_ok() {} });
+            // A folder that takes long to remove must not hold the process.
+            runtime.shutdown_background();
+        })?;
+        let (alive, _) = watch::channel(0);
+        let stop_noted = Mutex::new(None);
+        let shared = Shared { spawner, pipes, scratch, alive, stopping, stop_noted };
+        Ok(Launcher { shared: Arc::new(shared) })
+    }
+
+    /// Notes that the supervisor was told to stop: signals that reach children within the next 2 s
+    /// then count as interruptions, since a terminal or a service manager signals all at once.
+    pub fn note_stop_signal(&self) {
+        let mut noted = self.shared.stop_noted.lock().unwrap_or_else(PoisonError::into_inner);
+        *noted = Some(Instant::now());
+    }
+
+    /// Kills all children with their trees at once and waits until they are gone, at most 6 s;
+    /// attempts under way end as `interrupted`, later ones do not start.
+    pub async fn stop(&self) {
+        self.shared.stopping.send_replace(true);
+        let mut alive = self.shared.alive.subscribe();
+        let gone = alive.wait_for(|alive| *alive == 0);
+        if tokio::time::timeout(STOP, gone).await.is_err() {
+            tracing::error!("children could not be ended within 6 s");
+        }
+        self.shared.scratch.remove();
+    }
+}
+
+impl Shared {
+    pub(crate) fn spawn_shim(&self, order: SpawnOrder) -> io::Result<()> {
+        self.spawner.send(order).map_err(|_| io::Error::other("the spawner thread is gone"))
+    }
+
+    /// Runs the conversation with one child on the pipes thread.
+    pub(crate) fn converse(self: &Arc<Self>, life: impl Future<Output = ()> + Send + 'static) {
+        self.alive.send_modify(|alive| *alive += 1);
+        let counted = Counted(self.clone());
+        self.pipes.spawn(async move {
+            life.await;
+            drop(counted);
+        });
+    }
+
+    /// Runs something that may block for long.
+    pub(crate) fn aside(&self, work: impl FnOnce() + Send + 'static) {
+        self.pipes.spawn_blocking(work);
+    }
+
+    pub(crate) fn stopping(&self) -> watch::Receiver<bool> {
+        self.stopping.subscribe()
+    }
+
+    pub(crate) fn stop_was_noted(&self) -> bool {
+        let noted = *self.stop_noted.lock().unwrap_or_else(PoisonError::into_inner);
+        noted.is_some_and(|at| at.elapsed() < SAME_SENDER)
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.scratch.remove();
+    }
+}
+
+/// Counts a child as long as its life is not over, also if that ends in a panic.
+struct Counted(Arc<Shared>);
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.alive.send_modify(|alive| *alive -= 1);
+    }
+}
+
+impl fmt::Debug for Launcher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Launcher").field("alive", &*self.shared.alive.borrow()).finish()
+    }
+}

@@ -1,0 +1,213 @@
+//! The child's side of the tests: a host of misbehaving handlers, and programs that never become one.
+
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use backstay_isolate::{ChildLink, ChildSender, FromChild, Then, ToChild};
+use rustix::process::{Signal, getpid, kill_process};
+use rustix::time::{ClockId, clock_gettime};
+use serde_json::{Value, json};
+
+use crate::run::raw;
+
+pub(crate) fn host(mut link: ChildLink, arguments: &[String]) -> ExitCode {
+    let behaviour = arguments.first().map_or("", String::as_str);
+    match behaviour {
+        "exit-at-boot" => {
+            eprintln!("no configuration");
+            return ExitCode::from(3);
+        }
+        "silent-at-boot" => std::thread::sleep(Duration::from_secs(60)),
+        _ => {}
+    }
+    let sender = link.sender();
+    while let Some(message) = link.recv() {
+        match message {
+            ToChild::Hello { protocols, .. } => {
+                let protocol = if behaviour == "wrong-protocol" { 9 } else { protocols[0] };
+                let kinds = vec!["echo".to_owned()];
+                let name = Some(behaviour.to_owned());
+                sender.send(&FromChild::Ready { protocol, kinds, name }).unwrap();
+            }
+            ToChild::Job { id, attempt, raw } => {
+                let job: Value = serde_json::from_str(raw.get()).unwrap();
+                handle(&Hand { id, attempt, job, sender: &sender }, &mut link);
+            }
+            ToChild::Cancel { .. } | ToChild::Answer { .. } => {}
+            ToChild::Drain { .. } => return ExitCode::SUCCESS,
+        }
+    }
+    ExitCode::SUCCESS
+}
+
+struct Hand<'a> {
+    id: String,
+    attempt: i32,
+    job: Value,
+    sender: &'a ChildSender,
+}
+
+impl Hand<'_> {
+    fn done(&self, output: &Value) {
+        let (id, attempt) = (self.id.clone(), self.attempt);
+        let output = Some(raw(output));
+        let done = FromChild::Done { id, attempt, output, completed_in_tx: false };
+        self.sender.send(&done).unwrap();
+    }
+
+    fn fail(&self, message: &str, then: Then) {
+        let (id, attempt, message) = (self.id.clone(), self.attempt, message.to_owned());
+        let (class, trace, fingerprint) = (Some("test".to_owned()), None, None);
+        let fail = FromChild::Fail {
+            id,
+            attempt,
+            message,
+            class,
+            trace,
+            fingerprint,
+            then,
+            after_ms: Some(1500),
+        };
+        self.sender.send(&fail).unwrap();
+    }
+
+    /// Writes to descriptor 3 what no sender would.
+    fn write(&self, bytes: &[u8]) {
+        OpenOptions::new().write(true).open("/proc/self/fd/3").unwrap().write_all(bytes).unwrap();
+    }
+}
+
+fn signal_self(signal: Signal) {
+    // Twice, because the first SIGSEGV meets the handler by which Rust finds stack overflows.
+    for _ in 0..2 {
+        kill_process(getpid(), signal).unwrap();
+    }
+    panic!("still alive");
+}
+
+fn handle(hand: &Hand<'_>, link: &mut ChildLink) {
+    match hand.job["kind"].as_str().unwrap() {
+        "echo" => hand.done(&hand.job["args"]),
+        "pid" => hand.done(&json!(std::process::id())),
+        "fail" => hand.fail("it went wrong", Then::Retry),
+        "reject" => hand.fail("never", Then::Dead),
+        "snooze" => hand.fail("later", Then::Snooze),
+        "interrupted" => hand.fail("halfway", Then::Interrupted),
+        "abort" => {
+            eprintln!("about to abort");
+            std::process::abort()
+        }
+        "segv" => signal_self(Signal::SEGV),
+        "die" => signal_self(Signal::KILL),
+        "exit-0" => std::process::exit(0),
+        "exit-3" => std::process::exit(3),
+        "done-then-abort" => {
+            hand.done(&json!("done"));
+            std::process::abort()
+        }
+        "garbage" => hand.write(b"this is no message\n"),
+        "long-line" => long_line(),
+        "other-job" => hand.write(b"{\"type\":\"done\",\"id\":\"8\",\"attempt\":1}\n"),
+        "twice" => {
+            hand.done(&json!(1));
+            hand.done(&json!(2));
+        }
+        "unknown" => {
+            hand.write(b"{\"type\":\"weather\",\"id\":[],\"value\":1}\n");
+            hand.done(&json!(null));
+        }
+        "after-done" => {
+            let (id, attempt) = (hand.id.clone(), hand.attempt);
+            hand.done(&json!(null));
+            hand.sender.send(&FromChild::Alive { id, attempt }).unwrap();
+        }
+        "spin" => loop {
+            std::hint::spin_loop();
+        },
+        "cpu" => {
+            let start = clock_gettime(ClockId::ProcessCPUTime);
+            while (clock_gettime(ClockId::ProcessCPUTime) - start).tv_nsec < 300_000_000 {}
+            hand.done(&json!(null));
+        }
+        "obey" => obey(hand, link),
+        "late" => {
+            wait_for_cancel(link);
+            hand.done(&json!("late"));
+        }
+        "speak" => speak(hand, link),
+        "flood-events" => flood_events(hand),
+        "print" => {
+            eprintln!("stderr of {}", hand.job["args"]);
+            println!("stdout of {}", hand.job["args"]);
+            hand.done(&json!(null));
+        }
+        "litter" => litter(hand),
+        "descriptors" => hand.done(&json!(descriptors())),
+        "environment" => {
+            let names: Vec<String> = std::env::vars().map(|(name, _)| name).collect();
+            hand.done(&json!(names));
+        }
+        "block" => std::thread::sleep(Duration::from_secs(60)),
+        other => panic!("unknown kind {other}"),
+    }
+}
+
+fn long_line() {
+    let mut three = OpenOptions::new().write(true).open("/proc/self/fd/3").unwrap();
+    while three.write_all(&[b'x'; 64 * 1024]).is_ok() {}
+}
+
+fn wait_for_cancel(link: &mut ChildLink) -> String {
+    loop {
+        if let ToChild::Cancel { reason, .. } = link.recv().unwrap() {
+            return reason;
+        }
+    }
+}
+
+fn obey(hand: &Hand<'_>, link: &mut ChildLink) {
+    let reason = wait_for_cancel(link);
+    hand.fail(&reason, Then::Interrupted);
+}
+
+fn speak(hand: &Hand<'_>, link: &mut ChildLink) {
+    let (id, attempt) = (hand.id.clone(), hand.attempt);
+    let note = Some("half".to_owned());
+    let progress = FromChild::Progress { id: id.clone(), attempt, percent: Some(50.0), note };
+    hand.sender.send(&progress).unwrap();
+    let (level, message) = ("info".to_owned(), "hello".to_owned());
+    let log = FromChild::Log { id: id.clone(), attempt, level, message, fields: None };
+    hand.sender.send(&log).unwrap();
+    let (value, reference) = (raw(&json!({ "page": 3 })), Some(json!("r1")));
+    hand.sender.send(&FromChild::Checkpoint { id, attempt, value, reference }).unwrap();
+    let ToChild::Answer { reference, ok, code, .. } = link.recv().unwrap() else {
+        panic!("no answer")
+    };
+    hand.done(&json!([reference, ok, code]));
+}
+
+fn flood_events(hand: &Hand<'_>) {
+    for nth in 0..1000 {
+        let (id, attempt) = (hand.id.clone(), hand.attempt);
+        let value = raw(&json!([nth, "x".repeat(1000)]));
+        let checkpoint = FromChild::Checkpoint { id, attempt, value, reference: None };
+        hand.sender.send(&checkpoint).unwrap();
+    }
+    hand.done(&json!(null));
+}
+
+fn litter(hand: &Hand<'_>) {
+    let scratch = std::env::var("BACKSTAY_SCRATCH").unwrap();
+    let told = hand.job["scratch"].as_str().unwrap();
+    let before = fs::read_dir(told).unwrap().count();
+    fs::write(format!("{told}/litter"), "x").unwrap();
+    hand.done(&json!([before, scratch == told, std::env::var("TMPDIR").unwrap() == told]));
+}
+
+/// What a program that the handler starts finds open, without the one by which it looks.
+fn descriptors() -> String {
+    let listed = std::process::Command::new("sh").args(["-c", "echo /proc/self/fd/*"]).output();
+    String::from_utf8(listed.unwrap().stdout).unwrap().trim().replace("/proc/self/fd/", "")
+}

@@ -1,0 +1,59 @@
+//! Misbehaving programs against real children: this binary is the test runner, the supervisor and the child.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "without the test harness clippy does not see that these are tests"
+)]
+
+mod command;
+mod handler;
+mod run;
+mod shims;
+mod warm;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::process::ExitCode;
+use std::time::Instant;
+
+use backstay_isolate::{Role, enter};
+
+/// One test: its name is the sentence that it proves.
+pub(crate) type Test = (&'static str, fn());
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if let Role::Child(link) = enter() {
+        return handler::host(link, &arguments);
+    }
+    if arguments.first().is_some_and(|it| it == "supervise") {
+        return shims::supervise();
+    }
+    let filter = arguments.iter().find(|it| !it.starts_with('-'));
+    if arguments.iter().any(|it| it == "--list") {
+        return ExitCode::SUCCESS;
+    }
+    let measuring = arguments.iter().any(|it| it == "--ignored");
+    let tests: Vec<Test> = if measuring {
+        vec![("measure", warm::measure as fn())]
+    } else {
+        [warm::TESTS, command::TESTS, shims::TESTS].concat()
+    };
+    let chosen = tests.iter().filter(|(name, _)| filter.is_none_or(|part| name.contains(part)));
+    let (passed, failed) = chosen.map(run_one).fold((0, 0), |(passed, failed), ok| {
+        if ok { (passed + 1, failed) } else { (passed, failed + 1) }
+    });
+    println!("children: {passed} passed, {failed} failed");
+    if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn run_one((name, test): &Test) -> bool {
+    let start = Instant::now();
+    let ok = catch_unwind(AssertUnwindSafe(test)).is_ok();
+    println!(
+        "{} {name} ({} ms)",
+        if ok { "ok    " } else { "FAILED" },
+        start.elapsed().as_millis()
+    );
+    ok
+}
