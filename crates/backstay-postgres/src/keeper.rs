@@ -6,9 +6,9 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use crate::cluster::Durability;
 use crate::error::ObtainError;
 use crate::locate::clean;
+use crate::options::Durability;
 use crate::place;
 use crate::record::Record;
 

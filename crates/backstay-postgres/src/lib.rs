@@ -17,13 +17,18 @@
 //!
 //! Everything here blocks; call it before a runtime starts, or from a blocking thread.
 
+mod aside;
 mod chain;
 mod cluster;
 mod error;
 mod fetch;
+mod fit;
 mod identity;
 mod keeper;
 mod locate;
+mod lock;
+mod make;
+mod options;
 mod own;
 mod pins;
 mod place;
@@ -31,10 +36,13 @@ mod probe;
 mod process;
 mod record;
 mod run;
+mod search;
 mod start;
 pub mod template;
 
-pub use cluster::{Cluster, Durability, Options, Released};
+pub use aside::set_aside;
+pub use cluster::{Cluster, Released};
 pub use error::ObtainError;
 pub use identity::Identity;
-pub use place::{Where, set_aside};
+pub use options::{Durability, Options};
+pub use place::Where;

@@ -9,11 +9,13 @@ use std::time::{Duration, SystemTime};
 
 use rustix::process::Signal;
 
-use crate::chain;
-use crate::cluster::{Cluster, Options};
+use crate::cluster::Cluster;
 use crate::error::ObtainError;
-use crate::identity;
-use crate::place;
+use crate::fit;
+use crate::lock::open_lock;
+use crate::options::Options;
+use crate::process::effective_uid;
+use crate::search::{Refusal, with_programs};
 use crate::start::{self, Port};
 
 /// A leftover is removed when nobody holds its lock; one this young may not have taken it yet.
@@ -25,15 +27,15 @@ const RESTART_IDLE: Duration = Duration::from_secs(1);
 /// How many leftovers of killed processes one start removes.
 const SWEPT: usize = 20;
 
-pub(crate) fn obtain(options: Options) -> Result<Cluster, ObtainError> {
+pub(crate) fn obtain(options: &Options) -> Result<Cluster, ObtainError> {
     let temporary = env::temp_dir();
     let name = folder_name();
     sweep(&temporary);
     let (home, elsewhere) = (temporary.join(&name), Path::new("/var/tmp").join(&name));
-    chain::with_programs(&options, &[], &mut |programs| {
-        let fit = identity::fit(&home, &elsewhere, options.run_as.as_deref(), programs)
-            .map_err(chain::Refusal::Identity)?;
-        start::start(&fit, programs, &options).map_err(chain::Refusal::Error)
+    with_programs(options, &[], &mut |programs| {
+        let fit = fit::fit(&home, &elsewhere, options.run_as.as_deref(), programs)
+            .map_err(Refusal::Identity)?;
+        start::start(&fit, programs, options).map_err(Refusal::Error)
     })
 }
 
@@ -45,7 +47,7 @@ fn folder_name() -> String {
 }
 
 fn folder_start() -> String {
-    format!("backstay-own-{}-", place::effective_uid())
+    format!("backstay-own-{}-", effective_uid())
 }
 
 /// Removes what killed processes left. Their keepers have stopped the servers.
@@ -65,18 +67,10 @@ fn is_left(path: &Path) -> bool {
     let young = found
         .modified()
         .is_ok_and(|at| SystemTime::now().duration_since(at).is_ok_and(|age| age < YOUNG));
-    if young || !found.is_dir() || found.uid() != place::effective_uid() {
+    if young || !found.is_dir() || found.uid() != effective_uid() {
         return false;
     }
-    place::open_lock(&path.join("users.lock")).is_ok_and(|lock| lock.try_lock().is_ok())
-}
-
-/// Ends the server without a last checkpoint, which nobody will read, and removes the folder.
-pub(crate) fn remove(cluster: &Cluster) {
-    cluster.stop_with(Signal::QUIT);
-    // What cannot be removed now is swept by a later start.
-    let _left = fs::remove_dir_all(&cluster.home);
-    let _left = fs::remove_dir_all(&cluster.record.socket_dir);
+    open_lock(&path.join("users.lock")).is_ok_and(|lock| lock.try_lock().is_ok())
 }
 
 /// The faults that a test may inflict on a cluster of its own. On any other cluster they panic:

@@ -2,16 +2,16 @@
 
 use std::env;
 use std::ffi::OsStr;
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, DirBuilder, OpenOptions};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use rustix::fs::OFlags;
 
 use crate::error::ObtainError;
+use crate::process::{effective_uid, is_root};
 
 /// A socket path must stay below 108 bytes with its NUL; `/.s.PGSQL.65535` and a margin go off.
 const SOCKET_DIR_BYTES: usize = 88;
@@ -42,14 +42,6 @@ impl Where {
                 .map_err(|error| ObtainError::place(path, format!("no path: {error}"))),
         }
     }
-}
-
-pub(crate) fn is_root() -> bool {
-    effective_uid() == 0
-}
-
-pub(crate) fn effective_uid() -> u32 {
-    rustix::process::geteuid().as_raw()
 }
 
 fn shared_root() -> Result<PathBuf, ObtainError> {
@@ -123,25 +115,6 @@ pub(crate) fn majors_in(root: &Path) -> Vec<u32> {
         .collect();
     majors.sort_unstable_by(|a, b| b.cmp(a));
     majors
-}
-
-/// Puts the data of a lasting cluster aside, so that the next start makes a new one. Returns the
-/// new name, or `None` if there was nothing. For `dev --fresh`.
-///
-/// # Errors
-/// `BS901` if the cluster is in use or the folder cannot be renamed.
-pub fn set_aside(place: &Where) -> Result<Option<PathBuf>, ObtainError> {
-    let root = place.root()?;
-    let Some(&major) = majors_in(&root).first() else { return Ok(None) };
-    let home = home_of(place, &root, major);
-    let lock = open_lock(&home.join("users.lock"))?;
-    if lock.try_lock().is_err() {
-        return Err(ObtainError::place(&home, "the cluster is in use".to_owned()));
-    }
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-    let aside = root.join(format!("old-{now}-pg-{major}"));
-    fs::rename(&home, &aside).map_err(|error| ObtainError::place(&home, error.to_string()))?;
-    Ok(Some(aside))
 }
 
 /// The folder for the socket: short, ours, and different for every cluster.
@@ -220,17 +193,6 @@ pub(crate) fn check_dir(path: &Path, owner: u32) -> Result<fs::Metadata, ObtainE
     Ok(found)
 }
 
-/// Opens or makes a lock file. Never through a link; closed on exec, as std opens everything.
-pub(crate) fn open_lock(path: &Path) -> Result<File, ObtainError> {
-    private_file()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(path)
-        .map_err(|error| ObtainError::place(path, error.to_string()))
-}
-
 /// Options for a file that only its owner reads, and that is no link.
 pub(crate) fn private_file() -> OpenOptions {
     let mut options = OpenOptions::new();
@@ -273,15 +235,6 @@ mod tests {
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!(mode(&dir.join("a/b")), 0o711);
         assert_eq!(mode(&dir.join("a")), 0o755);
-        fs::remove_dir_all(dir).unwrap();
-    }
-
-    #[test]
-    fn a_lock_file_that_is_a_link_is_not_opened() {
-        let dir = scratch("lock");
-        symlink(dir.join("victim"), dir.join("users.lock")).unwrap();
-        assert!(open_lock(&dir.join("users.lock")).is_err());
-        assert!(!dir.join("victim").exists());
         fs::remove_dir_all(dir).unwrap();
     }
 

@@ -6,6 +6,8 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Duration;
 
+use crate::options::USER;
+
 /// How long a server may take to answer before it counts as not there.
 const ANSWER: Duration = Duration::from_secs(2);
 
@@ -60,7 +62,7 @@ fn greet<S: Read + Write>(connected: io::Result<S>) -> Answer {
 /// The startup packet: length, protocol, user and database.
 fn hello() -> Vec<u8> {
     let mut body = PROTOCOL.to_be_bytes().to_vec();
-    for word in ["user", super::cluster::USER, "database", "postgres", ""] {
+    for word in ["user", USER, "database", "postgres", ""] {
         body.extend_from_slice(word.as_bytes());
         body.push(0);
     }

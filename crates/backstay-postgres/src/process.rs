@@ -7,6 +7,15 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 use serde::{Deserialize, Serialize};
 
+/// The uid that this process acts as.
+pub(crate) fn effective_uid() -> u32 {
+    rustix::process::geteuid().as_raw()
+}
+
+pub(crate) fn is_root() -> bool {
+    effective_uid() == 0
+}
+
 /// A process on this machine. Pids are used again; pid and start time together are not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Process {

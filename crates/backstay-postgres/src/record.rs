@@ -1,5 +1,6 @@
 //! `cluster.json`: all that the next process has to know of a private cluster, secret included.
 
+use std::fmt;
 use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -7,12 +8,12 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::cluster::{Durability, USER};
 use crate::error::ObtainError;
 use crate::identity::Identity;
 use crate::locate::Programs;
+use crate::options::{Durability, USER};
 use crate::place;
-use crate::process::Process;
+use crate::process::{Process, effective_uid};
 
 /// The layout of the file; another number is another release's, and is left alone.
 const FORMAT: u32 = 1;
@@ -113,6 +114,18 @@ impl Record {
     }
 }
 
+impl fmt::Debug for Record {
+    /// Without the password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Record")
+            .field("version", &self.version)
+            .field("bin", &self.bin)
+            .field("identity", &self.identity)
+            .field("port", &self.port)
+            .finish_non_exhaustive()
+    }
+}
+
 fn path(home: &Path) -> PathBuf {
     home.join("cluster.json")
 }
@@ -129,7 +142,7 @@ pub(crate) fn write_new(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
 /// A file that others may have written can send us, and our password, anywhere.
 fn check(file: &File, path: &Path) -> Result<(), ObtainError> {
     let found = file.metadata().map_err(|error| ObtainError::place(path, error.to_string()))?;
-    if found.uid() != place::effective_uid() {
+    if found.uid() != effective_uid() {
         return Err(ObtainError::place(path, format!("belongs to uid {}", found.uid())));
     }
     if found.permissions().mode() & 0o077 != 0 {

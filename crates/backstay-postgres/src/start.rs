@@ -1,27 +1,25 @@
-//! Makes the data of a new cluster and starts its server, under the lock of its home.
+//! Starts the server of a cluster, under the lock of its home.
 
-use std::fs::{self, DirBuilder, File};
+use std::fs;
 use std::net::{Ipv4Addr, TcpListener};
-use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::process::Child;
 use std::sync::Mutex;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::cluster::{Cluster, Options, Running, USER, join};
+use crate::cluster::{Cluster, Running, join};
 use crate::error::ObtainError;
-use crate::identity::{Fit, Identity};
+use crate::fit::Fit;
 use crate::keeper::{self, Order};
 use crate::locate::Programs;
-use crate::place::{self, Where};
+use crate::lock::{lock_within, open_lock};
+use crate::make::{make_home, make_socket_dir, prepare, wipe};
+use crate::options::Options;
+use crate::place::Where;
 use crate::probe::{Answer, knock};
 use crate::process::Process;
-use crate::record::{Record, write_new};
-use crate::run::run_well;
-
-/// `initdb` takes half a second; on the slowest machine that is still of use, not a minute.
-const INITDB: Duration = Duration::from_secs(60);
+use crate::record::Record;
 
 /// From the start of the server to its first answer.
 const START: Duration = Duration::from_secs(30);
@@ -47,12 +45,12 @@ pub(crate) fn start(
 ) -> Result<Cluster, ObtainError> {
     let home = fit.home.as_path();
     make_home(home, &fit.identity)?;
-    let starting = place::open_lock(&home.join("start.lock"))?;
+    let starting = open_lock(&home.join("start.lock"))?;
     lock_within(&starting, false, OTHERS, home)?;
     if let Some(cluster) = join_unless_broken(home, options)? {
         return Ok(cluster);
     }
-    let users = place::open_lock(&home.join("users.lock"))?;
+    let users = open_lock(&home.join("users.lock"))?;
     lock_within(&users, true, OTHERS, home)?;
     let mut record = prepare(fit, programs, options)?;
     let booted = boot(home, &mut record, &options.settings, options.idle(), Port::Kept);
@@ -84,96 +82,6 @@ fn join_unless_broken(home: &Path, options: &Options) -> Result<Option<Cluster>,
             Ok(None)
         }
         other => other,
-    }
-}
-
-fn wipe(home: &Path) -> Result<(), ObtainError> {
-    for name in ["data", "templates", "databases"] {
-        remove_dir(&home.join(name))?;
-    }
-    match fs::remove_file(home.join("cluster.json")) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(ObtainError::place(home, error.to_string()))
-        }
-        _ => Ok(()),
-    }
-}
-
-/// A dropped server has to pass through the home to its data, and may read nothing else in it.
-pub(crate) fn make_home(home: &Path, identity: &Identity) -> Result<(), ObtainError> {
-    let (mode, me) = (if identity.is_dropped() { 0o711 } else { 0o700 }, place::effective_uid());
-    let shared = place::elsewhere_base();
-    if home.starts_with(&shared) {
-        place::own_dir(&shared, 0o711, me)?;
-    }
-    place::own_dir(home, mode, me)
-}
-
-/// The record of the cluster, with data if there was none.
-pub(crate) fn prepare(
-    fit: &Fit,
-    programs: &Programs,
-    options: &Options,
-) -> Result<Record, ObtainError> {
-    let home = fit.home.as_path();
-    if !home.join("data/PG_VERSION").is_file() {
-        return initdb(fit, programs, options);
-    }
-    let Some(mut record) = Record::read(home)? else {
-        let why = "data without `cluster.json`, so its password is lost".to_owned();
-        return Err(ObtainError::place(home, why));
-    };
-    record.version.clone_from(&programs.version);
-    record.bin.clone_from(&programs.bin);
-    record.libraries.clone_from(&programs.libraries);
-    record.source.clone_from(&programs.source);
-    record.identity = fit.identity.clone();
-    record.socket_dir = place::socket_dir(home, fit.identity.is_dropped());
-    Ok(record)
-}
-
-/// Makes the data beside its place and moves it there when it is whole, so that an interrupted
-/// `initdb` leaves nothing that looks like a cluster.
-fn initdb(fit: &Fit, programs: &Programs, options: &Options) -> Result<Record, ObtainError> {
-    let home = fit.home.as_path();
-    let mut record = Record::new(programs, &fit.identity, options.durability, home)?;
-    let (fresh, password) = (home.join("data.new"), home.join("password.new"));
-    remove_dir(&fresh)?;
-    let made = DirBuilder::new().mode(0o700).create(&fresh);
-    made.and_then(|()| write_new(&password, record.password.as_bytes()))
-        .and_then(|()| give(&fresh, &fit.identity))
-        .and_then(|()| give(&password, &fit.identity))
-        .map_err(|error| ObtainError::place(home, error.to_string()))?;
-    let mut command = programs.command(&fit.identity, "initdb");
-    command.arg("-D").arg(&fresh).arg("--pwfile").arg(&password).args(["-U", USER]);
-    command.args(["-A", "scram-sha-256", "--locale=C", "-E", "UTF8", "--data-checksums"]);
-    // The first checkpoint of the server syncs what matters; a crash before it costs nothing.
-    command.args(["--no-instructions", "--no-sync"]);
-    let done = run_well(&mut command, INITDB).map_err(|why| ObtainError::Start { why });
-    fs::remove_file(&password).map_err(|error| ObtainError::place(&password, error.to_string()))?;
-    done?;
-    for left in ["templates", "databases"] {
-        remove_dir(&home.join(left))?;
-    }
-    record.write(home)?;
-    fs::rename(&fresh, home.join("data"))
-        .map_err(|error| ObtainError::place(home, error.to_string()))?;
-    Ok(record)
-}
-
-fn give(path: &Path, identity: &Identity) -> std::io::Result<()> {
-    match identity {
-        Identity::Drop { uid, gid, .. } => std::os::unix::fs::lchown(path, Some(*uid), Some(*gid)),
-        Identity::Caller | Identity::Namespace { .. } => Ok(()),
-    }
-}
-
-fn remove_dir(path: &Path) -> Result<(), ObtainError> {
-    match fs::remove_dir_all(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(ObtainError::place(path, error.to_string()))
-        }
-        _ => Ok(()),
     }
 }
 
@@ -274,17 +182,6 @@ fn tail(log: &Path, written: u64) -> String {
     lines[lines.len().saturating_sub(LOG_LINES)..].join("; ")
 }
 
-/// The folder belongs to whoever makes the socket in it; nobody else may enter.
-fn make_socket_dir(record: &Record) -> Result<(), ObtainError> {
-    let owner = record.identity.owner();
-    let dir = record.socket_dir.as_path();
-    if fs::symlink_metadata(dir).is_err() {
-        place::own_dir(dir, 0o700, place::effective_uid())?;
-        give(dir, &record.identity).map_err(|error| ObtainError::place(dir, error.to_string()))?;
-    }
-    place::check_dir(dir, owner).map(|_| ())
-}
-
 fn is_free(port: u16) -> bool {
     TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok()
 }
@@ -296,30 +193,6 @@ fn free_port() -> Result<u16, ObtainError> {
         .map_err(|error| ObtainError::Start { why: format!("no free port: {error}") })
 }
 
-/// Takes a lock, shared or alone, within a limit.
-pub(crate) fn lock_within(
-    lock: &File,
-    shared: bool,
-    limit: Duration,
-    home: &Path,
-) -> Result<(), ObtainError> {
-    let deadline = Instant::now() + limit;
-    loop {
-        let taken = if shared { lock.try_lock_shared() } else { lock.try_lock() };
-        match taken {
-            Ok(()) => return Ok(()),
-            Err(fs::TryLockError::Error(error)) => {
-                return Err(ObtainError::place(home, format!("cannot lock: {error}")));
-            }
-            Err(fs::TryLockError::WouldBlock) if Instant::now() >= deadline => {
-                let why = format!("another process holds its lock for {} s", limit.as_secs());
-                return Err(ObtainError::place(home, why));
-            }
-            Err(fs::TryLockError::WouldBlock) => thread::sleep(Duration::from_millis(10)),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -329,17 +202,5 @@ mod tests {
         assert!(is_passing("LOG:  could not bind IPv4 address: Address already in use"));
         assert!(is_passing("FATAL:  pre-existing shared memory block (key 1) is still in use"));
         assert!(!is_passing("FATAL:  database files are incompatible with server"));
-    }
-
-    #[test]
-    fn a_lock_held_by_another_is_given_up_after_the_limit() {
-        let path = std::env::temp_dir().join(format!("backstay-lock-{}", std::process::id()));
-        let (one, two) = (place::open_lock(&path).unwrap(), place::open_lock(&path).unwrap());
-        one.lock().unwrap();
-        let error = lock_within(&two, true, Duration::from_millis(30), &path).unwrap_err();
-        assert!(error.to_string().contains("holds its lock"), "{error}");
-        one.unlock().unwrap();
-        lock_within(&two, true, Duration::from_millis(30), &path).unwrap();
-        fs::remove_file(path).unwrap();
     }
 }

@@ -14,13 +14,18 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::thread;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
-use crate::cluster::{Cluster, Options};
+use crate::cluster::Cluster;
 use crate::error::ObtainError;
+use crate::lock::lock_within;
+use crate::options::Options;
 use crate::place;
 use crate::record::random_word;
-use crate::start::lock_within;
+
+mod note;
+
+use note::{sweep, touch};
 
 /// Runs one SQL text on the database of a URL, with autocommit. An error is a line for people.
 pub type RunSql = fn(url: &str, sql: &str) -> Result<(), String>;
@@ -272,17 +277,7 @@ fn drop_text(name: &str) -> String {
 }
 
 fn open_lock(path: &Path) -> Result<File, String> {
-    place::open_lock(path).map_err(|error| error.to_string())
-}
-
-/// The time of a note is that of its last use. A note that cannot be touched is swept too early,
-/// and what it names is built again.
-fn touch(path: &Path) {
-    let _late = File::open(path).and_then(|file| file.set_modified(now()));
-}
-
-fn now() -> SystemTime {
-    SystemTime::now()
+    crate::lock::open_lock(path).map_err(|error| error.to_string())
 }
 
 /// Drops what old runs left: databases of failed tests, templates of older code.
@@ -299,38 +294,6 @@ fn sweep_once(server: &Server, run_sql: RunSql) {
             Some(template.run(&drop_text(&template.name)))
         });
     });
-}
-
-/// Offers every note that is old enough and not in use, and removes it if its drop succeeded.
-fn sweep(
-    notes: &Path,
-    age: Duration,
-    left: &mut usize,
-    drop_it: &dyn Fn(&str) -> Option<Result<(), String>>,
-) {
-    let Ok(entries) = fs::read_dir(notes) else { return };
-    for entry in entries.filter_map(Result::ok) {
-        let path = entry.path();
-        if *left == 0 {
-            return;
-        }
-        if !is_older(&path.with_extension("ready"), age) || !is_older(&path, age) {
-            continue;
-        }
-        let Ok(lock) = place::open_lock(&path) else { continue };
-        let name = entry.file_name().to_string_lossy().into_owned();
-        if lock.try_lock().is_ok() && matches!(drop_it(&name), Some(Ok(()))) {
-            *left -= 1;
-            // Another process may have removed it first.
-            let _gone = fs::remove_file(&path);
-        }
-    }
-}
-
-/// True also for a file that is not there.
-fn is_older(path: &Path, age: Duration) -> bool {
-    let Ok(modified) = fs::metadata(path).and_then(|found| found.modified()) else { return true };
-    now().duration_since(modified).is_ok_and(|since| since > age)
 }
 
 /// The same address with another database: the path between authority and `?`.
@@ -358,27 +321,5 @@ mod tests {
             "postgres://u@%2Ftmp%2Fs:5/x?sslmode=disable",
         );
         check("postgres:///db?host=/tmp", "postgres:///x?host=/tmp");
-    }
-
-    #[test]
-    fn only_old_notes_that_nobody_holds_are_swept_and_no_more_than_the_bound() {
-        let dir = env::temp_dir().join(format!("backstay-sweep-{}", std::process::id()));
-        fs::create_dir_all(&dir).unwrap();
-        let old = now() - Duration::from_secs(7200);
-        for name in ["backstay_t_1", "backstay_t_2", "backstay_t_3", "backstay_t_held"] {
-            File::create(dir.join(name)).unwrap().set_modified(old).unwrap();
-        }
-        File::create(dir.join("backstay_t_young")).unwrap();
-        let held = place::open_lock(&dir.join("backstay_t_held")).unwrap();
-        held.lock().unwrap();
-        let mut left = 2;
-        sweep(&dir, KEPT, &mut left, &|_| Some(Ok(())));
-        assert_eq!(fs::read_dir(&dir).unwrap().count(), 3);
-        left = 10;
-        sweep(&dir, KEPT, &mut left, &|_| Some(Err("not now".to_owned())));
-        assert_eq!(fs::read_dir(&dir).unwrap().count(), 3);
-        sweep(&dir, KEPT, &mut left, &|_| Some(Ok(())));
-        assert_eq!(fs::read_dir(&dir).unwrap().count(), 2);
-        fs::remove_dir_all(dir).unwrap();
     }
 }

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::{Fetched, Part, announce_line, on_path};
+use super::part::{Fetched, Part, announce_line, on_path};
 
 /// Libraries that only parts of PostgreSQL need which we leave off: compiling queries, PL/Perl.
 const LEFT_OUT: [&str; 4] = ["libllvm", "libz3", "libperl", "libgdbm"];

