@@ -7,9 +7,12 @@
 create or replace function backstay.enqueue(kind text, args jsonb default '{}', options jsonb default '{}')
 returns table (id bigint, created boolean)
 language plpgsql volatile security definer set search_path = pg_catalog, backstay, pg_temp as $$
-#variable_conflict use_column
+declare
+  s backstay.shape := (backstay.accept(array[backstay.prepare(enqueue.kind, enqueue.options, array[enqueue.args], null)]))[1];
 begin
-  return query select a.id, a.created from backstay.accept(array[backstay.prepare(enqueue.kind, enqueue.options, array[enqueue.args], null)]) a;
+  id := coalesce(s.ids[1], s.holders[1]);
+  created := s.ids[1] is not null;
+  return next;
 end
 $$;
 revoke all on function backstay.enqueue(text, jsonb, jsonb) from public;

@@ -33,7 +33,9 @@ begin
          group by j.kind, j.options) g
      order by g.numbers[1]);
   if shapes <> '{}' then
-    return query select a.n, a.id, a.created from backstay.accept(shapes) a order by a.n;
+    return query
+      select e.number, coalesce(e.id, e.holder), e.id is not null
+        from unnest(backstay.accept(shapes)) p cross join lateral unnest(p.numbers, p.ids, p.holders) e(number, id, holder) order by e.number;
   end if;
 end
 $$;

@@ -20,9 +20,12 @@ begin
   elsif count = 0 then
     return;
   end if;
-  return query select a.n, a.id, a.created
-    from backstay.accept(array[backstay.prepare(enqueue_rows.kind, enqueue_rows.options, enqueue_rows.args, array(select generate_series(1, count)), null,
-           case when once is not null then array(select once || e'\x1f' || g from generate_series(1, count) g) end)]) a;
+  return query
+    select e.number, coalesce(e.id, e.holder), e.id is not null
+      from unnest(backstay.accept(array[backstay.prepare(enqueue_rows.kind, enqueue_rows.options, enqueue_rows.args,
+             array(select generate_series(1, count)), null,
+             case when once is not null then array(select once || e'\x1f' || g from generate_series(1, count) g) end)])) p
+     cross join lateral unnest(p.numbers, p.ids, p.holders) e(number, id, holder);
 end
 $$;
 revoke all on function backstay.enqueue_rows(text, jsonb[], jsonb) from public;

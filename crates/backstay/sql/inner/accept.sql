@@ -1,16 +1,15 @@
 -- The one body of all enqueues: takes keys where there are any, writes the jobs of each shape and wakes a worker.
--- Answers one row an element: its number, the job's id, and whether that job was created by this call.
+-- Answers the shapes: an element that was created has its id, one that gave way a holder instead.
 -- needs: inner/contend.sql inner/put.sql inner/replace.sql inner/wake.sql
-create or replace function backstay.accept(shapes backstay.shape[]) returns table (n int, id bigint, created boolean)
+create or replace function backstay.accept(shapes backstay.shape[]) returns backstay.shape[]
 language plpgsql as $$
-#variable_conflict use_column
 declare
   s     backstay.shape;
   keyed boolean := false;
   wake  boolean := false;
 begin
   foreach s in array shapes loop
-    keyed := keyed or s.hashes is not null or s.once is not null;
+    keyed := keyed or s.keyed;
   end loop;
   if keyed then
     shapes := backstay.contend(shapes);
@@ -20,19 +19,17 @@ begin
   end loop;
   if keyed then
     foreach s in array shapes loop
-      for i in 1 .. cardinality(s.ids) loop
-        if s.on_conflict = 'replace' and s.holders[i] in (select unnest(p.ids) from unnest(shapes) p) then
-          perform backstay.replace(s.holders[i], s.args[i], s);
-        end if;
-      end loop;
+      if s.on_conflict = 'replace' then
+        perform backstay.replace(e.holder, e.args, s)
+           from unnest(s.holders, s.args) with ordinality e(holder, args, i)
+          where e.holder in (select i.id from unnest(shapes) p cross join lateral unnest(p.ids) i(id)) order by e.i;
+      end if;
     end loop;
   end if;
   if wake then
     perform backstay.wake();
   end if;
-  return query
-    select coalesce(e.number, 1), coalesce(e.id, e.holder), e.id is not null
-      from unnest(shapes) p cross join lateral unnest(p.numbers, p.ids, p.holders) e(number, id, holder);
+  return shapes;
 end
 $$;
 revoke all on function backstay.accept(backstay.shape[]) from public;

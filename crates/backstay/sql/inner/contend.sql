@@ -2,7 +2,7 @@
 -- that gives way loses its id and gets a holder. Whoever gives way to another element of the call is seen to by `accept`.
 -- needs: inner/take_keys.sql inner/replace.sql inner/refuse.sql inner/clock.sql
 create or replace function backstay.contend(shapes backstay.shape[]) returns backstay.shape[]
-language plpgsql as $$
+language plpgsql set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off as $$
 declare
   now      timestamptz := backstay.clock();
   s        backstay.shape;
@@ -20,16 +20,27 @@ declare
   lost     record;
   lead     text;
   again    boolean;
+  loaded   int;
   first_at int := 1;
 begin
-  select array_agg(p.ordinality order by p.ordinality, e.i), array_agg(e.i order by p.ordinality, e.i),
-         array_agg(e.id order by p.ordinality, e.i), array_agg(e.hash order by p.ordinality, e.i),
-         array_agg(e.once order by p.ordinality, e.i), array_agg(e.digest order by p.ordinality, e.i),
-         array_agg(p.until order by p.ordinality, e.i),
-         array_agg(now + p.period_ms * interval '1 ms' order by p.ordinality, e.i)
-    into which, spots, ids, hashes, once, digests, untils, expires
-    from unnest(shapes) with ordinality p
-   cross join lateral unnest(p.ids, p.hashes, p.once, p.once_args) with ordinality e(id, hash, once, digest, i);
+  if cardinality(shapes) = 1 then
+    s := shapes[1];
+    ids := s.ids;
+    hashes := s.hashes;
+    once := s.once;
+    digests := s.once_args;
+    which := array_fill(1, array[cardinality(ids)]);
+    spots := array(select generate_series(1, cardinality(ids)));
+    untils := array_fill(s.until, array[cardinality(ids)]);
+    expires := array_fill(now + s.period_ms * interval '1 ms', array[cardinality(ids)]);
+  else
+    select array_agg(e.k order by e.k, e.i), array_agg(e.i order by e.k, e.i), array_agg(e.id order by e.k, e.i),
+           array_agg(e.hash order by e.k, e.i), array_agg(e.once order by e.k, e.i), array_agg(e.digest order by e.k, e.i),
+           array_agg(e.until order by e.k, e.i), array_agg(now + e.period_ms * interval '1 ms' order by e.k, e.i)
+      into which, spots, ids, hashes, once, digests, untils, expires
+      from (select p.ordinality, p.until, p.period_ms, u.* from unnest(shapes) with ordinality p
+             cross join lateral unnest(p.ids, p.hashes, p.once, p.once_args) with ordinality u) e(k, until, period_ms, id, hash, once, digest, i);
+  end if;
   asked := ids;
   holders := array_fill(null::bigint, array[cardinality(ids)]);
 
@@ -50,7 +61,10 @@ begin
     for turn in 1 .. 5 loop
       again := false;
       for lost in select * from backstay.take_keys(hashes, ids, untils, expires, null) loop
-        s := shapes[which[lost.at]];
+        if which[lost.at] is distinct from loaded then
+          loaded := which[lost.at];
+          s := shapes[loaded];
+        end if;
         if s.on_conflict = 'reject' then
           perform backstay.refuse('BS110', coalesce('job ' || s.numbers[spots[lost.at]] || ': ', '') || 'its unique key is held by another job',
             case when lost.holder = any (asked) then 'an earlier job of the same call' else lost.holder::text end,
@@ -69,8 +83,10 @@ begin
       raise exception using errcode = '40001', message = 'a unique key changed hands five times while it was asked for', hint = 'try again';
     end if;
     -- A repeated call must find the job that this one was answered with.
-    update backstay.unique_key u set job_id = h.holder
-      from unnest(once, asked, holders) h(hash, id, holder) where h.holder is not null and u.hash = h.hash and u.job_id = h.id;
+    if array_remove(once, null) <> '{}' then
+      update backstay.unique_key u set job_id = h.holder
+        from unnest(once, asked, holders) h(hash, id, holder) where h.holder is not null and u.hash = h.hash and u.job_id = h.id;
+    end if;
   end if;
 
   for k in 1 .. cardinality(shapes) loop

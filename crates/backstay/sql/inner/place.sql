@@ -2,10 +2,13 @@
 -- not claimed from, so its jobs stay in line. A parked job has reason `paused` and its kind as subject.
 -- needs: inner/clock.sql
 create or replace function backstay.place(kind text, run_at timestamptz) returns text
-language sql stable as $$
-  select case when $2 > backstay.clock() then 'scheduled'
-              when exists (select from backstay.pause p where p.scope = 'kind' and p.name = $1
-                            and (p.until is null or p.until > backstay.clock())) then 'parked'
-              else 'ready' end
+language plpgsql stable as $$
+begin
+  if place.run_at > backstay.clock() then
+    return 'scheduled';
+  end if;
+  perform from backstay.pause p where p.scope = 'kind' and p.name = place.kind and (p.until is null or p.until > backstay.clock());
+  return case when found then 'parked' else 'ready' end;
+end
 $$;
 revoke all on function backstay.place(text, timestamptz) from public;

@@ -6,7 +6,7 @@ returns backstay.shape
 language plpgsql as $$
 declare
   s      backstay.shape;
-  at     int := 1;
+  at     int;
   code   text;
   said   text;
   value  text;
@@ -25,7 +25,6 @@ begin
       if at is not null then
         perform backstay.check_args(args[at], s.args_max);
       end if;
-      at := 1;
     exception when others then
       get stacked diagnostics code = returned_sqlstate, said = message_text, value = pg_exception_detail, advice = pg_exception_hint;
       if code !~ '^BS\d\d\d$' then
@@ -37,6 +36,7 @@ begin
   end if;
   s.args := args;
   s.numbers := numbers;
+  s.keyed := s.unique_key is not null or s.unique_by is not null or s.unique_args or s.once_key is not null or once_keys is not null;
 
   if s.group_by is not null then
     s.group_keys := array(select backstay.key_by(a, s.group_by) from unnest(args) a);
@@ -47,11 +47,13 @@ begin
   if keys is not null or once_keys is not null or s.group_keys is not null or s.limit_keys is not null then
     perform backstay.check_keys(keys, once_keys, s.group_keys, s.limit_keys, numbers);
   end if;
-  if s.unique_key is not null or s.unique_by is not null or s.unique_args then
-    s.labels := array(select left(coalesce(e.key, s.unique_key, case when s.unique_args then e.args::text else backstay.key_by(e.args, s.unique_by) end), 1024)
-                        from unnest(args, keys) e(args, key));
-    s.hashes := array(select backstay.hash('unique', s.kind, coalesce(e.key, s.unique_key, case when s.unique_args then e.args::text else backstay.key_by(e.args, s.unique_by) end))
-                        from unnest(args, keys) e(args, key));
+  if s.unique_key is not null and keys is null then
+    s.labels := array_fill(s.unique_key, array[cardinality(args)]);
+    s.hashes := array_fill(backstay.hash('unique', s.kind, s.unique_key), array[cardinality(args)]);
+  elsif s.unique_by is not null or s.unique_args then
+    select array_agg(left(k.key, 1024) order by k.n), array_agg(backstay.hash('unique', s.kind, k.key) order by k.n) into s.labels, s.hashes
+      from (select coalesce(e.key, case when s.unique_args then e.args::text else backstay.key_by(e.args, s.unique_by) end), e.n
+              from unnest(args, keys) with ordinality e(args, key, n)) k(key, n);
   end if;
   if s.once_key is not null or once_keys is not null then
     s.once := array(select backstay.hash('once', '', coalesce(e.once, s.once_key)) from unnest(args, once_keys) e(args, once));

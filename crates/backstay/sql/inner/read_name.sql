@@ -3,7 +3,8 @@
 create or replace function backstay.read_name(what text, value text) returns text
 language plpgsql immutable as $$
 begin
-  if value ~ '^[A-Za-z0-9_.:-]{1,128}$' then
+  -- Trimming is several times faster than a regular expression, and this is in every enqueue.
+  if length(value) between 1 and 128 and btrim(value, 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.:-') = '' then
     return value;
   end if;
   if value is null then

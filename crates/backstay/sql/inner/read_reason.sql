@@ -5,7 +5,7 @@ language plpgsql as $$
 declare
   said text;
 begin
-  perform backstay.known(options, 'reason' || names);
+  perform backstay.known(options, array['reason'] || names);
   said := nullif(btrim(options ->> 'reason'), '');
   if said is null and required then
     perform backstay.refuse('BS305', 'a reason is required', null, 'add {"reason": "..."}: it is kept in the audit');

@@ -80,6 +80,7 @@ create type backstay.shape as (
   period_ms    bigint,
   on_conflict  text,
   once_key     text,             -- the idempotency key
+  keyed        boolean,
   numbers      int[],            -- the element's number in the call; null in a call for one job
   args         jsonb[],
   ids          bigint[],         -- null where an element gave way to an earlier job
