@@ -150,6 +150,7 @@ fn server() -> Result<&'static Server, ()> {
     let found = SERVER.get_or_init(|| match find_server() {
         Ok(server) => Some(server),
         Err(error) => {
+            let error = error.after("BACKSTAY_TEST_DATABASE_URL unset");
             eprintln!("error[{}]: {error}\n{}", error.code(), help(&error));
             None
         }

@@ -13,7 +13,7 @@ use crate::pins;
 
 pub(super) fn fetch(root: &Path, wanted: Option<u32>, announce: fn(&str)) -> Fetched {
     let npm = on_path(&["npm"]).ok_or("npm not found")?;
-    let pin = pins::npm(wanted).ok_or("npm: no build for this machine")?;
+    let pin = pins::npm(wanted).ok_or("npm: no such build for this machine")?;
     let part = Part::new(root, "npm")?;
     let version = pin.version.split(".0-").next().unwrap_or(pin.version);
     announce(&announce_line(version, 24, "npm"));

