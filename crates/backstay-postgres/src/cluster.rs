@@ -147,6 +147,8 @@ impl Cluster {
             return Ok(Released::StillUsed);
         }
         self.stop_with(Signal::INT);
+        // Another cluster may keep its socket there; then it stays.
+        let _kept = fs::remove_dir(&self.record.socket_dir);
         Ok(Released::Stopped)
     }
 

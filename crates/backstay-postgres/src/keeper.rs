@@ -15,12 +15,13 @@ use crate::record::Record;
 /// A log that has grown beyond this is put aside at the next start; so at most two of them exist.
 const LOG_BYTES: u64 = 8 * 1024 * 1024;
 
-/// Arguments: the lock file of the users, the seconds without users, the server's command line.
+/// Arguments: the lock file of the users, the seconds without users, the folder of the socket, the
+/// server's command line.
 ///
 /// The lock opens after the server was started, so that the server does not inherit it. While the
 /// keeper stops the server it holds the lock: a newcomer waits, and then starts a new server.
 const SCRIPT: &str = r#"
-lock=$1 limit=$2; shift 2
+lock=$1 limit=$2 socket_dir=$3; shift 3
 "$@" & server=$!
 exec 8<"$lock"
 idle=0
@@ -32,6 +33,7 @@ while sleep 1; do
     if [ "$idle" -ge "$limit" ]; then
       kill -INT "$server"
       wait "$server"
+      rmdir "$socket_dir" 2>/dev/null
       exit 0
     fi
     flock -u 8
@@ -60,6 +62,7 @@ pub(crate) fn start(order: &Order<'_>) -> Result<Child, ObtainError> {
     clean(&mut command);
     command.args(["sh", "-c", SCRIPT, "backstay-keeper"]);
     command.arg(order.home.join("users.lock")).arg(order.idle.as_secs().max(1).to_string());
+    command.arg(&order.record.socket_dir);
     command.args(server_words(order));
     command.stdin(Stdio::null()).stdout(log).stderr(errors);
     command.spawn().map_err(|error| start_error(&error))

@@ -74,8 +74,9 @@ fn a_lasting_cluster_is_durable_is_shared_and_keeps_its_data() {
     assert_eq!(first.release().unwrap(), Released::StillUsed);
     assert_eq!(ask(&second.socket_url("postgres"), "select n from kept"), "7");
     let (home, port) = (second.home().to_path_buf(), second.port());
+    let socket_dir = second.socket_dir().to_path_buf();
     assert_eq!(second.release().unwrap(), Released::Stopped);
-    assert!(!is_running(&home));
+    assert!(!is_running(&home) && !socket_dir.exists());
     assert!(Cluster::running(&options.data).is_none());
 
     let again = Cluster::obtain(options).unwrap();
