@@ -43,6 +43,10 @@
 
 mod call;
 pub mod model;
+#[cfg(feature = "worker")]
+mod runtime;
+#[cfg(feature = "worker")]
+mod store;
 
 /// ```
 /// use backstay::Job;
@@ -72,3 +76,22 @@ pub use model::retry::Backoff;
 pub use model::state::State;
 pub use model::unique::{By, Key, Unique, by};
 pub use model::{config, unit};
+
+#[cfg(feature = "worker")]
+pub use worker_side::*;
+
+/// What a worker needs on top of what an application needs.
+#[cfg(feature = "worker")]
+mod worker_side {
+    pub use crate::model::claim::JobInfo;
+    pub use crate::runtime::context::{Ctx, Denied, Level};
+    pub use crate::runtime::deliver::{Channels, Deliver, DeliverError};
+    pub use crate::runtime::fail::{Fail, Then};
+    pub use crate::runtime::handler::{Argument, FromRef, Handler, Output, State};
+    pub use crate::runtime::host::enter;
+    pub use crate::runtime::worker::build::{BuildError, Command, Queue, Worker};
+    pub use crate::runtime::worker::{Running, StartError};
+    pub use crate::store::StoreError;
+    pub use crate::store::database::Database;
+    pub use crate::store::migrate;
+}

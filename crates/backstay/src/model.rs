@@ -2,14 +2,17 @@
 
 pub mod alert;
 pub mod bounds;
+pub mod claim;
 pub mod config;
 pub mod contract;
 pub mod document;
 pub mod drain;
+pub mod event;
 pub mod fingerprint;
 pub mod job;
 pub mod judge;
 pub mod lease;
+pub mod mark;
 pub mod nearest;
 pub mod options;
 pub mod outcome;

@@ -1,6 +1,6 @@
 -- Deletes what is past its keep and belongs to nobody any more; what has not ended is never touched.
 -- moves: none                          role: worker
--- $1 n int, $2 attempts_ms bigint
+-- $1 n int
 -- note: an alert is not pruned while its dead letter stands
 with old_progress as (
   delete from backstay.progress p where p.job_id in (

@@ -86,6 +86,12 @@ impl Contract {
         Self(self.0.tags(tags))
     }
 
+    /// The declared options under the names that every door uses; what could not be written is left to the enqueue.
+    #[must_use]
+    pub fn to_json(&self) -> serde_json::Value {
+        serde_json::Value::Object(self.0.values().clone())
+    }
+
     pub(crate) fn into_options(self) -> Options {
         self.0
     }

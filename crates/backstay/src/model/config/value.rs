@@ -142,6 +142,31 @@ impl Value {
         }
     }
 
+    /// Reads JSON, as code declares settings; a null is an empty text.
+    #[must_use]
+    pub fn from_json(json: &serde_json::Value, origin: &Origin) -> Self {
+        use serde_json::Value as Json;
+        let shape = match json {
+            Json::Null => Shape::Text(String::new()),
+            Json::Bool(on) => Shape::Switch(*on),
+            Json::Number(number) => match number.as_i64() {
+                Some(whole) => Shape::Whole(whole),
+                None => Shape::Number(number.as_f64().unwrap_or(f64::NAN)),
+            },
+            Json::String(text) => Shape::Text(text.clone()),
+            Json::Array(items) => {
+                Shape::List(items.iter().map(|item| Self::from_json(item, origin)).collect())
+            }
+            Json::Object(entries) => {
+                let pairs = entries
+                    .iter()
+                    .map(|(key, value)| (key.clone(), Self::from_json(value, origin)));
+                Shape::Table(pairs.collect())
+            }
+        };
+        Self { shape, origin: origin.clone() }
+    }
+
     /// Writes the value as JSON, as an enqueue option would carry it.
     #[must_use]
     pub fn to_json(&self) -> serde_json::Value {

@@ -1,0 +1,283 @@
+//! What a handler holds of its attempt: who it is, how long it may take, and the line to its supervisor.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::call::caller::Caller;
+use crate::call::complete::{self, AttemptError};
+use crate::call::enqueue::EnqueueError;
+use crate::model::bounds;
+use crate::model::claim::JobInfo;
+use crate::model::job::Fence;
+use crate::model::request::{Request, RequestError};
+
+/// Progress is passed on at most once per this long, except the end.
+const PROGRESS_EVERY: Duration = Duration::from_secs(2);
+/// Lines to the supervisor that may wait; a handler that writes faster waits too.
+const LINES: usize = 64;
+
+/// What a handler says while it runs.
+#[derive(Debug)]
+pub(crate) enum Say {
+    Progress { percent: f32, note: Option<String> },
+    Log { level: &'static str, message: String },
+    Checkpoint { value: Box<RawValue>, answer: oneshot::Sender<Result<(), Denied>> },
+    Enqueue { jobs: Box<RawValue>, answer: oneshot::Sender<Result<(), Denied>> },
+}
+
+/// The supervisor's no, with its code.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{message}")]
+pub struct Denied {
+    code: String,
+    message: String,
+}
+
+impl Denied {
+    /// A stable code, such as `BS201`.
+    pub fn code(&self) -> &str {
+        &self.code
+    }
+
+    pub(crate) fn new(code: &str, message: impl Into<String>) -> Denied {
+        Denied { code: code.to_owned(), message: message.into() }
+    }
+
+    fn unheard() -> Denied {
+        Denied::new("BS201", "the supervisor no longer listens to this attempt; stop")
+    }
+}
+
+/// How loud a line of a job's log is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Level {
+    /// For the one who writes the handler.
+    Debug,
+    /// For everybody.
+    Info,
+    /// Somebody should look.
+    Warn,
+    /// Something failed.
+    Error,
+}
+
+impl Level {
+    fn as_str(self) -> &'static str {
+        match self {
+            Level::Debug => "debug",
+            Level::Info => "info",
+            Level::Warn => "warn",
+            Level::Error => "error",
+        }
+    }
+}
+
+/// What a handler holds of its attempt. Cheap to clone.
+///
+/// ```no_run
+/// # use backstay::{Ctx, Fail};
+/// # use serde::{Serialize, Deserialize};
+/// # #[derive(Serialize, Deserialize)] struct Report;
+/// # #[derive(Default, Serialize, Deserialize)] struct Cursor { page: u32 }
+/// async fn report(job: Report, ctx: Ctx) -> Result<u32, Fail> {
+///     let mut cursor: Cursor = ctx.restored().unwrap_or_default();
+///     while cursor.page < 30 {
+///         if ctx.is_draining() {
+///             return Err(Fail::interrupted());
+///         }
+///         cursor.page += 1;
+///         ctx.checkpoint(&cursor).await?;
+///         ctx.progress(cursor.page as f32 / 0.3, "pages");
+///     }
+///     Ok(cursor.page)
+/// }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Ctx {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    info: JobInfo,
+    began: Instant,
+    scratch: PathBuf,
+    line: mpsc::Sender<Say>,
+    stop: watch::Receiver<bool>,
+    draining: watch::Receiver<bool>,
+    told_at: Mutex<Option<Instant>>,
+    completed: AtomicBool,
+}
+
+/// The supervisor's ends of a [`Ctx`].
+#[derive(Debug)]
+pub(crate) struct CtxEnds {
+    pub(crate) says: mpsc::Receiver<Say>,
+    pub(crate) stop: watch::Sender<bool>,
+}
+
+impl Ctx {
+    pub(crate) fn new(
+        info: JobInfo,
+        scratch: PathBuf,
+        draining: watch::Receiver<bool>,
+    ) -> (Ctx, CtxEnds) {
+        let (line, says) = mpsc::channel(LINES);
+        let (stop, stopped) = watch::channel(false);
+        let inner = Inner {
+            info,
+            began: Instant::now(),
+            scratch,
+            line,
+            stop: stopped,
+            draining,
+            told_at: Mutex::default(),
+            completed: AtomicBool::new(false),
+        };
+        (Ctx { inner: Arc::new(inner) }, CtxEnds { says, stop })
+    }
+
+    /// Which job this is: id, kind, queue, attempt, counters, tags, meta, trace.
+    pub fn info(&self) -> &JobInfo {
+        &self.inner.info
+    }
+
+    /// The proof that this attempt holds the job; hand it to whatever must not be done twice.
+    pub fn fence(&self) -> Fence {
+        self.inner.info.fence()
+    }
+
+    /// When this attempt will be told to stop.
+    pub fn deadline(&self) -> Instant {
+        self.inner.began + Duration::from_millis(self.inner.info.timeout_ms)
+    }
+
+    /// Waits until this attempt is told to stop: cancelled, timed out, or the worker ends.
+    ///
+    /// # Cancellation
+    ///
+    /// The future may be dropped at any time.
+    pub async fn cancelled(&self) {
+        let mut stop = self.inner.stop.clone();
+        if stop.wait_for(|stopped| *stopped).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// Whether this attempt was told to stop.
+    pub fn is_cancelled(&self) -> bool {
+        *self.inner.stop.borrow()
+    }
+
+    /// Whether the worker drains: save a checkpoint and return [`crate::Fail::interrupted`], or finish soon.
+    pub fn is_draining(&self) -> bool {
+        *self.inner.draining.borrow()
+    }
+
+    /// A folder of this attempt alone, removed after it.
+    pub fn scratch(&self) -> &Path {
+        &self.inner.scratch
+    }
+
+    /// Says how far the work is: 0 to 100, and a note of at most 200 characters. Never waits; written at most once in 2 s.
+    pub fn progress(&self, percent: f32, note: impl Into<String>) {
+        let mut told_at = self.inner.told_at.lock().expect("nobody panics while holding it");
+        let is_soon = told_at.is_some_and(|at| at.elapsed() < PROGRESS_EVERY);
+        if is_soon && percent < 100.0 {
+            return;
+        }
+        let note = bounds::clip_chars(&note.into(), bounds::NOTE_CHARS);
+        // A line that is full of other things is no reason to wait: the next progress says more.
+        if self.inner.line.try_send(Say::Progress { percent, note: Some(note) }).is_ok() {
+            *told_at = Some(Instant::now());
+        }
+    }
+
+    /// Writes a line into the job's log. Never waits.
+    pub fn log(&self, level: Level, text: impl Into<String>) {
+        let line = Say::Log { level: level.as_str(), message: text.into() };
+        if self.inner.line.try_send(line).is_err() {
+            tracing::debug!(target: "backstay", "a log line of a job was dropped: its supervisor is behind");
+        }
+    }
+
+    /// Keeps what the next attempt begins with (at most 64 KiB of JSON), and waits until it is stored.
+    ///
+    /// # Errors
+    ///
+    /// BS202 when it is too large, BS201 when this attempt no longer holds the job.
+    pub async fn checkpoint<T: Serialize>(&self, value: &T) -> Result<(), Denied> {
+        let value = serde_json::value::to_raw_value(value)
+            .map_err(|error| Denied::new("BS202", error.to_string()))?;
+        if value.get().len() > bounds::CHECKPOINT_BYTES {
+            let message =
+                format!("a checkpoint of {} bytes is too large: at most 64 KiB", value.get().len());
+            return Err(Denied::new("BS202", message));
+        }
+        let (answer, answered) = oneshot::channel();
+        self.inner
+            .line
+            .send(Say::Checkpoint { value, answer })
+            .await
+            .map_err(|_| Denied::unheard())?;
+        answered.await.map_err(|_| Denied::unheard())?
+    }
+
+    /// What an earlier attempt kept, where it can be read as a `T`.
+    pub fn restored<T: DeserializeOwned>(&self) -> Option<T> {
+        self.inner.info.checkpoint.as_ref().and_then(|raw| serde_json::from_str(raw.get()).ok())
+    }
+
+    /// Asks for a job that comes into being with the completion of this one, or not at all.
+    ///
+    /// # Errors
+    ///
+    /// BS1xx when the job is refused, BS201 when this attempt no longer holds its own.
+    pub async fn enqueue(&self, job: impl Into<Request>) -> Result<(), Denied> {
+        let job: Request = job.into();
+        let no = |error: RequestError| {
+            let error = EnqueueError::from(error);
+            Denied::new(error.code(), error.to_string())
+        };
+        let line = serde_json::json!([{ "kind": job.kind(), "args": job.raw_args().map_err(no)?, "options": job.options().map_err(no)? }]);
+        let jobs = RawValue::from_string(line.to_string()).expect("made of JSON a line ago");
+        let (answer, answered) = oneshot::channel();
+        self.inner.line.send(Say::Enqueue { jobs, answer }).await.map_err(|_| Denied::unheard())?;
+        answered.await.map_err(|_| Denied::unheard())?
+    }
+
+    /// Makes sure, in your own transaction, that this attempt holds the job until that transaction ends.
+    ///
+    /// # Errors
+    ///
+    /// BS201 when another attempt may be running: roll back.
+    pub async fn assert_lease(&self, db: impl Caller) -> Result<(), AttemptError> {
+        complete::assert_lease(db, &self.fence()).await
+    }
+
+    /// Completes the job in your own transaction, so that its effects and its completion commit together.
+    ///
+    /// # Errors
+    ///
+    /// BS201 when this attempt no longer holds the job: roll back.
+    pub async fn complete<T: Serialize>(
+        &self,
+        db: impl Caller,
+        output: T,
+    ) -> Result<(), AttemptError> {
+        complete::complete(db, &self.fence(), &output).await?;
+        self.inner.completed.store(true, Ordering::Relaxed);
+        Ok(())
+    }
+
+    pub(crate) fn has_completed(&self) -> bool {
+        self.inner.completed.load(Ordering::Relaxed)
+    }
+}

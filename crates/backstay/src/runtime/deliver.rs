@@ -1,0 +1,60 @@
+//! Where alerts go: the one socket for something plugged in from above.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::model::alert::Alert;
+use crate::model::config::Route;
+
+/// Why a channel did not take an alert.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{message}")]
+pub struct DeliverError {
+    message: String,
+    is_final: bool,
+}
+
+impl DeliverError {
+    /// It may work in a moment: it is tried again, for 72 h.
+    pub fn later(message: impl Into<String>) -> DeliverError {
+        DeliverError { message: message.into(), is_final: false }
+    }
+
+    /// It will never work: the channel is set up wrongly.
+    pub fn never(message: impl Into<String>) -> DeliverError {
+        DeliverError { message: message.into(), is_final: true }
+    }
+
+    /// Whether trying again is of no use.
+    pub fn is_final(&self) -> bool {
+        self.is_final
+    }
+}
+
+/// An alert channel.
+pub trait Deliver: Send + Sync + 'static {
+    /// Hands one alert over; `Ok` means that the other side has accepted it. The same alert may come again.
+    fn deliver<'a>(
+        &'a self,
+        alert: &'a Alert,
+    ) -> Pin<Box<dyn Future<Output = Result<(), DeliverError>> + Send + 'a>>;
+}
+
+/// All channels of a worker, and who gets what.
+#[derive(Clone, Default)]
+pub struct Channels {
+    /// By name.
+    pub by_name: BTreeMap<String, Arc<dyn Deliver>>,
+    /// Each route that fits gets an alert; where none fits, the log does.
+    pub routes: Vec<Route>,
+    /// Between repeats of one incident.
+    pub quiet: Option<Duration>,
+    /// The name of the installation.
+    pub environment: Option<String>,
+}
+
+/// The channel that is always there.
+pub(crate) const LOG: &str = "log";

@@ -1,0 +1,218 @@
+//! Starts the duties; a leader only avoids wasted work.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::{Mutex, watch};
+use uuid::Uuid;
+
+use super::deliver::Channels;
+use super::duty::alert::Alerts;
+use super::duty::rescue::Rescue;
+use super::duty::{lead, look, promote, prune, replay, sort};
+use super::looper::{Dice, Patience};
+use super::worker::control::Shared;
+use crate::model::config::Settings;
+use crate::store::database::{Database, Purpose};
+use crate::store::statement::Link;
+use crate::store::{StoreError, duty};
+
+/// How often the loop looks whether a duty is due.
+const STEP: Duration = Duration::from_millis(50);
+/// `last_ok_at` of the duties is written at most this often.
+const NOTE_EVERY: Duration = Duration::from_secs(5);
+
+/// One housekeeping loop: what it is called and how often it is due.
+struct Due {
+    name: &'static str,
+    period: Duration,
+    at: Instant,
+}
+
+/// All duties of one worker, on one connection.
+pub(crate) struct Duties {
+    me: Uuid,
+    database: Database,
+    link: Arc<Mutex<Option<Link>>>,
+    settings: Settings,
+    shared: Shared,
+    lows: watch::Receiver<Vec<(String, i16, i64)>>,
+    channels: Channels,
+    promote: promote::Promote,
+    rescue: Rescue,
+    look: look::Look,
+    due: Vec<Due>,
+    done: BTreeMap<&'static str, Duration>,
+    noted_at: Instant,
+    dice: Dice,
+    patience: Patience,
+}
+
+impl Duties {
+    pub(crate) fn new(
+        me: Uuid,
+        database: Database,
+        link: Link,
+        settings: Settings,
+        shared: Shared,
+        lows: watch::Receiver<Vec<(String, i16, i64)>>,
+        channels: Channels,
+    ) -> Duties {
+        let now = Instant::now();
+        let times = settings.worker.times;
+        let every = |name, period| Due { name, period, at: now };
+        let due = vec![
+            every("lead", times.beat),
+            every("promote", Duration::from_secs(1)),
+            every("sort", Duration::from_secs(1)),
+            every("rescue", times.presence_look),
+            every("look", Duration::from_secs(2)),
+            every("expired", Duration::from_secs(10)),
+            every("alert", Duration::from_secs(1)),
+            every("replay", Duration::from_millis(500)),
+            every("prune", Duration::from_secs(60)),
+        ];
+        Duties {
+            me,
+            database,
+            link: Arc::new(Mutex::new(Some(link))),
+            rescue: Rescue::new(me, times, shared.clone()),
+            settings,
+            shared,
+            lows,
+            channels,
+            promote: promote::Promote::default(),
+            look: look::Look::default(),
+            due,
+            done: BTreeMap::new(),
+            noted_at: now,
+            dice: Dice::new(me.as_u128() ^ 0x51f1_5eed),
+            patience: Patience::default(),
+        }
+    }
+
+    /// Runs until the worker has ended its last job.
+    pub(crate) async fn run(mut self, mut stop: watch::Receiver<bool>) {
+        let alerts = Alerts::new(self.link.clone(), self.channels.clone());
+        let delivering = tokio::spawn(alerts.deliver(stop.clone()));
+        loop {
+            let wait = self.round().await;
+            tokio::select! {
+                () = tokio::time::sleep(wait) => {}
+                _ = stop.wait_for(|stop| *stop) => break,
+            }
+        }
+        // A message under way is tried again by the next worker.
+        delivering.abort();
+    }
+
+    /// Does what is due; how long until the next look.
+    async fn round(&mut self) -> Duration {
+        let now = Instant::now();
+        let names: Vec<&'static str> =
+            self.due.iter().filter(|due| due.at <= now).map(|due| due.name).collect();
+        for name in names {
+            if !self.is_mine(name) {
+                self.put_off(name);
+                continue;
+            }
+            let began = Instant::now();
+            match self.tick(name).await {
+                Ok(()) => {
+                    self.patience.reset();
+                    self.put_off(name);
+                    self.done.insert(name, began.elapsed());
+                }
+                Err(error) => return self.fell(name, &error).await,
+            }
+        }
+        if self.noted_at.elapsed() >= NOTE_EVERY && !self.done.is_empty() {
+            self.noted_at = Instant::now();
+            let done: Vec<(&str, Duration)> = std::mem::take(&mut self.done).into_iter().collect();
+            let link = self.link.lock().await;
+            if let Some(link) = link.as_ref()
+                && let Err(error) = duty::duty_done(link, self.me, &done).await
+            {
+                tracing::debug!(target: "backstay", "the duties' success was not noted: {error}");
+            }
+        }
+        STEP
+    }
+
+    fn put_off(&mut self, name: &str) {
+        let Some(due) = self.due.iter_mut().find(|due| due.name == name) else { return };
+        let mut wait = self.dice.about(due.period);
+        if name == "promote" {
+            wait = self.promote.next_in(wait);
+        }
+        due.at = Instant::now() + wait;
+    }
+
+    /// The leader does all of it; anybody else what nobody has done for three periods.
+    fn is_mine(&self, name: &str) -> bool {
+        if name == "lead" {
+            return true;
+        }
+        let heard = self.shared.heard.borrow();
+        if heard.leads {
+            return true;
+        }
+        // A worker's death must not wait for the leader, who may be the one that died.
+        if name == "rescue" {
+            return true;
+        }
+        let period = self
+            .due
+            .iter()
+            .find(|due| due.name == name)
+            .map_or(Duration::from_secs(1), |due| due.period);
+        let idle = heard.duties.as_deref().and_then(|duties| idle_ms(duties, name));
+        let most = (period * 3).max(Duration::from_secs(10)) + NOTE_EVERY;
+        idle.is_none_or(|ms| ms > most.as_millis())
+    }
+
+    async fn tick(&mut self, name: &str) -> Result<(), StoreError> {
+        let mut guard = self.link.lock().await;
+        if guard.as_ref().is_none_or(Link::is_closed) {
+            *guard = Some(self.database.open(Purpose::Duty, Some(&self.me.to_string())).await?);
+            self.rescue.forget();
+        }
+        let link = guard.as_ref().expect("opened a line ago");
+        let leads = self.shared.heard.borrow().leads;
+        let lows = self.lows.borrow().clone();
+        match name {
+            "lead" => lead::tick(link, self.me, self.settings.worker.times.beat * 3).await,
+            "promote" => self.promote.tick(link).await,
+            "sort" => sort::tick(link).await,
+            "rescue" => self.rescue.tick(link, leads).await,
+            "look" => self.look.tick(link, &lows).await,
+            "expired" => prune::expired(link).await,
+            "alert" => Alerts::fold(link, &self.channels).await,
+            "replay" => replay::tick(link).await,
+            _ => prune::tick(link, &self.settings.retention).await,
+        }
+    }
+
+    async fn fell(&mut self, name: &'static str, error: &StoreError) -> Duration {
+        use crate::store::sqlstate::Remedy;
+        if !self.patience.is_worn() {
+            tracing::warn!(target: "backstay", error_code = error.code(), "the duty `{name}` failed and is tried again: {error}");
+        }
+        if matches!(error.remedy(), Remedy::Reconnect | Remedy::Unprepare | Remedy::Stop) {
+            *self.link.lock().await = None;
+        } else if let Some(link) = self.link.lock().await.as_ref() {
+            // A transaction may be left half-way; the error that counts is the one we have.
+            drop(link.batch("rollback").await);
+        }
+        // One duty that cannot be done must not keep the others from being done.
+        self.put_off(name);
+        self.patience.after_error(&mut self.dice)
+    }
+}
+
+/// How long ago a duty went well, from what the beat said.
+fn idle_ms(duties: &str, name: &str) -> Option<u128> {
+    let all: serde_json::Map<String, serde_json::Value> = serde_json::from_str(duties).ok()?;
+    all.get(name)?.as_i64().and_then(|ms| u128::try_from(ms).ok())
+}

@@ -1,0 +1,10 @@
+//! One housekeeping loop a file: stateless, idempotent, bounded; any worker may run any of them at any time.
+
+pub(crate) mod alert;
+pub(crate) mod lead;
+pub(crate) mod look;
+pub(crate) mod promote;
+pub(crate) mod prune;
+pub(crate) mod replay;
+pub(crate) mod rescue;
+pub(crate) mod sort;

@@ -1,0 +1,217 @@
+//! Takes over the jobs of workers that are lost, on proof of death, under the dead worker's own fence.
+
+use std::time::{Duration, Instant};
+
+use uuid::Uuid;
+
+use crate::model::event::{self, Event};
+use crate::model::fingerprint::fingerprint;
+use crate::model::job::Fence;
+use crate::model::judge::{Bill, Policy, Verdict, judge, judge_lost};
+use crate::model::lease::{Evidence, Looks, Sighting, Times, may_rescue};
+use crate::model::outcome::{Attempted, Outcome};
+use crate::runtime::looper::Dice;
+use crate::runtime::worker::control::Shared;
+use crate::store::StoreError;
+use crate::store::attempt::{Facts, Settled, settle_for};
+use crate::store::duty::{self, Doomed, Suspect};
+use crate::store::statement::Link;
+
+/// Jobs of one transaction.
+const ROWS: i32 = 500;
+/// Jobs of workers without a row are looked for this rarely: the search reads all that runs.
+const STRAYS_EVERY: u32 = 12;
+
+/// What this worker has seen of the others.
+pub(crate) struct Rescue {
+    me: Uuid,
+    times: Times,
+    shared: Shared,
+    looks: Looks,
+    looked_at: Option<Instant>,
+    sweeps: u32,
+    swept_at: Option<Instant>,
+    dice: Dice,
+}
+
+impl Rescue {
+    pub(crate) fn new(me: Uuid, times: Times, shared: Shared) -> Rescue {
+        let dice = Dice::new(me.as_u128() ^ 0xdead);
+        Rescue {
+            me,
+            times,
+            shared,
+            looks: Looks::default(),
+            looked_at: None,
+            sweeps: 0,
+            swept_at: None,
+            dice,
+        }
+    }
+
+    /// After a reconnect an old look proves nothing.
+    pub(crate) fn forget(&mut self) {
+        self.looks.forget();
+    }
+
+    /// One round: the leader looks often, everybody else now and then.
+    pub(crate) async fn tick(&mut self, link: &Link, leads: bool) -> Result<(), StoreError> {
+        let period = if leads { self.times.presence_look } else { self.times.presence_look_others };
+        if self.looked_at.is_some_and(|at| at.elapsed() < period.mul_f32(0.8)) {
+            return Ok(());
+        }
+        self.looked_at = Some(Instant::now());
+        let suspects = duty::suspects(link, self.me).await?;
+        self.looks.keep(&suspects.iter().map(|suspect| suspect.worker).collect::<Vec<_>>());
+        let now = self.shared.began.elapsed();
+        let mut doomed = Vec::new();
+        for suspect in &suspects {
+            let lock_free = suspect.has_presence && suspect.lock_free;
+            let free_for = self.looks.look(suspect.worker, now, lock_free, suspect.beat_at_ms);
+            let seen = Sighting::Worker {
+                goodbye: suspect.goodbye,
+                lock_free: free_for,
+                lease_over: suspect.lease_over_ms > 0,
+                kills_itself: false,
+            };
+            if let Some(evidence) = self.may_rescue(&seen, suspect) {
+                doomed.push((suspect.worker, evidence));
+            }
+        }
+        for (worker, evidence) in doomed {
+            self.rescue(link, worker, evidence).await?;
+        }
+        self.sweep(link, suspects.first()).await
+    }
+
+    fn may_rescue(&self, seen: &Sighting, suspect: &Suspect) -> Option<Evidence> {
+        let gap_free = self
+            .shared
+            .book
+            .lock()
+            .expect("nobody panics while holding it")
+            .gap_free(self.shared.began.elapsed());
+        let server_up = Duration::from_millis(suspect.server_up_ms.max(0).unsigned_abs());
+        may_rescue(seen, gap_free, server_up, &self.times)
+    }
+
+    /// Jobs of workers that have no row, and jobs that run past every limit though their worker beats.
+    async fn sweep(&mut self, link: &Link, _any: Option<&Suspect>) -> Result<(), StoreError> {
+        if self.swept_at.is_some_and(|at| at.elapsed() < self.times.lease_sweep) {
+            return Ok(());
+        }
+        self.swept_at = Some(Instant::now());
+        self.sweeps = self.sweeps.wrapping_add(1);
+        let gap_free = self
+            .shared
+            .book
+            .lock()
+            .expect("nobody panics while holding it")
+            .gap_free(self.shared.began.elapsed());
+        if gap_free < self.times.gap_free_lease
+            || self.sweeps % STRAYS_EVERY != 1 && self.times == Times::normal()
+        {
+            return Ok(());
+        }
+        for (worker, evidence) in duty::strays(link, self.times.lease).await? {
+            let evidence =
+                if evidence == "deadline" { Evidence::Deadline } else { Evidence::NoRow };
+            self.rescue(link, worker, evidence).await?;
+        }
+        Ok(())
+    }
+
+    /// Settles all jobs of one lost worker, 500 in a transaction.
+    async fn rescue(
+        &mut self,
+        link: &Link,
+        worker: Uuid,
+        evidence: Evidence,
+    ) -> Result<(), StoreError> {
+        let mut jobs = 0;
+        loop {
+            link.batch("begin isolation level read committed").await?;
+            let n = self.some(link, worker, evidence).await?;
+            link.batch("commit").await?;
+            jobs += n;
+            if n < usize::try_from(ROWS).expect("a small number") {
+                break;
+            }
+        }
+        match evidence {
+            Evidence::Goodbye => duty::gone(link, worker).await?,
+            Evidence::Deadline => {}
+            _ => {
+                duty::lost(link, worker, i32::try_from(jobs).unwrap_or(i32::MAX), evidence.as_str())
+                    .await?
+            }
+        }
+        if jobs > 0 {
+            duty::wake(link).await?;
+        }
+        if jobs > 0 || !matches!(evidence, Evidence::Goodbye) {
+            event::emit(&Event::WorkerLost { worker, evidence, jobs: jobs as u64 });
+        }
+        Ok(())
+    }
+
+    async fn some(
+        &mut self,
+        link: &Link,
+        worker: Uuid,
+        evidence: Evidence,
+    ) -> Result<usize, StoreError> {
+        let doomed = duty::doomed(link, worker, ROWS, evidence == Evidence::Deadline).await?;
+        let suspect_aboard = doomed.iter().any(|job| job.counters.is_suspect());
+        let settled: Vec<Settled> =
+            doomed.iter().map(|job| self.verdict(worker, job, evidence, suspect_aboard)).collect();
+        settle_for(link, worker, &settled).await?;
+        Ok(doomed.len())
+    }
+
+    fn verdict(
+        &mut self,
+        worker: Uuid,
+        job: &Doomed,
+        evidence: Evidence,
+        suspect_aboard: bool,
+    ) -> Settled {
+        let (crash_limit, lost_limit) = job.limits;
+        let policy = Policy::of(job.max_retries, crash_limit, lost_limit, job.policy.as_deref());
+        let jitter = self.dice.roll();
+        let (outcome, verdict) = if job.cancelled {
+            (Outcome::Cancelled, Verdict::Cancel)
+        } else if evidence == Evidence::Deadline {
+            let attempted = Attempted::of(Outcome::TimedOut);
+            (Outcome::TimedOut, judge(&attempted, &job.counters, &policy, jitter))
+        } else if evidence == Evidence::Goodbye {
+            (Outcome::Interrupted, Verdict::Release { bill: Bill::Interrupt })
+        } else {
+            (Outcome::Lost, judge_lost(&job.counters, &policy, suspect_aboard, jitter))
+        };
+        let message = match outcome {
+            Outcome::Lost => format!("the worker was lost while it ran ({})", evidence.as_str()),
+            Outcome::TimedOut => {
+                "ran past its timeout and all grace; its worker had lost its grip".to_owned()
+            }
+            other => other.as_str().to_owned(),
+        };
+        let print = fingerprint(&job.kind, outcome.as_str(), None, &message, None);
+        let detail = serde_json::json!({
+            "outcome": outcome.as_str(), "message": message, "late": false, "survivor": false,
+            "suspect": job.counters.is_suspect(),
+        });
+        let facts = Facts {
+            detail: detail.to_string(),
+            fingerprint: print.hash,
+            title: print.title,
+            reason: job.cancel_reason.clone().unwrap_or_else(|| "cancelled".to_owned()),
+            ..Facts::of(outcome)
+        };
+        Settled {
+            fence: Fence { job: job.job, attempt: job.counters.attempt, worker },
+            verdict,
+            facts,
+        }
+    }
+}

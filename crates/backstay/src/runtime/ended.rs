@@ -1,0 +1,245 @@
+//! What is known at the end of an attempt, and how that becomes a verdict with its facts.
+
+use std::time::Duration;
+
+use serde_json::json;
+use serde_json::value::RawValue;
+
+use super::fail::{Fail, Then};
+use crate::model::bounds;
+use crate::model::claim::Claimed;
+use crate::model::event::{self, Event, JobRef};
+use crate::model::fingerprint::fingerprint;
+use crate::model::judge::{Policy, Verdict, judge};
+use crate::model::outcome::{Attempted, Outcome};
+use crate::store::attempt::{Facts, Settled};
+
+/// The end of one attempt, wherever it ran.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) attempted: Attempted,
+    pub(crate) message: Option<String>,
+    pub(crate) trace: Option<String>,
+    pub(crate) fingerprint: Option<String>,
+    pub(crate) output: Option<Box<RawValue>>,
+    /// Jobs that the handler asked for, each `{kind, args, options}`.
+    pub(crate) enqueue: Vec<Box<RawValue>>,
+    pub(crate) completed_in_tx: bool,
+    /// Who cancelled it and why, where somebody did.
+    pub(crate) reason: Option<String>,
+    pub(crate) signal: Option<i32>,
+    pub(crate) late: bool,
+    pub(crate) survivor: bool,
+    pub(crate) wall: Duration,
+    pub(crate) cpu: Option<Duration>,
+    pub(crate) peak_kib: Option<u64>,
+    pub(crate) stderr: Option<String>,
+    pub(crate) output_bytes: Option<u64>,
+    pub(crate) pid: Option<u32>,
+}
+
+impl Ended {
+    pub(crate) fn bare(outcome: Outcome, wall: Duration) -> Ended {
+        Ended {
+            attempted: Attempted { outcome, asked: None, error_class: None, exit_code: None },
+            message: None,
+            trace: None,
+            fingerprint: None,
+            output: None,
+            enqueue: Vec::new(),
+            completed_in_tx: false,
+            reason: None,
+            signal: None,
+            late: false,
+            survivor: false,
+            wall,
+            cpu: None,
+            peak_kib: None,
+            stderr: None,
+            output_bytes: None,
+            pid: None,
+        }
+    }
+
+    /// The end that a handler's own answer makes.
+    pub(crate) fn answered(answer: Result<Option<Box<RawValue>>, Fail>, wall: Duration) -> Ended {
+        match answer {
+            Ok(output) => Ended { output, ..Ended::bare(Outcome::Completed, wall) },
+            Err(fail) => {
+                let parts = fail.into_parts();
+                let (outcome, asked) = outcome_of(parts.then);
+                let mut ended = Ended::bare(outcome, wall);
+                ended.attempted.asked = asked;
+                ended.attempted.error_class = parts.class;
+                ended.message = Some(parts.message);
+                ended.trace = parts.trace;
+                ended.fingerprint = parts.fingerprint;
+                ended
+            }
+        }
+    }
+}
+
+/// What the handler's wish is called as an outcome, and for how long it asks.
+pub(crate) fn outcome_of(then: Then) -> (Outcome, Option<Duration>) {
+    match then {
+        Then::Retry => (Outcome::Failed, None),
+        Then::RetryIn(delay) => (Outcome::Failed, Some(delay)),
+        Then::Snooze(delay) => (Outcome::Snoozed, Some(delay)),
+        Then::Dead => (Outcome::Rejected, None),
+        Then::Cancel => (Outcome::Cancelled, None),
+        Then::Interrupted => (Outcome::Interrupted, None),
+    }
+}
+
+/// What holds for all attempts of a queue and kind when they are judged.
+#[derive(Debug, Clone)]
+pub(crate) struct Terms {
+    pub(crate) snooze_max: i16,
+    /// Nothing is kept of a completed job.
+    pub(crate) lean: bool,
+}
+
+/// Judges an attempt and puts together what is written down. `jitter` is between 0 and 1.
+pub(crate) fn settle(claimed: &Claimed, mut ended: Ended, terms: &Terms, jitter: f64) -> Settled {
+    let policy = policy_of(claimed, terms);
+    let verdict = judge(&ended.attempted, &claimed.counters, &policy, jitter);
+    let message = bounds::clip(&sentence(&ended), bounds::ERROR_MESSAGE_BYTES);
+    let (mut mark, mut title) = (String::new(), String::new());
+    if let Verdict::Bury { reason, .. } = &verdict {
+        let kind = &claimed.info.kind;
+        let print = fingerprint(
+            kind,
+            reason.as_str(),
+            ended.attempted.error_class.as_deref(),
+            &message,
+            None,
+        );
+        title = print.title;
+        mark = match &ended.fingerprint {
+            Some(own) => fingerprint(kind, "own", None, own, None).hash,
+            None => print.hash,
+        };
+    }
+    let enqueue = (!ended.enqueue.is_empty() && verdict == Verdict::Complete).then(|| {
+        format!("[{}]", ended.enqueue.iter().map(|job| job.get()).collect::<Vec<_>>().join(","))
+    });
+    let detail =
+        if verdict == Verdict::Complete { String::new() } else { detail(&ended, &message) };
+    tell(claimed, &ended, &verdict, &message, &mark);
+    let facts = Facts {
+        wall_ms: small(ended.wall.as_millis()),
+        cpu_ms: ended.cpu.map(|cpu| small(cpu.as_millis())),
+        peak_kib: ended.peak_kib.map(|peak| small(u128::from(peak))),
+        output: ended.output.take().map(|output| storable(&output)),
+        lean: terms.lean,
+        enqueue,
+        already: ended.completed_in_tx,
+        detail,
+        fingerprint: mark,
+        title,
+        reason: ended.reason.take().unwrap_or_else(|| ended.attempted.outcome.as_str().to_owned()),
+        outcome: ended.attempted.outcome,
+    };
+    Settled { fence: claimed.fence(), verdict, facts }
+}
+
+fn policy_of(claimed: &Claimed, terms: &Terms) -> Policy {
+    let (crash_limit, lost_limit) = claimed.limits;
+    let mut policy =
+        Policy::of(claimed.info.max_retries, crash_limit, lost_limit, claimed.policy.as_deref());
+    policy.snooze_max = terms.snooze_max;
+    policy
+}
+
+/// An output that cannot be kept never undoes the completion: a note takes its place.
+fn storable(output: &RawValue) -> String {
+    let text = output.get();
+    if text.len() > bounds::OUTPUT_BYTES {
+        let note = format!(
+            "the output of {} bytes was over the limit of 256 KiB and was dropped",
+            text.len()
+        );
+        return json!({ "backstay_note": note }).to_string();
+    }
+    if text.contains("\\u0000") {
+        return json!({ "backstay_note": "the output held U+0000, which PostgreSQL cannot store, and was dropped" })
+            .to_string();
+    }
+    text.to_owned()
+}
+
+/// One sentence for people about how an attempt ended.
+fn sentence(ended: &Ended) -> String {
+    if let Some(message) = ended.message.as_ref().filter(|message| !message.trim().is_empty()) {
+        return message.clone();
+    }
+    let wall = crate::model::unit::format_duration(ended.wall);
+    let attempted = &ended.attempted;
+    match (attempted.outcome, attempted.exit_code, ended.signal) {
+        (Outcome::TimedOut, ..) => format!("timed out after {wall}"),
+        (Outcome::Lost, ..) => "the worker was lost while it ran".to_owned(),
+        (outcome, _, Some(signal)) => {
+            format!("{}: ended by signal {signal} after {wall}", outcome.as_str())
+        }
+        (outcome, Some(code), _) => format!("{}: exit code {code} after {wall}", outcome.as_str()),
+        (outcome, ..) => format!("{} after {wall}", outcome.as_str()),
+    }
+}
+
+/// The columns of `attempt` that the worker knows, as a JSON object.
+fn detail(ended: &Ended, message: &str) -> String {
+    let stderr = ended.stderr.as_ref().filter(|text| !text.is_empty());
+    json!({
+        "outcome": ended.attempted.outcome.as_str(),
+        "error_class": ended.attempted.error_class.as_deref().map(|text| bounds::clip(text, bounds::ERROR_CLASS_BYTES)),
+        "message": message,
+        "trace": ended.trace.as_deref().map(|text| bounds::clip(text, bounds::ERROR_TRACE_BYTES)),
+        "signal": ended.signal,
+        "exit_code": ended.attempted.exit_code,
+        "late": ended.late,
+        "survivor": ended.survivor,
+        "suspect": false,
+        "wall_ms": small(ended.wall.as_millis()),
+        "cpu_ms": ended.cpu.map(|cpu| small(cpu.as_millis())),
+        "peak_kib": ended.peak_kib,
+        "output_bytes": ended.output_bytes,
+        "stderr": stderr.map(|text| bounds::clip(text, bounds::STDERR_BYTES)),
+        "child": ended.pid.map(|pid| json!({ "pid": pid })),
+    })
+    .to_string()
+}
+
+fn small(number: u128) -> i32 {
+    i32::try_from(number).unwrap_or(i32::MAX)
+}
+
+/// Says once, in the log, what has become of the job.
+fn tell(claimed: &Claimed, ended: &Ended, verdict: &Verdict, message: &str, fingerprint: &str) {
+    let (job, outcome, error) = (job_ref(claimed), ended.attempted.outcome, message.to_owned());
+    event::emit(&match verdict {
+        Verdict::Complete => Event::Completed { job, took: ended.wall },
+        Verdict::Retry { delay, .. } => Event::Retried { job, outcome, delay: *delay, error },
+        Verdict::Snooze { delay } => Event::Snoozed { job, delay: *delay },
+        Verdict::Release { .. } if outcome == Outcome::Interrupted => Event::Interrupted { job },
+        Verdict::Release { .. } | Verdict::ReleaseLater { .. } => Event::Released { job, outcome },
+        Verdict::Cancel => {
+            Event::Cancelled { job, reason: ended.reason.clone().unwrap_or_default() }
+        }
+        Verdict::Bury { reason, .. } => {
+            Event::Buried { job, reason: *reason, fingerprint: fingerprint.to_owned(), error }
+        }
+        Verdict::Drop => Event::LeaseLost { job, worker: claimed.info.worker },
+    });
+}
+
+/// The job as events name it.
+pub(crate) fn job_ref(claimed: &Claimed) -> JobRef {
+    let info = &claimed.info;
+    JobRef {
+        id: info.id,
+        kind: info.kind.clone(),
+        queue: info.queue.clone(),
+        attempt: info.attempt,
+    }
+}

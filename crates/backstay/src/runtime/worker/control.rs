@@ -1,0 +1,216 @@
+//! The thread that says "alive": beats, presence and hints on a runtime and a connection that user code can never hold up.
+
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use serde::Deserialize;
+use tokio::sync::{mpsc, watch};
+use uuid::Uuid;
+
+use super::Signal;
+use crate::model::event::{self, Event};
+use crate::model::lease::{Beat, BeatBook, Times};
+use crate::runtime::looper::{Dice, Patience};
+use crate::store::attempt::{BeatAnswer, Introduction, beat, cancels};
+use crate::store::database::Database;
+use crate::store::listen::{self, Notices};
+use crate::store::statement::Link;
+use crate::store::{StoreError, presence};
+
+/// The listener proves that it hears by a ping of its own.
+const PING_EVERY: Duration = Duration::from_secs(10);
+/// Hints come in flocks; between two looks for cancelled jobs lies this long.
+const CANCELS_EVERY: Duration = Duration::from_millis(200);
+
+/// What the last beat said, for the loops that need it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Heard {
+    pub(crate) leads: bool,
+    pub(crate) duties: Option<String>,
+    /// Beats so far; 0 until the first was accepted.
+    pub(crate) beats: u64,
+}
+
+/// What the control thread shares with the loops.
+#[derive(Clone)]
+pub(crate) struct Shared {
+    pub(crate) book: Arc<Mutex<BeatBook>>,
+    pub(crate) heard: watch::Receiver<Heard>,
+    /// Monotonic time is counted from here.
+    pub(crate) began: Instant,
+}
+
+/// Beats until it is told that the worker has ended.
+pub(crate) struct Control {
+    pub(crate) database: Database,
+    pub(crate) me: Introduction,
+    pub(crate) times: Times,
+    pub(crate) book: Arc<Mutex<BeatBook>>,
+    pub(crate) began: Instant,
+    pub(crate) heard: watch::Sender<Heard>,
+    pub(crate) signals: mpsc::Sender<Signal>,
+    pub(crate) over: watch::Receiver<bool>,
+}
+
+struct Session {
+    link: Link,
+    notices: Option<Notices>,
+}
+
+impl Control {
+    /// Runs until the worker is over.
+    pub(crate) async fn run(mut self) {
+        let mut dice = Dice::new(self.me.worker.as_u128());
+        let mut patience = Patience::default();
+        let mut over = self.over.clone();
+        loop {
+            let lost = tokio::select! {
+                lost = self.session(&mut patience) => lost,
+                _ = over.wait_for(|over| *over) => return,
+            };
+            self.book.lock().expect("nobody panics while holding it").broken();
+            if !patience.is_worn() {
+                event::emit(&Event::DatabaseLost { error: lost.to_string() });
+            }
+            let wait = patience.after_error(&mut dice).min(self.times.beat);
+            tokio::select! {
+                () = tokio::time::sleep(wait) => {}
+                _ = over.wait_for(|over| *over) => return,
+            }
+        }
+    }
+
+    /// One connection, until it fails.
+    async fn session(&mut self, patience: &mut Patience) -> StoreError {
+        match self.open().await {
+            Err(error) => error,
+            Ok(session) => match self.keep(session, patience).await {
+                Err(error) => error,
+                Ok(never) => match never {},
+            },
+        }
+    }
+
+    async fn open(&mut self) -> Result<Session, StoreError> {
+        let (link, notices) = self.database.open_listening(&self.me.worker.to_string()).await?;
+        self.me.presence = presence::take(&link).await?;
+        if notices.is_some() {
+            listen::listen(&link).await?;
+            // What was enqueued before the ears were open is found by a look.
+            self.signal(Signal::Wake);
+        }
+        Ok(Session { link, notices })
+    }
+
+    async fn keep(
+        &mut self,
+        session: Session,
+        patience: &mut Patience,
+    ) -> Result<std::convert::Infallible, StoreError> {
+        let mut beat_at = tokio::time::Instant::now();
+        let mut ping_at = beat_at + PING_EVERY;
+        let mut looked_at = Instant::now();
+        let ping = format!("ping {}", self.me.worker);
+        loop {
+            tokio::select! {
+                biased;
+                () = tokio::time::sleep_until(beat_at) => {
+                    // The next one is due a period after this one was, or the book would see a gap that was none.
+                    beat_at = (beat_at + self.times.beat).max(tokio::time::Instant::now());
+                    let answer = beat(&session.link, &self.me).await?;
+                    if patience.is_worn() {
+                        self.signal(Signal::Restored);
+                    }
+                    patience.reset();
+                    self.take(answer);
+                }
+                () = hint(session.notices.as_ref()) => {
+                    self.signal(Signal::Wake);
+                    if looked_at.elapsed() >= CANCELS_EVERY {
+                        looked_at = Instant::now();
+                        self.pass_on(cancels(&session.link, self.me.worker).await?.as_deref());
+                    } else {
+                        beat_at = beat_at.min(tokio::time::Instant::now() + CANCELS_EVERY);
+                    }
+                }
+                () = tokio::time::sleep_until(ping_at), if session.notices.is_some() => {
+                    ping_at += PING_EVERY;
+                    let notices = session.notices.as_ref().expect("asked for a line above");
+                    if !listen::hears(&session.link, notices, &ping).await? {
+                        event::emit(&Event::ListenLost { error: "no answer to a ping of our own".into() });
+                        return Err(StoreError::Unreachable("the listening connection is deaf".into()));
+                    }
+                }
+            }
+        }
+    }
+
+    fn take(&self, answer: BeatAnswer) {
+        let at = self.began.elapsed();
+        let seen = Beat {
+            at,
+            server_now: Duration::from_millis(answer.server_now_ms.max(0).unsigned_abs()),
+            server_started_ms: answer.server_started_ms,
+        };
+        self.book.lock().expect("nobody panics while holding it").accepted(seen);
+        self.pass_on(answer.cancels.as_deref());
+        if answer.drain {
+            self.signal(Signal::Drain);
+        }
+        let leads = answer.leader == Some(self.me.worker) && answer.leader_left_ms > 0;
+        self.heard.send_modify(|heard| {
+            *heard = Heard { leads, duties: answer.duties, beats: heard.beats + 1 }
+        });
+    }
+
+    fn pass_on(&self, cancels: Option<&str>) {
+        #[derive(Deserialize)]
+        struct Cancelled {
+            id: String,
+            attempt: i32,
+            reason: Option<String>,
+            by: Option<String>,
+        }
+        let Some(list) = cancels else { return };
+        let list: Vec<Cancelled> = serde_json::from_str(list).unwrap_or_default();
+        for one in list {
+            let Ok(job) = one.id.parse() else { continue };
+            let reason = one.reason.or_else(|| one.by.map(|by| format!("cancelled by {by}")));
+            self.signal(Signal::Cancel { job, attempt: one.attempt, reason });
+        }
+    }
+
+    /// A full line means that the loop has enough to hear; beats and polls repeat what matters.
+    fn signal(&self, signal: Signal) {
+        if self.signals.try_send(signal).is_err() {
+            tracing::debug!(target: "backstay", "a signal to the claim loop was dropped: it is behind");
+        }
+    }
+}
+
+async fn hint(notices: Option<&Notices>) {
+    match notices {
+        Some(notices) => notices.next().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Makes the thread and waits for nothing: the first beat is heard by [`Heard::beats`].
+pub(crate) fn start(control: Control) -> std::io::Result<std::thread::JoinHandle<()>> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    std::thread::Builder::new()
+        .name("backstay-control".into())
+        .spawn(move || runtime.block_on(control.run()))
+}
+
+/// The name of this machine, for people.
+pub(crate) fn host_name() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let name = name.trim();
+    if name.is_empty() { "unknown".to_owned() } else { name.to_owned() }
+}
+
+/// A fresh identity: a process never comes back as another one.
+pub(crate) fn fresh_id() -> Uuid {
+    Uuid::new_v4()
+}

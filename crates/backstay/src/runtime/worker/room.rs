@@ -1,0 +1,113 @@
+//! How many jobs may be taken from which queue: slots, what runs in them, and where each line is entered.
+
+use std::time::Duration;
+
+use crate::model::config::QueueSettings;
+use crate::model::mark::Mark;
+use crate::model::priority::{aged_turns, shares};
+use crate::store::attempt::Ask;
+
+/// Levels of priority: 0 to 9.
+pub(crate) const LEVELS: usize = 10;
+/// A job may overrun its timeout by its grace and this before another worker may take it as stuck.
+const SLACK: Duration = Duration::from_secs(60);
+
+/// One queue as this worker serves it.
+#[derive(Debug)]
+pub(crate) struct Room {
+    pub(crate) queue: QueueSettings,
+    /// Running jobs of this queue, by level.
+    running: [u16; LEVELS],
+    /// Slots that hold something which could not be ended.
+    stuck: u16,
+    starts: u64,
+    marks: [Mark; LEVELS],
+    /// The last answer was full, so there is more.
+    pub(crate) has_more: bool,
+    /// None: every kind of this queue.
+    pub(crate) kinds: Option<Vec<String>>,
+}
+
+impl Room {
+    pub(crate) fn new(queue: QueueSettings, kinds: Option<Vec<String>>) -> Room {
+        Room {
+            queue,
+            running: [0; LEVELS],
+            stuck: 0,
+            starts: 0,
+            marks: std::array::from_fn(|_| Mark::default()),
+            has_more: false,
+            kinds,
+        }
+    }
+
+    pub(crate) fn busy(&self) -> u16 {
+        self.running.iter().sum::<u16>() + self.stuck
+    }
+
+    /// Slots that are free once `leaving` verdicts are written.
+    pub(crate) fn free(&self, leaving: &[u16; LEVELS]) -> u16 {
+        self.queue.slots.saturating_sub(self.busy().saturating_sub(leaving.iter().sum()))
+    }
+
+    /// What to ask the database for, most patient levels first, so that slots kept for urgent work stay free.
+    pub(crate) fn asks(
+        &mut self,
+        now: Duration,
+        from_start: bool,
+        leaving: &[u16; LEVELS],
+    ) -> Vec<Ask> {
+        let staying: [u16; LEVELS] =
+            std::array::from_fn(|level| self.running[level].saturating_sub(leaving[level]));
+        let split = shares(self.free(leaving), &staying, &self.queue.reserve);
+        let lows: Vec<i64> =
+            self.marks.iter_mut().map(|mark| if from_start { 0 } else { mark.low(now) }).collect();
+        split
+            .iter()
+            .map(|share| {
+                let depth = usize::from(share.down_to.level()) + 1;
+                let aged = aged_turns(self.starts, usize::from(share.n), self.queue.ageing.share);
+                Ask {
+                    queue: self.queue.name.clone(),
+                    levels: (0..i16::try_from(depth).expect("at most ten levels")).collect(),
+                    lows: lows[..depth].to_vec(),
+                    n: i32::from(share.n),
+                    kinds: self.kinds.clone(),
+                    aged: i32::try_from(aged).unwrap_or(0),
+                    ageing: self.queue.ageing.after,
+                    timeout: self.queue.timeout,
+                    slack: self.queue.grace + SLACK,
+                }
+            })
+            .collect()
+    }
+
+    pub(crate) fn lows(&mut self, now: Duration, from_start: bool) -> [i64; LEVELS] {
+        std::array::from_fn(|level| if from_start { 0 } else { self.marks[level].low(now) })
+    }
+
+    /// Notes a claimed job.
+    pub(crate) fn took(&mut self, now: Duration, level: usize, seq: i64) {
+        self.running[level] += 1;
+        self.starts += 1;
+        self.marks[level].saw(now, seq);
+    }
+
+    /// Notes that a job's verdict was written, or that it is somebody else's by now.
+    pub(crate) fn left(&mut self, level: usize) {
+        self.running[level] = self.running[level].saturating_sub(1);
+    }
+
+    /// A slot whose handler could not be ended is never opened twice.
+    pub(crate) fn close_slot(&mut self) {
+        self.stuck += 1;
+    }
+
+    pub(crate) fn is_stuck(&self) -> bool {
+        self.stuck >= self.queue.slots
+    }
+
+    pub(crate) fn forget_marks(&mut self) {
+        self.marks.iter_mut().for_each(Mark::reset);
+    }
+}

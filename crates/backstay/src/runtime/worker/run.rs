@@ -1,0 +1,242 @@
+//! Runs one attempt in a child or as a command, and reads its end.
+
+use std::time::{Duration, Instant};
+
+use backstay_isolate::{LastWord, Order, Pool, Report, RunEvent, StopReason, Then as ChildThen};
+use tokio::sync::watch;
+
+use super::requests::{Line, Requests};
+use crate::model::claim::Claimed;
+use crate::model::outcome::{Attempted, Outcome};
+use crate::runtime::ended::{Ended, outcome_of};
+use crate::runtime::fail::Then;
+
+/// Why an attempt is told to stop.
+#[derive(Debug, Clone)]
+pub(crate) struct Hurry {
+    pub(crate) outcome: Outcome,
+    /// Who cancelled it and why, where somebody did.
+    pub(crate) reason: Option<String>,
+}
+
+impl Hurry {
+    pub(crate) fn timeout() -> Hurry {
+        Hurry { outcome: Outcome::TimedOut, reason: None }
+    }
+
+    pub(crate) fn shutdown() -> Hurry {
+        Hurry { outcome: Outcome::Interrupted, reason: None }
+    }
+
+    pub(crate) fn cancelled(reason: Option<String>) -> Hurry {
+        Hurry {
+            outcome: Outcome::Cancelled,
+            reason: Some(reason.unwrap_or_else(|| "cancelled".to_owned())),
+        }
+    }
+
+    /// The end of an attempt that gave no answer.
+    pub(crate) fn ended(&self, wall: Duration) -> Ended {
+        Ended { reason: self.reason.clone(), ..Ended::bare(self.outcome, wall) }
+    }
+
+    /// Reads an answer that came after "stop": work that is done is done, except where somebody cancelled it;
+    /// anything else only adds its text.
+    pub(crate) fn read(&self, mut ended: Ended) -> Ended {
+        let is_done = ended.attempted.outcome == Outcome::Completed;
+        ended.late = true;
+        if is_done && (self.outcome != Outcome::Cancelled || ended.completed_in_tx) {
+            return ended;
+        }
+        ended.attempted = Attempted { outcome: self.outcome, asked: None, ..ended.attempted };
+        ended.reason.clone_from(&self.reason);
+        ended.output = None;
+        ended.enqueue.clear();
+        ended
+    }
+
+    fn as_stop(&self) -> StopReason {
+        match self.outcome {
+            Outcome::Cancelled => StopReason::Cancelled,
+            Outcome::TimedOut => StopReason::TimedOut,
+            Outcome::Stale => StopReason::Stale,
+            _ => StopReason::Shutdown,
+        }
+    }
+}
+
+/// The attempt's end of the line by which it is told to stop.
+#[derive(Debug, Clone)]
+pub(crate) struct Stopping(watch::Receiver<Option<Hurry>>);
+
+/// The worker's end of that line.
+#[derive(Debug)]
+pub(crate) struct Stop(watch::Sender<Option<Hurry>>);
+
+pub(crate) fn stop_line() -> (Stop, Stopping) {
+    let (sender, receiver) = watch::channel(None);
+    (Stop(sender), Stopping(receiver))
+}
+
+impl Stop {
+    /// Tells the attempt to stop; the first reason stands, except that a lost lease overrules.
+    pub(crate) fn tell(&self, hurry: Hurry) {
+        self.0.send_if_modified(|now| {
+            let is_new = now.is_none() || hurry.outcome == Outcome::Stale;
+            if is_new {
+                *now = Some(hurry);
+            }
+            is_new
+        });
+    }
+}
+
+impl Stopping {
+    /// Waits until the attempt is told to stop.
+    pub(crate) async fn asked(&mut self) -> Hurry {
+        let asked = self.0.wait_for(Option::is_some).await.ok().and_then(|hurry| hurry.clone());
+        match asked {
+            Some(hurry) => hurry,
+            // The worker has let go of the attempt, so nobody will ask any more.
+            None => std::future::pending().await,
+        }
+    }
+}
+
+/// Runs one attempt outside this process.
+pub(crate) async fn run(
+    pool: &Pool,
+    claimed: &Claimed,
+    grace: Duration,
+    mut stopping: Stopping,
+    requests: &Requests,
+) -> Ended {
+    let began = Instant::now();
+    let mut line = Line::new(claimed.fence(), requests.clone());
+    let mut hurry = None;
+    let mut run = tokio::select! {
+        run = pool.run(order(claimed, grace)) => run,
+        asked = stopping.asked() => return asked.ended(began.elapsed()),
+    };
+    let stopper = run.stopper();
+    let report = loop {
+        let event = tokio::select! {
+            event = run.next() => event,
+            asked = stopping.asked(), if hurry.is_none() => {
+                stopper.stop(asked.as_stop());
+                hurry = Some(asked);
+                continue;
+            }
+        };
+        match event {
+            RunEvent::Ended(report) => break report,
+            RunEvent::Progress { percent, note } => line.progress(percent, note),
+            RunEvent::Alive => {}
+            RunEvent::Log { level, message, .. } => {
+                tracing::debug!(target: "backstay::job", job_id = claimed.info.id, level, "{message}");
+            }
+            RunEvent::Checkpoint { value, reference } => {
+                let stored = line.checkpoint(&value).await;
+                answer(&run, reference, stored);
+            }
+            RunEvent::Enqueue { jobs, reference } => {
+                let noted = line.enqueue(&jobs);
+                answer(&run, reference, noted);
+            }
+        }
+    };
+    read(report, line, hurry)
+}
+
+fn answer(
+    run: &backstay_isolate::Run,
+    reference: Option<serde_json::Value>,
+    answer: Result<(), crate::runtime::context::Denied>,
+) {
+    let Some(reference) = reference else { return };
+    match answer {
+        Ok(()) => run.answer(reference, true, None, None),
+        Err(refusal) => {
+            run.answer(reference, false, Some(refusal.code().to_owned()), Some(refusal.to_string()))
+        }
+    }
+}
+
+/// What the child or the command gets.
+fn order(claimed: &Claimed, grace: Duration) -> Order {
+    let info = &claimed.info;
+    let timeout = Duration::from_millis(info.timeout_ms);
+    let mut order = Order::new(info.id.to_string(), info.attempt, timeout, grace);
+    order.job = serde_json::value::to_raw_value(info).expect("made of text, numbers and JSON");
+    order.stdin = info.args.get().as_bytes().to_vec();
+    order.checkpoint.clone_from(&info.checkpoint);
+    let deadline =
+        jiff::Timestamp::now().checked_add(timeout).map(|at| at.to_string()).unwrap_or_default();
+    let pairs = [
+        ("BACKSTAY_JOB", info.id.to_string()),
+        ("BACKSTAY_ATTEMPT", info.attempt.to_string()),
+        ("BACKSTAY_WORKER", info.worker.to_string()),
+        ("BACKSTAY_KIND", info.kind.clone()),
+        ("BACKSTAY_QUEUE", info.queue.clone()),
+        ("BACKSTAY_RETRY_COUNT", info.retry_count.to_string()),
+        ("BACKSTAY_MAX_RETRIES", info.max_retries.to_string()),
+        ("BACKSTAY_GROUP", info.group.clone().unwrap_or_default()),
+        ("BACKSTAY_DEADLINE", deadline),
+    ];
+    order.env.extend(pairs.map(|(name, value)| (name.to_owned(), value)));
+    order.env.extend(info.trace.iter().map(|trace| ("TRACEPARENT".to_owned(), trace.clone())));
+    order
+}
+
+/// Reads the report of a process as the end of an attempt.
+fn read(report: Report, line: Line, hurry: Option<Hurry>) -> Ended {
+    let outcome = report.ending.as_str().parse().unwrap_or(Outcome::ProtocolError);
+    let mut ended = Ended::bare(outcome, report.wall);
+    ended.attempted.exit_code = report.exit_code;
+    ended.signal = report.signal;
+    ended.late = report.late;
+    ended.survivor = report.survivor;
+    ended.cpu = report.cpu;
+    ended.peak_kib = report.peak_kib;
+    ended.output_bytes = Some(report.output_bytes);
+    ended.pid = (report.pid != 0).then_some(report.pid);
+    ended.message = report.detail.clone().or_else(|| report.last_line().map(str::to_owned));
+    if report.ending == backstay_isolate::Ending::TimedOut {
+        ended.message = None;
+    }
+    ended.stderr = Some(report.stderr);
+    ended.reason = hurry.and_then(|hurry| hurry.reason);
+    match report.last_word {
+        Some(LastWord::Done { output, completed_in_tx }) if outcome == Outcome::Completed => {
+            ended.output = output.filter(|output| output.get() != "null");
+            ended.completed_in_tx = completed_in_tx;
+            ended.enqueue = line.into_enqueue();
+        }
+        Some(LastWord::Fail { message, class, trace, fingerprint, then, after }) => {
+            let (wish, asked) = outcome_of(wish(then, after));
+            // A child that only now says what it wanted cannot change how it ended.
+            if wish == outcome {
+                ended.attempted.asked = asked;
+            }
+            ended.attempted.error_class = class;
+            ended.message = Some(message);
+            ended.trace = trace;
+            ended.fingerprint = fingerprint;
+        }
+        _ if outcome == Outcome::Completed => ended.enqueue = line.into_enqueue(),
+        _ => {}
+    }
+    ended
+}
+
+fn wish(then: ChildThen, after: Option<Duration>) -> Then {
+    let after_or = |other| after.map_or(other, Then::RetryIn);
+    match then {
+        ChildThen::Retry => Then::Retry,
+        ChildThen::RetryIn => after_or(Then::Retry),
+        ChildThen::Snooze => Then::Snooze(after.unwrap_or(Duration::from_secs(60))),
+        ChildThen::Dead => Then::Dead,
+        ChildThen::Cancel => Then::Cancel,
+        ChildThen::Interrupted => Then::Interrupted,
+    }
+}

@@ -1,0 +1,326 @@
+//! The handle on a database: its address, its TLS, whether a pooler stands between, and a few connections for short calls.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::sync::{OnceCell, Semaphore};
+use tokio_postgres::NoTls;
+
+use super::statement::Link;
+use super::url::{self, Address, Verify};
+use super::{StoreError, migrate};
+use crate::model::config::Pooler;
+
+/// Short calls at the same time; more wait.
+const CALLS: usize = 4;
+/// A short call waits this long for its answer.
+const CALL_DEADLINE: Duration = Duration::from_secs(33);
+
+/// What a connection is for; its name in `pg_stat_activity` says so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// Claims and verdicts.
+    Work,
+    /// Beats, LISTEN, the presence lock.
+    Presence,
+    /// Housekeeping.
+    Duty,
+    /// One short call of an operator or of an application.
+    Call,
+}
+
+impl Purpose {
+    fn word(self) -> &'static str {
+        match self {
+            Purpose::Work => "settle",
+            Purpose::Presence => "beat",
+            Purpose::Duty => "duty",
+            Purpose::Call => "operate",
+        }
+    }
+
+    /// Statement timeout; the client waits 3 s longer.
+    fn timeout(self) -> Duration {
+        match self {
+            Purpose::Work | Purpose::Duty => Duration::from_secs(5),
+            Purpose::Presence => Duration::from_secs(1),
+            Purpose::Call => CALL_DEADLINE - Duration::from_secs(3),
+        }
+    }
+}
+
+/// A PostgreSQL database with Backstay in it, or about to be. Cheap to clone.
+///
+/// # Examples
+///
+/// ```no_run
+/// # async fn example() -> Result<(), backstay::StoreError> {
+/// let database = backstay::Database::connect("postgres://app@localhost/app").await?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Database {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    address: Address,
+    /// A way past a transaction pooler, for LISTEN and the presence lock.
+    past_pooler: Option<Address>,
+    pooled: OnceCell<bool>,
+    pooled_after_all: AtomicBool,
+    idle: Mutex<Vec<Arc<Link>>>,
+    calls: Semaphore,
+}
+
+impl std::fmt::Debug for Database {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Database")
+            .field("name", &self.name())
+            .field("pooled", &self.inner.pooled.get())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Database {
+    /// Connects.
+    ///
+    /// # Errors
+    ///
+    /// BS402 for an address that is not understood, BS501 when nobody answers there.
+    pub async fn connect(url: &str) -> Result<Database, StoreError> {
+        Database::connect_with(url, None, Pooler::Auto).await
+    }
+
+    /// Connects by settings: with a second way past a pooler, and with what is known of the pooler.
+    ///
+    /// # Errors
+    ///
+    /// As [`Database::connect`].
+    pub async fn connect_with(
+        url: &str,
+        direct_url: Option<&str>,
+        pooler: Pooler,
+    ) -> Result<Database, StoreError> {
+        let address = url::parse(url)?;
+        let past_pooler = direct_url.map(url::parse).transpose()?;
+        let link = open(&address, Purpose::Call, None, false).await?;
+        let pooled = OnceCell::new_with(match pooler {
+            Pooler::None => Some(false),
+            Pooler::Transaction => Some(true),
+            Pooler::Auto => None,
+        });
+        let idle = Mutex::new(vec![Arc::new(link)]);
+        Ok(Database {
+            inner: Arc::new(Inner {
+                address,
+                past_pooler,
+                pooled,
+                pooled_after_all: AtomicBool::new(false),
+                idle,
+                calls: Semaphore::new(CALLS),
+            }),
+        })
+    }
+
+    /// Whether a transaction pooler stands between; then wake-up is by polling, and death is seen by lease only.
+    ///
+    /// # Errors
+    ///
+    /// BS501 when the database cannot be reached for the look.
+    pub async fn is_pooled(&self) -> Result<bool, StoreError> {
+        if self.inner.pooled_after_all.load(Ordering::Relaxed) {
+            return Ok(true);
+        }
+        self.inner.pooled.get_or_try_init(|| sits_behind_pooler(&self.inner.address)).await.copied()
+    }
+
+    /// The name of the database.
+    pub fn name(&self) -> &str {
+        self.inner.address.config.get_dbname().unwrap_or("")
+    }
+
+    /// The login, and where the server is; no password.
+    pub fn place(&self) -> String {
+        let config = &self.inner.address.config;
+        let host = match config.get_hosts().first() {
+            Some(tokio_postgres::config::Host::Tcp(name)) => name.clone(),
+            Some(tokio_postgres::config::Host::Unix(path)) => path.display().to_string(),
+            None => String::new(),
+        };
+        let port = config.get_ports().first().copied().unwrap_or(5432);
+        format!("{}@{host}:{port}/{}", config.get_user().unwrap_or(""), self.name())
+    }
+
+    /// Opens a connection of a worker's own; `worker` is shown in its name.
+    pub(crate) async fn open(
+        &self,
+        purpose: Purpose,
+        worker: Option<&str>,
+    ) -> Result<Link, StoreError> {
+        match (&self.inner.past_pooler, purpose) {
+            (Some(address), Purpose::Presence) => open(address, purpose, worker, true).await,
+            (None, _) | (_, Purpose::Work | Purpose::Duty | Purpose::Call) => {
+                let direct = purpose != Purpose::Call && !self.is_pooled().await?;
+                open(&self.inner.address, purpose, worker, direct).await
+            }
+        }
+    }
+
+    /// Opens the connection for beats together with the stream of what the server says to it, where that can be.
+    pub(crate) async fn open_listening(
+        &self,
+        worker: &str,
+    ) -> Result<(Link, Option<super::listen::Notices>), StoreError> {
+        let (address, direct) = match &self.inner.past_pooler {
+            Some(address) => (address, true),
+            None => (&self.inner.address, !self.is_pooled().await?),
+        };
+        let (client, notices) = dial(address, Purpose::Presence, Some(worker), direct).await?;
+        let link = Link::new(client, direct, Purpose::Presence.timeout() + Duration::from_secs(3));
+        prepare_session(&link, Purpose::Presence).await?;
+        Ok((link, direct.then_some(notices)))
+    }
+
+    /// Notes that a pooler stands between after all, which an error has shown.
+    pub(crate) fn found_pooler(&self) {
+        self.inner.pooled_after_all.store(true, Ordering::Relaxed);
+    }
+
+    /// Runs one short call on a connection of its own for as long as it lasts.
+    pub(crate) async fn call<T, F>(&self, call: F) -> Result<T, StoreError>
+    where
+        F: AsyncFnOnce(&Link) -> Result<T, StoreError>,
+    {
+        let _turn = self.inner.calls.acquire().await.expect("the semaphore is never closed");
+        let idle = self.inner.idle.lock().expect("nobody panics while holding it").pop();
+        let link = match idle {
+            Some(link) if !link.is_closed() => link,
+            _ => Arc::new(self.open(Purpose::Call, None).await?),
+        };
+        let answer = call(&link).await;
+        // A call that failed half-way may have left a transaction open, so only clean connections are used again.
+        if answer.is_ok() && !link.is_closed() {
+            self.inner.idle.lock().expect("nobody panics while holding it").push(link);
+        }
+        answer
+    }
+
+    /// Installs the schema, or brings it up to what this version serves.
+    ///
+    /// # Errors
+    ///
+    /// BS503 where the schema is newer than this version serves, BS504 where the login may not.
+    pub async fn migrate(&self) -> Result<migrate::Report, migrate::MigrateError> {
+        migrate::up(self, &migrate::Options::default()).await
+    }
+}
+
+async fn open(
+    address: &Address,
+    purpose: Purpose,
+    worker: Option<&str>,
+    direct: bool,
+) -> Result<Link, StoreError> {
+    let (client, _) = dial(address, purpose, worker, direct).await?;
+    let link = Link::new(client, direct, purpose.timeout() + Duration::from_secs(3));
+    prepare_session(&link, purpose).await?;
+    Ok(link)
+}
+
+/// What every session of ours is, where it stays ours: bounded in its waits, and deaf to stale statistics.
+async fn prepare_session(link: &Link, purpose: Purpose) -> Result<(), StoreError> {
+    if !link.is_direct() {
+        return Ok(());
+    }
+    let timeout = purpose.timeout().as_millis();
+    link.batch(&format!(
+        "set statement_timeout = '{timeout}ms'; set lock_timeout = '500ms'; \
+         set idle_in_transaction_session_timeout = '5s'; {STEADY_PLANS}"
+    ))
+    .await
+}
+
+/// Tables swing between nothing and a million rows, so their statistics are always wrong; the plans must not follow them.
+const STEADY_PLANS: &str = "set enable_seqscan = off; set enable_sort = off; set enable_hashjoin = off; \
+    set enable_mergejoin = off; set jit = off; set plan_cache_mode = force_generic_plan";
+
+/// The same for one transaction, where the session is not ours alone.
+pub(crate) const STEADY_PLANS_LOCALLY: &str = "set local enable_seqscan = off; set local enable_sort = off; \
+    set local enable_hashjoin = off; set local enable_mergejoin = off; set local jit = off; \
+    set local statement_timeout = '5s'; set local lock_timeout = '500ms'";
+
+async fn dial(
+    address: &Address,
+    purpose: Purpose,
+    worker: Option<&str>,
+    direct: bool,
+) -> Result<(tokio_postgres::Client, super::listen::Notices), StoreError> {
+    let mut config = address.config.clone();
+    let who = worker.map(|id| &id[..8.min(id.len())]).unwrap_or("-");
+    config.application_name(format!("backstay work {who} {}", purpose.word()));
+    if matches!(purpose, Purpose::Call) {
+        config.application_name("backstay operate");
+    }
+    if direct && !matches!(purpose, Purpose::Call) {
+        config.target_session_attrs(tokio_postgres::config::TargetSessionAttrs::ReadWrite);
+    }
+    match address.verify {
+        Verify::Off => {
+            let (client, connection) = config.connect(NoTls).await?;
+            Ok((client, super::listen::drive(connection)))
+        }
+        _ => dial_tls(&config, address).await,
+    }
+}
+
+#[cfg(feature = "tls")]
+async fn dial_tls(
+    config: &tokio_postgres::Config,
+    address: &Address,
+) -> Result<(tokio_postgres::Client, super::listen::Notices), StoreError> {
+    let tls = super::tls::client(address.verify, address.roots.as_deref())?;
+    let (client, connection) =
+        config.connect(tokio_postgres_rustls::MakeRustlsConnect::new(tls)).await?;
+    Ok((client, super::listen::drive(connection)))
+}
+
+#[cfg(not(feature = "tls"))]
+async fn dial_tls(
+    config: &tokio_postgres::Config,
+    address: &Address,
+) -> Result<(tokio_postgres::Client, super::listen::Notices), StoreError> {
+    if !matches!(address.verify, Verify::Prefer) {
+        return Err(StoreError::BadUrl("this program was built without the feature `tls`".into()));
+    }
+    let (client, connection) = config.connect(NoTls).await?;
+    Ok((client, super::listen::drive(connection)))
+}
+
+/// Two clients in turn: behind a transaction pooler the second is handed the server that the first has just let go.
+async fn sits_behind_pooler(address: &Address) -> Result<bool, StoreError> {
+    let (first, second) = (
+        open(address, Purpose::Call, None, false).await?,
+        open(address, Purpose::Call, None, false).await?,
+    );
+    for _ in 0..2 {
+        first.batch("begin").await?;
+        backend(&first).await?;
+        // A pool of one server keeps the second waiting for the first.
+        let Ok(before) = tokio::time::timeout(Duration::from_secs(1), backend(&second)).await
+        else {
+            return Ok(true);
+        };
+        first.batch("commit").await?;
+        if before? != backend(&second).await? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+async fn backend(link: &Link) -> Result<i32, StoreError> {
+    Ok(link.client().query_typed("select pg_backend_pid()", &[]).await?[0].get(0))
+}

@@ -1,0 +1,489 @@
+//! Housekeeping: the statements of `sql/duty/`.
+
+use std::time::Duration;
+
+use tokio_postgres::Row;
+use uuid::Uuid;
+
+use super::StoreError;
+use super::attempt::millis;
+use super::statement::{Link, Sql, sql};
+use crate::model::job::Counters;
+
+static LEAD: Sql = sql!("duty/lead", [UUID, INT8]);
+static RESIGN: Sql = sql!("duty/resign", [UUID]);
+static DUTY_DONE: Sql = sql!("duty/duty_done", [TEXT_ARRAY, UUID, INT4_ARRAY]);
+static PROMOTE: Sql = sql!(hot "duty/promote", [INT4, INT8]);
+static ADMIT_KINDS: Sql = sql!("duty/admit_kinds", [INT4]);
+static PARK_UNKNOWN: Sql = sql!("duty/park_unknown", [INT4, INT8]);
+static PARK_PAUSED: Sql = sql!("duty/park_paused", [INT4]);
+static LOOK: Sql = sql!("duty/look", [TEXT_ARRAY, INT2_ARRAY, INT8_ARRAY]);
+static EXPIRED: Sql = sql!("duty/expired", [INT4]);
+static EXPIRED_KEYS: Sql = sql!("duty/expired_keys", [INT4]);
+static SUSPECTS: Sql = sql!("duty/suspects", [UUID]);
+static STRAYS: Sql = sql!("duty/strays", [INT8]);
+static DOOMED: Sql = sql!("duty/doomed", [UUID, INT4, BOOL]);
+static LOST: Sql = sql!("duty/lost", [UUID, INT4, TEXT]);
+static GONE: Sql = sql!("duty/gone", [UUID]);
+static NEW_ALERTS: Sql = sql!("duty/new_alerts", [INT4]);
+static INCIDENTS: Sql = sql!("duty/incidents", [TEXT_ARRAY, TEXT_ARRAY, TEXT_ARRAY]);
+static FOLD_GROUP: Sql = sql!(
+    "duty/fold_group",
+    [TEXT_ARRAY, TEXT_ARRAY, TEXT_ARRAY, TEXT_ARRAY, INT8_ARRAY, INT8_ARRAY]
+);
+static WRITE_MESSAGE: Sql = sql!("duty/write_message", [TEXT, TEXT, TEXT, TEXT, INT4, TEXT, INT8]);
+static EXTEND_MESSAGE: Sql = sql!("duty/extend_message", [TEXT, TEXT, INT4]);
+static ALERTS_FOLDED: Sql = sql!("duty/alerts_folded", [INT8_ARRAY, INT8_ARRAY]);
+static DUE_MESSAGES: Sql = sql!("duty/due_messages", [INT4, INT8]);
+static MESSAGE_SENT: Sql = sql!("duty/message_sent", [INT8, TEXT, INT8]);
+static PRUNE: Sql = sql!("duty/prune", [INT4]);
+static PRUNE_DEAD: Sql = sql!("duty/prune_dead", [INT4, INT8]);
+static REPLAY_DUE: Sql = sql!("duty/replay_due", []);
+static REPLAY_NEXT: Sql = sql!("duty/replay_next", [INT8, INT4, INT4]);
+static REPLAY_STEP: Sql = sql!("duty/replay_step", [INT8, INT4, INT8, TEXT]);
+static PARTITIONS: Sql = sql!("duty/partitions", [INT8, INT8, INT8]);
+static SYNC: Sql = sql!("duty/sync", [TEXT, TEXT, INT4, BOOL, TEXT]);
+static WAKE: Sql = sql!("duty/wake", []);
+
+/// Takes or keeps the lead for `term`.
+pub(crate) async fn lead(link: &Link, me: Uuid, term: Duration) -> Result<bool, StoreError> {
+    Ok(!link.query(&LEAD, &[&me, &millis(term)]).await?.is_empty())
+}
+
+/// Gives the lead away.
+pub(crate) async fn resign(link: &Link, me: Uuid) -> Result<(), StoreError> {
+    link.query(&RESIGN, &[&me]).await.map(drop)
+}
+
+/// Notes which duties went well, and how long each took.
+pub(crate) async fn duty_done(
+    link: &Link,
+    me: Uuid,
+    done: &[(&str, Duration)],
+) -> Result<(), StoreError> {
+    let names: Vec<&str> = done.iter().map(|(name, _)| *name).collect();
+    let ms: Vec<i32> =
+        done.iter().map(|(_, took)| i32::try_from(took.as_millis()).unwrap_or(i32::MAX)).collect();
+    link.query(&DUTY_DONE, &[&names, &me, &ms]).await.map(drop)
+}
+
+/// Brings what is due into line: how many were moved, and when the next is due.
+pub(crate) async fn promote(
+    link: &Link,
+    n: i32,
+    look_back: Option<Duration>,
+) -> Result<(i64, Option<Duration>), StoreError> {
+    let row = link.query_one(&PROMOTE, &[&n, &look_back.map(millis)]).await?;
+    let next = row
+        .get::<_, Option<i64>>("next_in_ms")
+        .map(|ms| Duration::from_millis(ms.max(0).unsigned_abs()));
+    Ok((row.get("moved"), next))
+}
+
+/// Brings back what is parked for no reason any more.
+pub(crate) async fn admit_kinds(link: &Link, n: i32) -> Result<i64, StoreError> {
+    Ok(link.query_one(&ADMIT_KINDS, &[&n]).await?.get("moved"))
+}
+
+/// Parks what no live worker can take.
+pub(crate) async fn park_unknown(link: &Link, n: i32, after: Duration) -> Result<i64, StoreError> {
+    Ok(link.query_one(&PARK_UNKNOWN, &[&n, &millis(after)]).await?.get("moved"))
+}
+
+/// Parks what belongs to a paused kind.
+pub(crate) async fn park_paused(link: &Link, n: i32) -> Result<i64, StoreError> {
+    Ok(link.query_one(&PARK_PAUSED, &[&n]).await?.get("moved"))
+}
+
+/// Looks for rows below marks that are old enough.
+pub(crate) async fn look(
+    link: &Link,
+    queues: &[String],
+    levels: &[i16],
+    lows: &[i64],
+) -> Result<(), StoreError> {
+    link.query(&LOOK, &[&queues, &levels, &lows]).await.map(drop)
+}
+
+/// Ends waiting jobs whose time to start is over; their ids.
+pub(crate) async fn expired(link: &Link, n: i32) -> Result<Vec<i64>, StoreError> {
+    Ok(link.query(&EXPIRED, &[&n]).await?.iter().map(|row| row.get(0)).collect())
+}
+
+/// Forgets keys and pauses that are over.
+pub(crate) async fn expired_keys(link: &Link, n: i32) -> Result<i64, StoreError> {
+    Ok(link.query_one(&EXPIRED_KEYS, &[&n]).await?.get("gone"))
+}
+
+/// Says that there is something to claim.
+pub(crate) async fn wake(link: &Link) -> Result<(), StoreError> {
+    link.query(&WAKE, &[]).await.map(drop)
+}
+
+/// What the database shows of another worker.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Suspect {
+    pub(crate) worker: Uuid,
+    pub(crate) has_presence: bool,
+    pub(crate) goodbye: bool,
+    pub(crate) lease_over_ms: i64,
+    pub(crate) beat_at_ms: i64,
+    pub(crate) lock_free: bool,
+    pub(crate) server_up_ms: i64,
+    pub(crate) server_started_ms: i64,
+}
+
+/// Shows every other worker that is not known to be gone.
+pub(crate) async fn suspects(link: &Link, me: Uuid) -> Result<Vec<Suspect>, StoreError> {
+    let shown = |row: &Row| Suspect {
+        worker: row.get("id"),
+        has_presence: row.get::<_, Option<i32>>("presence").is_some(),
+        goodbye: row.get("goodbye"),
+        lease_over_ms: row.get("lease_over_ms"),
+        beat_at_ms: row.get("beat_at_ms"),
+        lock_free: row.get("lock_free"),
+        server_up_ms: row.get("server_up_ms"),
+        server_started_ms: row.get("server_started_ms"),
+    };
+    Ok(link.query(&SUSPECTS, &[&me]).await?.iter().map(shown).collect())
+}
+
+/// Workers without a row that have jobs, and workers that let jobs run past every limit (`no_row`, `deadline`).
+pub(crate) async fn strays(
+    link: &Link,
+    grace: Duration,
+) -> Result<Vec<(Uuid, String)>, StoreError> {
+    Ok(link
+        .query(&STRAYS, &[&millis(grace)])
+        .await?
+        .iter()
+        .map(|row| (row.get(0), row.get(1)))
+        .collect())
+}
+
+/// A job of a lost worker, locked.
+#[derive(Debug, Clone)]
+pub(crate) struct Doomed {
+    pub(crate) job: i64,
+    pub(crate) kind: String,
+    pub(crate) counters: Counters,
+    pub(crate) cancelled: bool,
+    pub(crate) cancel_reason: Option<String>,
+    pub(crate) max_retries: i16,
+    pub(crate) limits: (i16, i16),
+    pub(crate) policy: Option<String>,
+}
+
+/// Locks jobs of a lost worker, or only those past their deadline.
+pub(crate) async fn doomed(
+    link: &Link,
+    lost: Uuid,
+    n: i32,
+    only_overdue: bool,
+) -> Result<Vec<Doomed>, StoreError> {
+    let shown = |row: &Row| Doomed {
+        job: row.get("job_id"),
+        kind: row.get("kind"),
+        counters: Counters {
+            attempt: row.get("attempt"),
+            retry_count: row.get("retry_count"),
+            crash_count: row.get("crash_count"),
+            lost_count: row.get("lost_count"),
+            snooze_count: row.get("snooze_count"),
+            interrupt_count: row.get("interrupt_count"),
+        },
+        cancelled: row.get("cancelled"),
+        cancel_reason: row.get("cancel_reason"),
+        max_retries: row.get("max_retries"),
+        limits: (row.get("crash_limit"), row.get("lost_limit")),
+        policy: row.get("policy"),
+    };
+    Ok(link.query(&DOOMED, &[&lost, &n, &only_overdue]).await?.iter().map(shown).collect())
+}
+
+/// Marks a worker as lost, with an alert.
+pub(crate) async fn lost(
+    link: &Link,
+    worker: Uuid,
+    jobs: i32,
+    evidence: &str,
+) -> Result<(), StoreError> {
+    link.query(&LOST, &[&worker, &jobs, &evidence]).await.map(drop)
+}
+
+/// Marks a worker that said goodbye as done with.
+pub(crate) async fn gone(link: &Link, worker: Uuid) -> Result<(), StoreError> {
+    link.query(&GONE, &[&worker]).await.map(drop)
+}
+
+/// An alert as it was raised.
+#[derive(Debug, Clone)]
+pub(crate) struct Raised {
+    pub(crate) id: i64,
+    pub(crate) raised_at_ms: i64,
+    pub(crate) rule: String,
+    pub(crate) subject: String,
+    pub(crate) kind: Option<String>,
+    pub(crate) queue: Option<String>,
+    pub(crate) reason: Option<String>,
+    pub(crate) job: Option<i64>,
+    /// A JSON object.
+    pub(crate) detail: Option<String>,
+}
+
+/// Takes alerts that no message tells of yet.
+pub(crate) async fn new_alerts(link: &Link, n: i32) -> Result<Vec<Raised>, StoreError> {
+    let shown = |row: &Row| Raised {
+        id: row.get("id"),
+        raised_at_ms: row.get("raised_at_ms"),
+        rule: row.get("rule"),
+        subject: row.get("subject"),
+        kind: row.get("kind"),
+        queue: row.get("queue"),
+        reason: row.get("reason"),
+        job: row.get("job_id"),
+        detail: row.get("detail"),
+    };
+    Ok(link.query(&NEW_ALERTS, &[&n]).await?.iter().map(shown).collect())
+}
+
+/// What is known of an incident before new alerts are folded into it. Times are the database's, in ms since 1970.
+#[derive(Debug, Clone)]
+pub(crate) struct Incident {
+    pub(crate) group_state: Option<String>,
+    pub(crate) group_last_at_ms: Option<i64>,
+    pub(crate) muted_until_ms: Option<i64>,
+    pub(crate) told_at_ms: Option<i64>,
+    /// The newest message has been tried: what comes now needs one of its own.
+    pub(crate) told_closed: bool,
+    /// Deaths of the kind in the last 5 min.
+    pub(crate) kind_deaths: i64,
+    pub(crate) now_ms: i64,
+}
+
+/// Shows incidents by (rule, subject, kind), in the order given.
+pub(crate) async fn incidents(
+    link: &Link,
+    rules: &[String],
+    subjects: &[String],
+    kinds: &[Option<String>],
+) -> Result<Vec<Incident>, StoreError> {
+    let shown = |row: &Row| Incident {
+        group_state: row.get("state"),
+        group_last_at_ms: row.get("last_at_ms"),
+        muted_until_ms: row.get("muted_until_ms"),
+        told_at_ms: row.get("told_at_ms"),
+        told_closed: row.get::<_, Option<bool>>("told_closed").unwrap_or(true),
+        kind_deaths: row.get("kind_deaths"),
+        now_ms: row.get("now_ms"),
+    };
+    Ok(link.query(&INCIDENTS, &[&rules, &subjects, &kinds]).await?.iter().map(shown).collect())
+}
+
+/// New deaths of one fingerprint.
+#[derive(Debug, Clone)]
+pub(crate) struct Fold {
+    pub(crate) fingerprint: String,
+    pub(crate) kind: String,
+    pub(crate) reason: String,
+    pub(crate) title: String,
+    pub(crate) count: i64,
+    pub(crate) sample: i64,
+}
+
+/// Counts deaths into their groups.
+pub(crate) async fn fold_groups(link: &Link, folds: &[Fold]) -> Result<(), StoreError> {
+    let text = |pick: fn(&Fold) -> &str| folds.iter().map(pick).collect::<Vec<&str>>();
+    let counts: Vec<i64> = folds.iter().map(|fold| fold.count).collect();
+    let samples: Vec<i64> = folds.iter().map(|fold| fold.sample).collect();
+    link.query(
+        &FOLD_GROUP,
+        &[
+            &text(|fold| &fold.fingerprint),
+            &text(|fold| &fold.kind),
+            &text(|fold| &fold.reason),
+            &text(|fold| &fold.title),
+            &counts,
+            &samples,
+        ],
+    )
+    .await
+    .map(drop)
+}
+
+/// A message for one channel.
+#[derive(Debug, Clone)]
+pub(crate) struct NewMessage<'a> {
+    pub(crate) rule: &'a str,
+    pub(crate) subject: &'a str,
+    pub(crate) channel: &'a str,
+    pub(crate) dedupe_key: &'a str,
+    pub(crate) count: i32,
+    /// The alert document, as JSON.
+    pub(crate) body: &'a str,
+    pub(crate) due_in: Duration,
+}
+
+/// Writes a message; its id.
+pub(crate) async fn write_message(link: &Link, new: &NewMessage<'_>) -> Result<i64, StoreError> {
+    let row = link
+        .query_one(
+            &WRITE_MESSAGE,
+            &[
+                &new.rule,
+                &new.subject,
+                &new.channel,
+                &new.dedupe_key,
+                &new.count,
+                &new.body,
+                &millis(new.due_in),
+            ],
+        )
+        .await?;
+    Ok(row.get(0))
+}
+
+/// Adds to the messages of an incident that nobody has tried to send yet; the id of one of them.
+pub(crate) async fn extend_message(
+    link: &Link,
+    rule: &str,
+    subject: &str,
+    more: i32,
+) -> Result<Option<i64>, StoreError> {
+    Ok(link.query(&EXTEND_MESSAGE, &[&rule, &subject, &more]).await?.first().map(|row| row.get(0)))
+}
+
+/// Marks alerts as folded into messages (0: nothing was due).
+pub(crate) async fn alerts_folded(
+    link: &Link,
+    ids: &[i64],
+    messages: &[i64],
+) -> Result<(), StoreError> {
+    link.query(&ALERTS_FOLDED, &[&ids, &messages]).await.map(drop)
+}
+
+/// A message whose time has come.
+#[derive(Debug, Clone)]
+pub(crate) struct DueMessage {
+    pub(crate) id: i64,
+    pub(crate) channel: String,
+    pub(crate) tries: i32,
+    pub(crate) age: Duration,
+    pub(crate) body: String,
+}
+
+/// Takes messages to deliver; while `hold` lasts nobody else takes them.
+pub(crate) async fn due_messages(
+    link: &Link,
+    n: i32,
+    hold: Duration,
+) -> Result<Vec<DueMessage>, StoreError> {
+    let shown = |row: &Row| DueMessage {
+        id: row.get("id"),
+        channel: row.get("channel"),
+        tries: row.get("tries"),
+        age: Duration::from_millis(row.get::<_, i64>("age_ms").max(0).unsigned_abs()),
+        body: row.get("body"),
+    };
+    Ok(link.query(&DUE_MESSAGES, &[&n, &millis(hold)]).await?.iter().map(shown).collect())
+}
+
+/// Notes what a channel said: accepted, or an error and when to try again (none: never).
+pub(crate) async fn message_sent(
+    link: &Link,
+    id: i64,
+    error: Option<&str>,
+    again_in: Option<Duration>,
+) -> Result<(), StoreError> {
+    link.query(&MESSAGE_SENT, &[&id, &error, &again_in.map(millis)]).await.map(drop)
+}
+
+/// Deletes what is past its keep, `n` rows of each sort at most.
+pub(crate) async fn prune(link: &Link, n: i32) -> Result<i64, StoreError> {
+    Ok(link.query_one(&PRUNE, &[&n]).await?.get("gone"))
+}
+
+/// Deletes discarded and acknowledged dead letters past their keep.
+pub(crate) async fn prune_dead(
+    link: &Link,
+    n: i32,
+    keep: Option<Duration>,
+) -> Result<(), StoreError> {
+    link.query(&PRUNE_DEAD, &[&n, &keep.map(millis)]).await.map(drop)
+}
+
+/// Makes partitions ahead and drops those past their keep.
+pub(crate) async fn partitions(
+    link: &Link,
+    history: Duration,
+    bodies: Duration,
+    attempts: Duration,
+) -> Result<(), StoreError> {
+    link.query(&PARTITIONS, &[&millis(history), &millis(bodies), &millis(attempts)]).await.map(drop)
+}
+
+/// A replay whose next step has come.
+#[derive(Debug, Clone)]
+pub(crate) struct Replay {
+    pub(crate) id: i64,
+    pub(crate) total: i32,
+    pub(crate) first: i32,
+    pub(crate) next: i32,
+    /// So many per so long; none: all at once.
+    pub(crate) rate: Option<(i32, Duration)>,
+    pub(crate) stop_at: f32,
+    /// Of the last 50: ended, ended badly, not ended.
+    pub(crate) settled: i64,
+    pub(crate) bad: i64,
+    pub(crate) open: i64,
+}
+
+/// Locks a replay whose time has come.
+pub(crate) async fn replay_due(link: &Link) -> Result<Option<Replay>, StoreError> {
+    let shown = |row: &Row| Replay {
+        id: row.get("id"),
+        total: row.get("total"),
+        first: row.get("first"),
+        next: row.get("next"),
+        rate: row
+            .get::<_, Option<i32>>("per_count")
+            .zip(row.get::<_, Option<i64>>("per_ms"))
+            .map(|(n, ms)| (n, Duration::from_millis(ms.max(1).unsigned_abs()))),
+        stop_at: row.get("stop_at"),
+        settled: row.get("settled"),
+        bad: row.get("bad"),
+        open: row.get("open"),
+    };
+    Ok(link.query(&REPLAY_DUE, &[]).await?.first().map(shown))
+}
+
+/// Revives the next `n` jobs of a replay after `from`.
+pub(crate) async fn replay_next(link: &Link, id: i64, from: i32, n: i32) -> Result<(), StoreError> {
+    link.query(&REPLAY_NEXT, &[&id, &from, &n]).await.map(drop)
+}
+
+/// Notes how far a replay has come.
+pub(crate) async fn replay_step(
+    link: &Link,
+    id: i64,
+    next: i32,
+    again_in: Duration,
+    state: &str,
+) -> Result<(), StoreError> {
+    link.query(&REPLAY_STEP, &[&id, &next, &millis(again_in), &state]).await.map(drop)
+}
+
+/// Writes queues and kinds (JSON objects by name) and what holds for the installation; how much of it was new.
+pub(crate) async fn sync(
+    link: &Link,
+    queues: &str,
+    kinds: &str,
+    args_bytes_max: i32,
+    strict_kinds: bool,
+    environment: Option<&str>,
+) -> Result<i64, StoreError> {
+    let row = link
+        .query_one(&SYNC, &[&queues, &kinds, &args_bytes_max, &strict_kinds, &environment])
+        .await?;
+    Ok(row.get("changed"))
+}

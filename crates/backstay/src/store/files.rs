@@ -1,0 +1,143 @@
+//! The files that `migrate` installs, written by `cargo xtask gen`; and the order in which functions must come.
+
+use std::collections::BTreeSet;
+
+macro_rules! file {
+    ($name:literal) => {
+        ($name, include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/sql/", $name, ".sql")))
+    };
+}
+
+pub(crate) const ROLES: &str = "";
+pub(crate) const GRANTS: &str = "";
+
+/// Orders functions and views so that each comes after those that it names in its line `needs:`.
+pub(crate) fn bodies() -> Vec<(&'static str, &'static str)> {
+    let (mut done, mut ordered) = (BTreeSet::new(), Vec::new());
+    for (name, sql) in BODIES {
+        place(name, sql, &mut done, &mut ordered);
+    }
+    ordered
+}
+
+fn place(
+    name: &'static str,
+    sql: &'static str,
+    done: &mut BTreeSet<&'static str>,
+    ordered: &mut Vec<(&'static str, &'static str)>,
+) {
+    if !done.insert(name) {
+        return;
+    }
+    let needs = sql
+        .lines()
+        .filter_map(|line| line.strip_prefix("-- needs:"))
+        .flat_map(str::split_whitespace);
+    for need in needs {
+        let need = need.trim_end_matches(".sql");
+        let (name, sql) = BODIES
+            .iter()
+            .find(|(name, _)| *name == need)
+            .expect("a test looks that every need is a file");
+        place(name, sql, done, ordered);
+    }
+    ordered.push((name, sql));
+}
+
+pub(crate) const SCHEMA: &[(&str, &str)] = &[
+    (
+        "0000_schema",
+        include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/sql/schema/0000_schema.sql")),
+    ),
+    ("0001_jobs", include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/sql/schema/0001_jobs.sql"))),
+    ("0002_ends", include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/sql/schema/0002_ends.sql"))),
+    (
+        "0003_machines",
+        include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/sql/schema/0003_machines.sql")),
+    ),
+];
+
+const BODIES: &[(&str, &str)] = &[
+    file!("door/abi"),
+    file!("door/acknowledge"),
+    file!("door/assert_lease"),
+    file!("door/bury"),
+    file!("door/cancel"),
+    file!("door/checkpoint"),
+    file!("door/complete"),
+    file!("door/contract"),
+    file!("door/discard"),
+    file!("door/drain"),
+    file!("door/drop_partitions"),
+    file!("door/edit"),
+    file!("door/enqueue"),
+    file!("door/enqueue_many"),
+    file!("door/enqueue_rows"),
+    file!("door/find"),
+    file!("door/make_partitions"),
+    file!("door/mute"),
+    file!("door/pause"),
+    file!("door/progress"),
+    file!("door/promote"),
+    file!("door/replay"),
+    file!("door/restore"),
+    file!("door/resume"),
+    file!("door/resume_replay"),
+    file!("door/revive"),
+    file!("door/show"),
+    file!("door/stop_replay"),
+    file!("inner/absent"),
+    file!("inner/accept"),
+    file!("inner/ceiling"),
+    file!("inner/check_args"),
+    file!("inner/check_ids"),
+    file!("inner/check_jobs"),
+    file!("inner/check_keys"),
+    file!("inner/clock"),
+    file!("inner/contend"),
+    file!("inner/hash"),
+    file!("inner/holds"),
+    file!("inner/instant"),
+    file!("inner/inter"),
+    file!("inner/job_document"),
+    file!("inner/key_by"),
+    file!("inner/known"),
+    file!("inner/leave"),
+    file!("inner/lift"),
+    file!("inner/mark_group"),
+    file!("inner/nearest"),
+    file!("inner/overlay"),
+    file!("inner/place"),
+    file!("inner/prepare"),
+    file!("inner/put"),
+    file!("inner/raise_dead"),
+    file!("inner/read_backoff"),
+    file!("inner/read_by"),
+    file!("inner/read_duration"),
+    file!("inner/read_end"),
+    file!("inner/read_flag"),
+    file!("inner/read_instant"),
+    file!("inner/read_meta"),
+    file!("inner/read_name"),
+    file!("inner/read_priority"),
+    file!("inner/read_rate"),
+    file!("inner/read_reason"),
+    file!("inner/read_scope"),
+    file!("inner/read_share"),
+    file!("inner/read_size"),
+    file!("inner/read_tags"),
+    file!("inner/read_text"),
+    file!("inner/read_trace"),
+    file!("inner/read_unique"),
+    file!("inner/read_whole"),
+    file!("inner/record"),
+    file!("inner/refuse"),
+    file!("inner/replace"),
+    file!("inner/shape"),
+    file!("inner/skip"),
+    file!("inner/stand"),
+    file!("inner/standing"),
+    file!("inner/take_keys"),
+    file!("inner/tally"),
+    file!("inner/wake"),
+];

@@ -1,0 +1,374 @@
+//! Brings the schema up, one process at a time: migrations forward, then the functions and views that differ, then the grants.
+
+use std::collections::BTreeMap;
+
+use sha2::{Digest, Sha256};
+use tokio_postgres::types::Type;
+
+use super::StoreError;
+use super::database::Database;
+use super::files;
+use super::statement::Link;
+
+/// The schema that this version makes and serves.
+pub const SCHEMA: i32 = 3;
+/// Advisory lock of whoever migrates, in our own number space.
+const LOCK: &str = "select pg_advisory_xact_lock(1112757342, 0)";
+
+/// What is not as this version needs it.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum MigrateError {
+    /// There is nothing here yet.
+    #[error("Backstay is not installed in this database; install it with `backstay migrate up`")]
+    NotInstalled,
+    /// The schema is older than this version.
+    #[error(
+        "the schema is at version {found}, this program needs {SCHEMA}; bring it up with `backstay migrate up`"
+    )]
+    TooOld {
+        /// What was found.
+        found: i32,
+    },
+    /// The schema is newer than this version.
+    #[error(
+        "the schema is at version {found}, this program serves up to {SCHEMA}; use a newer program"
+    )]
+    TooNew {
+        /// What was found.
+        found: i32,
+    },
+    /// The server is older than PostgreSQL 14.
+    #[error("PostgreSQL {found} is too old; 14 or newer is needed")]
+    ServerTooOld {
+        /// Its major version.
+        found: i32,
+    },
+    /// The server does not take writes.
+    #[error("this server is read-only (a standby?); use the address of the primary")]
+    ReadOnly,
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl MigrateError {
+    /// The stable code.
+    pub fn code(&self) -> &str {
+        match self {
+            MigrateError::NotInstalled => "BS502",
+            MigrateError::TooOld { .. } | MigrateError::TooNew { .. } => "BS503",
+            MigrateError::ServerTooOld { .. } => "BS506",
+            MigrateError::ReadOnly => "BS505",
+            MigrateError::Store(error) => error.code(),
+        }
+    }
+}
+
+impl From<tokio_postgres::Error> for MigrateError {
+    fn from(error: tokio_postgres::Error) -> MigrateError {
+        MigrateError::Store(error.into())
+    }
+}
+
+/// One step that is or was to be taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Step {
+    /// `migration`, `function`, `role` or `grant`.
+    pub sort: &'static str,
+    /// The file, without its ending.
+    pub name: String,
+    /// `pre` runs before new programs start, `post` after the old ones are gone.
+    pub phase: &'static str,
+    /// The first line of the file: what it is for.
+    pub purpose: String,
+    /// The whole statement.
+    pub sql: &'static str,
+}
+
+/// What was done.
+#[derive(Debug, Clone, Default)]
+pub struct Report {
+    /// Steps that were taken, in order.
+    pub steps: Vec<Step>,
+    /// Whether the group roles exist, so that everybody gets only what is theirs.
+    pub with_roles: bool,
+}
+
+/// Where a database stands.
+#[derive(Debug, Clone)]
+pub struct Status {
+    /// The schema's version; 0 where there is none.
+    pub version: i32,
+    /// Which migrations ran: version, name, when (RFC 3339).
+    pub applied: Vec<(i32, String, String)>,
+    /// Whether the group roles exist.
+    pub with_roles: bool,
+}
+
+/// How to go about it.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// How long to wait for a lock that an application holds; it is tried again.
+    pub lock_timeout: std::time::Duration,
+    /// Make the group roles where the login may.
+    pub roles: bool,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options { lock_timeout: std::time::Duration::from_secs(2), roles: true }
+    }
+}
+
+/// Says where the database stands.
+///
+/// # Errors
+///
+/// BS5xx from the database.
+pub async fn status(database: &Database) -> Result<Status, StoreError> {
+    database.call(async |link| read_status(link).await).await
+}
+
+/// Refuses a database that this version cannot serve.
+pub(crate) async fn check(database: &Database) -> Result<(), MigrateError> {
+    let (version, server, standby) = database
+        .call(async |link| {
+            let rows = link.client().query_typed(
+                "select current_setting('server_version_num')::int / 10000, pg_is_in_recovery()", &[]).await?;
+            Ok((read_status(link).await?.version, rows[0].get::<_, i32>(0), rows[0].get::<_, bool>(1)))
+        })
+        .await?;
+    match version {
+        _ if server < 14 => Err(MigrateError::ServerTooOld { found: server }),
+        _ if standby => Err(MigrateError::ReadOnly),
+        0 => Err(MigrateError::NotInstalled),
+        found if found < SCHEMA => Err(MigrateError::TooOld { found }),
+        found if found > SCHEMA => Err(MigrateError::TooNew { found }),
+        _ => Ok(()),
+    }
+}
+
+async fn read_status(link: &Link) -> Result<Status, StoreError> {
+    let known = link
+        .client()
+        .query_typed(
+            "select to_regclass('backstay.migration') is not null, \
+                      exists (select from pg_roles where rolname = 'backstay_owner')",
+            &[],
+        )
+        .await?;
+    let with_roles = known[0].get(1);
+    if !known[0].get::<_, bool>(0) {
+        return Ok(Status { version: 0, applied: Vec::new(), with_roles });
+    }
+    let rows = link
+        .client()
+        .query_typed("select version, name, at from backstay.migration order by version", &[])
+        .await?;
+    let applied: Vec<(i32, String, String)> = rows
+        .iter()
+        .map(|row| (row.get(0), row.get(1), row.get::<_, jiff::Timestamp>(2).to_string()))
+        .collect();
+    Ok(Status { version: applied.last().map_or(0, |last| last.0), applied, with_roles })
+}
+
+/// What `up` would do on an empty database: every statement, in order.
+pub fn whole() -> Vec<Step> {
+    let mut steps = vec![step("role", "roles", files::ROLES)];
+    steps.extend(files::SCHEMA.iter().map(|(name, sql)| step("migration", name, sql)));
+    steps.extend(files::bodies().into_iter().map(|(name, sql)| step("function", name, sql)));
+    steps.push(step("grant", "grants", files::GRANTS));
+    steps
+}
+
+/// What `up` would do on this database.
+///
+/// # Errors
+///
+/// BS5xx from the database.
+pub async fn plan(database: &Database) -> Result<Vec<Step>, StoreError> {
+    database
+        .call(async |link| {
+            let status = read_status(link).await?;
+            let hashes =
+                if status.version == 0 { BTreeMap::new() } else { body_hashes(link).await? };
+            Ok(missing(&status, &hashes))
+        })
+        .await
+}
+
+fn missing(status: &Status, hashes: &BTreeMap<String, String>) -> Vec<Step> {
+    let mut steps = Vec::new();
+    if !status.with_roles {
+        steps.push(step("role", "roles", files::ROLES));
+    }
+    let is_new = |name: &str| number(name) > status.version || status.applied.is_empty();
+    steps.extend(
+        files::SCHEMA
+            .iter()
+            .filter(|(name, _)| is_new(name))
+            .map(|(name, sql)| step("migration", name, sql)),
+    );
+    let differs = |name: &str, sql: &str| hashes.get(name) != Some(&hash(sql));
+    steps.extend(
+        files::bodies()
+            .into_iter()
+            .filter(|(name, sql)| differs(name, sql))
+            .map(|(name, sql)| step("function", name, sql)),
+    );
+    if !steps.is_empty() || differs("role/grants", files::GRANTS) {
+        steps.push(step("grant", "grants", files::GRANTS));
+    }
+    steps
+}
+
+/// Installs or brings up the schema.
+///
+/// # Errors
+///
+/// BS503 where the schema is newer, BS504 where the login may not, BS5xx from the database.
+pub async fn up(database: &Database, options: &Options) -> Result<Report, MigrateError> {
+    let status = status(database).await?;
+    if status.version > SCHEMA {
+        return Err(MigrateError::TooNew { found: status.version });
+    }
+    let mut tries = 0;
+    loop {
+        let answer = database.call(async |link| transaction(link, options).await).await;
+        match answer {
+            // Somebody holds a lock that a change needs; waiting longer would make others wait behind us.
+            Err(StoreError::Refused { sqlstate, .. }) if sqlstate == "55P03" && tries < 10 => {
+                tries += 1
+            }
+            other => return other.map_err(MigrateError::Store),
+        }
+    }
+}
+
+async fn transaction(link: &Link, options: &Options) -> Result<Report, StoreError> {
+    link.batch("begin isolation level read committed").await?;
+    let done = steps(link, options).await;
+    match &done {
+        Ok(_) => link.batch("commit").await?,
+        // The first error is the one to tell.
+        Err(_) => drop(link.batch("rollback").await),
+    }
+    done
+}
+
+async fn steps(link: &Link, options: &Options) -> Result<Report, StoreError> {
+    link.batch(LOCK).await?;
+    link.batch(&format!(
+        "set local lock_timeout = '{}ms'; set local client_min_messages = warning",
+        options.lock_timeout.as_millis()
+    ))
+    .await?;
+    let mut report = Report::default();
+    let before = read_status(link).await?;
+    if options.roles && may_create_roles(link).await? && !before.with_roles {
+        link.batch(files::ROLES).await?;
+        report.steps.push(step("role", "roles", files::ROLES));
+    }
+    let status = read_status(link).await?;
+    report.with_roles = status.with_roles;
+    if status.with_roles {
+        become_owner(link).await?;
+    }
+    let hashes = if status.version == 0 { BTreeMap::new() } else { body_hashes(link).await? };
+    for step in missing(&status, &hashes).into_iter().filter(|step| step.sort != "role") {
+        if step.sort == "grant" && !status.with_roles {
+            continue;
+        }
+        link.batch(step.sql).await.map_err(|error| named(error, &step))?;
+        note(link, &step).await?;
+        report.steps.push(step);
+    }
+    Ok(report)
+}
+
+/// Objects belong to a role that nobody can log in as.
+async fn become_owner(link: &Link) -> Result<(), StoreError> {
+    let member = link
+        .client()
+        .query_typed("select pg_has_role(current_user, 'backstay_owner', 'member')", &[])
+        .await?;
+    if !member[0].get::<_, bool>(0) {
+        link.batch("grant backstay_owner to current_user").await?;
+    }
+    let database: String =
+        link.client().query_typed("select quote_ident(current_database())", &[]).await?[0].get(0);
+    let may = link
+        .client()
+        .query_typed(
+            "select has_database_privilege('backstay_owner', current_database(), 'create')",
+            &[],
+        )
+        .await?;
+    if !may[0].get::<_, bool>(0) {
+        link.batch(&format!("grant create on database {database} to backstay_owner")).await?;
+    }
+    link.batch("set local role backstay_owner").await
+}
+
+async fn may_create_roles(link: &Link) -> Result<bool, StoreError> {
+    let rows = link
+        .client()
+        .query_typed(
+            "select rolcreaterole or rolsuper from pg_roles where rolname = current_user",
+            &[],
+        )
+        .await?;
+    Ok(rows.first().is_some_and(|row| row.get(0)))
+}
+
+async fn body_hashes(link: &Link) -> Result<BTreeMap<String, String>, StoreError> {
+    let rows = link.client().query_typed("select file, hash from backstay.body", &[]).await?;
+    Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
+}
+
+async fn note(link: &Link, step: &Step) -> Result<(), StoreError> {
+    let hash = hash(step.sql);
+    if step.sort == "migration" {
+        let (version, phase) = (number(&step.name), step.phase);
+        link.client()
+            .query_typed("insert into backstay.migration (version, name, phase, hash) values ($1, $2, $3, $4)",
+                &[(&version, Type::INT4), (&step.name, Type::TEXT), (&phase, Type::TEXT), (&hash, Type::TEXT)])
+            .await?;
+        return Ok(());
+    }
+    let file = if step.sort == "grant" { "role/grants" } else { step.name.as_str() };
+    link.client()
+        .query_typed("insert into backstay.body (file, hash) values ($1, $2) \
+                      on conflict (file) do update set hash = excluded.hash, at = clock_timestamp()",
+            &[(&file, Type::TEXT), (&hash, Type::TEXT)])
+        .await?;
+    Ok(())
+}
+
+fn named(error: StoreError, step: &Step) -> StoreError {
+    match error {
+        StoreError::Refused { sqlstate, message, detail, hint } => StoreError::Refused {
+            sqlstate,
+            message: format!("{} `{}`: {message}", step.sort, step.name),
+            detail,
+            hint,
+        },
+        other => other,
+    }
+}
+
+fn step(sort: &'static str, name: &str, sql: &'static str) -> Step {
+    let purpose = sql.lines().next().unwrap_or_default().trim_start_matches("--").trim().to_owned();
+    let phase =
+        if sql.lines().any(|line| line.trim() == "-- phase: post") { "post" } else { "pre" };
+    Step { sort, name: name.to_owned(), phase, purpose, sql }
+}
+
+fn number(name: &str) -> i32 {
+    name.split('_').next().and_then(|digits| digits.parse().ok()).unwrap_or(0)
+}
+
+fn hash(sql: &str) -> String {
+    Sha256::digest(sql.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+}
