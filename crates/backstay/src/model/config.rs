@@ -16,7 +16,7 @@ mod worker;
 
 use std::path::Path;
 
-pub use alert::{AlertSettings, ChannelSettings, RULES, Route, Way};
+pub use alert::{AlertSettings, ChannelSettings, Route, Way};
 pub use database::{DatabaseSettings, Pooler};
 pub use fault::{
     BAD_VALUE, DUPLICATE, Fault, MISSING, SECRET_UNREADABLE, UNKNOWN_KEY, UNKNOWN_REFERENCE,
@@ -136,7 +136,7 @@ impl Settings {
         check_places(&book, tree, &settings);
         let notes = undeclared(tree, &settings);
         let mut faults = book.faults.into_inner();
-        faults.sort_by_key(|fault| line(&fault.place));
+        faults.sort_by(|a, b| a.order().cmp(&b.order()));
         Resolved { settings, faults, notes, rows: book.rows.into_inner() }
     }
 
@@ -152,15 +152,6 @@ impl Settings {
     #[must_use]
     pub fn kind(&self, name: &str) -> Option<&KindSettings> {
         self.kinds.iter().find(|kind| kind.name == name)
-    }
-}
-
-fn line(place: &Origin) -> (u8, u32) {
-    match place {
-        Origin::File { line, .. } => (0, *line),
-        Origin::Env(_) => (1, 0),
-        Origin::Flag(_) => (2, 0),
-        Origin::Default | Origin::Contract => (3, 0),
     }
 }
 

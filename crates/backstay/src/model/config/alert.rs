@@ -7,37 +7,11 @@ use super::key::{Form, Keys, key};
 use super::secret::Secret;
 use super::section::{Book, Section, not_among};
 use super::value::{Shape, Value};
+use crate::model::alert::Rule;
 
-/// The rules by which alerts are born, as people write them in a route.
-pub const RULES: &[&str] = &[
-    "first",
-    "again",
-    "burst",
-    "queue_late",
-    "nothing_completed",
-    "unread",
-    "worker_lost",
-    "no_worker",
-    "held_kind",
-    "pool_broken",
-    "kind_braked",
-    "interrupted_often",
-    "held_start",
-    "horizon",
-    "alerts_failing",
-    "loop_silent",
-];
-
-/// Rules that come with later parts: limits, cron, forecasts.
-const RULES_LATER: &[&str] = &[
-    "breaker_open",
-    "needs_memory",
-    "brake",
-    "too_big",
-    "cron_missed",
-    "predicted_late",
-    "isolation",
-];
+/// Rules that come with limits of memory, circuit breakers and cron.
+const LATER: [Rule; 5] =
+    [Rule::BreakerOpen, Rule::NeedsMemory, Rule::TooBig, Rule::Brake, Rule::CronMissed];
 
 pub(super) const KEYS: Keys = Keys {
     now: &[
@@ -168,7 +142,7 @@ pub enum Way {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Route {
     /// Alerts of these rules.
-    pub rules: Vec<String>,
+    pub rules: Vec<Rule>,
     /// Alerts about these queues.
     pub queues: Vec<String>,
     /// Alerts about these kinds.
@@ -299,33 +273,28 @@ fn is_mail_address(text: &str) -> bool {
 }
 
 fn read_routes<'a>(book: &'a Book<'a>, alerts: &Section<'a>, channels: &[&str]) -> Vec<Route> {
-    let Some(value) = alerts.find("routes") else { return Vec::new() };
+    let value = alerts.find("routes");
+    alerts.show("routes", value.map(Value::to_string));
+    let Some(value) = value else { return Vec::new() };
     let Shape::List(items) = &value.shape else {
         alerts.fault(BAD_VALUE, "routes", "a list is wanted: write [[alerts.routes]]");
         return Vec::new();
     };
     let read = |(n, item): (usize, &'a Value)| {
         let path = format!("alerts.routes.{}", n + 1);
-        read_route(&Section::open(book, path, ROUTE, Some(item), None), channels)
+        read_route(&Section::open(book, path, ROUTE, Some(item), None).unshown(), channels)
     };
     items.iter().enumerate().map(read).collect()
 }
 
 fn read_route(section: &Section<'_>, channels: &[&str]) -> Route {
+    let words = section.texts("rules");
     let route = Route {
-        rules: section.texts("rules"),
+        rules: words.iter().filter_map(|word| read_rule(section, word)).collect(),
         queues: section.texts("queues"),
         kinds: section.texts("kinds"),
         to: section.texts("to"),
     };
-    for rule in route.rules.iter().filter(|rule| !RULES.contains(&rule.as_str())) {
-        if RULES_LATER.contains(&rule.as_str()) {
-            let message = format!("`{rule}` is not available in this version");
-            section.fault(UNKNOWN_KEY, "rules", message);
-        } else {
-            section.fault(BAD_VALUE, "rules", not_among(rule, RULES));
-        }
-    }
     if section.find("to").is_none() {
         section.missing("to", "say which channels get these alerts, such as to = [\"team\"]");
     }
@@ -333,6 +302,19 @@ fn read_route(section: &Section<'_>, channels: &[&str]) -> Route {
         section.fault(UNKNOWN_REFERENCE, "to", unknown_channel(name, channels));
     }
     route
+}
+
+fn read_rule(section: &Section<'_>, word: &str) -> Option<Rule> {
+    let rule = Rule::ALL.into_iter().find(|rule| rule.as_str() == word);
+    match rule {
+        Some(rule) if LATER.contains(&rule) => {
+            let message = format!("`{word}` is not available in this version");
+            section.fault(UNKNOWN_KEY, "rules", message);
+        }
+        None => section.fault(BAD_VALUE, "rules", not_among(word, &Rule::ALL.map(Rule::as_str))),
+        Some(_) => {}
+    }
+    rule
 }
 
 fn unknown_channel(name: &str, channels: &[&str]) -> String {

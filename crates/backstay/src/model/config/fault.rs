@@ -15,6 +15,20 @@ pub struct Fault {
     pub message: String,
 }
 
+impl Fault {
+    /// Gives what to sort faults by: the file line by line, then variables, flags, the rest.
+    #[must_use]
+    pub fn order(&self) -> (u8, u32, &str) {
+        match &self.place {
+            Origin::File { path, line } => (0, *line, path),
+            Origin::Env(name) => (1, 0, name),
+            Origin::Flag(name) => (2, 0, name),
+            Origin::Contract => (3, 0, ""),
+            Origin::Default => (4, 0, ""),
+        }
+    }
+}
+
 impl std::fmt::Display for Fault {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{} {}: {}: {}", self.code, self.place, self.path, self.message)

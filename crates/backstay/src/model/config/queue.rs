@@ -254,12 +254,13 @@ pub struct Recycle {
 }
 
 pub(super) fn read(section: &Section<'_>, name: &str) -> QueueSettings {
-    let timeout = section.span_set("timeout");
     let slots = section.whole("slots") as u16;
+    let isolation = section.word("isolation").map(Isolation::of).unwrap_or_default();
+    let timeout = section.span_set("timeout");
     let queue = QueueSettings {
         name: name.to_owned(),
         slots,
-        isolation: section.word("isolation").map(Isolation::of).unwrap_or_default(),
+        isolation,
         timeout,
         timeout_max: section.span_or("timeout_max", timeout.saturating_mul(4)),
         grace: section.span_set("grace"),

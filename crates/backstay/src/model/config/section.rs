@@ -73,6 +73,7 @@ pub(super) struct Section<'a> {
     keys: Keys,
     table: Option<&'a Value>,
     fallback: Option<&'a Value>,
+    is_shown: bool,
 }
 
 impl<'a> Section<'a> {
@@ -86,7 +87,7 @@ impl<'a> Section<'a> {
         table: Option<&'a Value>,
         fallback: Option<&'a Value>,
     ) -> Self {
-        let section = Self { book, path: path.into(), keys, table: None, fallback };
+        let section = Self { book, path: path.into(), keys, table: None, fallback, is_shown: true };
         let Some(value) = table else { return section };
         let Some(entries) = value.entries() else {
             let wanted = format!("a table is wanted, this is {}", value.kind());
@@ -108,7 +109,12 @@ impl<'a> Section<'a> {
         keys: Keys,
         table: Option<&'a Value>,
     ) -> Self {
-        Self { book, path: path.into(), keys, table, fallback: None }
+        Self { book, path: path.into(), keys, table, fallback: None, is_shown: false }
+    }
+
+    /// Keeps the keys of this table out of `config show`: the list that it stands in is shown whole.
+    pub(super) fn unshown(self) -> Self {
+        Self { is_shown: false, ..self }
     }
 
     /// Notes a fault of the section itself.
@@ -188,6 +194,9 @@ impl<'a> Section<'a> {
         let key = self.keys.named(name);
         let origin = self.find(name).map_or(Origin::Default, |value| value.origin.clone());
         let value = value.or_else(|| Some(key.default.to_owned()).filter(|text| !text.is_empty()));
+        if !self.is_shown {
+            return;
+        }
         self.book.row(self.at(name), value, origin, key);
     }
 
@@ -347,10 +356,20 @@ fn plain(key: &Key) -> &'static str {
     key.default.trim_matches('"')
 }
 
-/// A value as it is shown: secrets are hidden, references stay references.
+/// A value as it is shown: secrets are hidden, references stay references, and a number from the
+/// environment is a number.
 fn written(key: &Key, value: &Value) -> String {
     match (key.form, &value.shape) {
         (Form::Secret, Shape::Text(_)) => quoted("***"),
+        (Form::Whole(..) | Form::Hundredths(..) | Form::Switch, Shape::Text(text)) => text.clone(),
+        (Form::Other(_), Shape::Text(text)) if value.is_loose() && text.parse::<f64>().is_ok() => {
+            text.clone()
+        }
+        (Form::Texts, Shape::Text(_)) => {
+            let items: Vec<String> =
+                texts(value).unwrap_or_default().iter().map(|text| quoted(text)).collect();
+            format!("[{}]", items.join(", "))
+        }
         _ => value.to_string(),
     }
 }

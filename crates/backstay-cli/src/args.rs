@@ -1,0 +1,182 @@
+//! What can be typed: the whole command line as one tree; help, completions and manual come from it.
+
+mod words;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Args, CommandFactory, Parser, Subcommand};
+use clap_complete::Shell;
+
+use crate::print::{Color, Wishes};
+use crate::settings::{FlagValue, Sources};
+
+/// Background jobs on PostgreSQL that cannot bring down your application
+#[derive(Debug, Parser)]
+#[command(
+    name = "backstay",
+    version,
+    infer_subcommands = true,
+    subcommand_required = true,
+    arg_required_else_help = true,
+    after_help = "\
+Examples:
+  backstay check                 look for faults in backstay.toml
+  backstay config show --origin  the settings in force, and where each comes from"
+)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) globals: Globals,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Flags that every command takes.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Everywhere")]
+pub(crate) struct Globals {
+    /// Read this file instead of ./backstay.toml (also BACKSTAY_CONFIG)
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Address of the database (also BACKSTAY_DATABASE_URL, DATABASE_URL)
+    #[arg(long, global = true, value_name = "URL")]
+    database_url: Option<String>,
+    /// Print one JSON document instead of text
+    #[arg(long, global = true)]
+    json: bool,
+    /// Colour results and errors
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    color: Color,
+    /// Say only what was asked for and what went wrong
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    quiet: bool,
+    /// Say more; twice: still more
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    verbose: u8,
+    /// Do not ask before acting
+    #[arg(long, global = true)]
+    pub(crate) yes: bool,
+    /// Why this is done; kept in the audit of every verb that acts
+    #[arg(long, global = true, value_name = "TEXT")]
+    pub(crate) reason: Option<String>,
+}
+
+impl Globals {
+    /// Gives what was typed about printing.
+    pub(crate) fn wishes(&self) -> Wishes {
+        Wishes { json: self.json, color: self.color, quiet: self.quiet, verbose: self.verbose }
+    }
+
+    /// Gives what was typed about settings; a command adds its own flags.
+    pub(crate) fn sources(&self) -> Sources {
+        let url = self.database_url.iter().map(|url| FlagValue {
+            path: vec!["database".into(), "url".into()],
+            text: url.clone(),
+            flag: "--database-url",
+        });
+        Sources { config: self.config.clone(), flags: url.collect() }
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Look for faults in the configuration, and show all of them
+    #[command(after_help = "\
+Examples:
+  backstay check                       the file here, with the environment laid over it
+  backstay check --strict --config deploy/backstay.toml")]
+    Check(CheckArgs),
+    /// Show the settings in force
+    #[command(
+        infer_subcommands = true,
+        subcommand,
+        after_help = "\
+Examples:
+  backstay config show                 what differs from what is built in
+  backstay config show --all --origin  every setting, and where its value comes from"
+    )]
+    Config(ConfigCommand),
+    /// Print completions for a shell
+    #[command(after_help = "\
+Examples:
+  backstay completions bash > /etc/bash_completion.d/backstay
+  backstay completions zsh > ~/.zfunc/_backstay")]
+    Completions(CompletionsArgs),
+    /// Write manual pages into a folder
+    #[command(after_help = "\
+Examples:
+  backstay man /usr/local/share/man/man1
+  backstay man ./man && man ./man/backstay.1")]
+    Man(ManArgs),
+    /// Print the version
+    #[command(after_help = "\
+Examples:
+  backstay version
+  backstay version --json")]
+    Version,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CheckArgs {
+    /// Count what is only odd as a fault too: queues and kinds that this file does not declare
+    #[arg(long)]
+    pub(crate) strict: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Print settings as TOML, one key per line
+    #[command(after_help = "\
+Examples:
+  backstay config show                 what differs from what is built in
+  backstay config show --all --origin  every setting, and where its value comes from")]
+    Show(ShowArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ShowArgs {
+    /// Also what is built in, with help for each key
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// Name where each value comes from
+    #[arg(long)]
+    pub(crate) origin: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CompletionsArgs {
+    /// The shell to write for
+    #[arg(value_name = "SHELL")]
+    pub(crate) shell: Shell,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ManArgs {
+    /// The folder to write into; it is made if it is not there
+    #[arg(value_name = "DIR")]
+    pub(crate) dir: PathBuf,
+}
+
+/// Reads a command line. A word that other queues use is answered with ours.
+pub(crate) fn parse(
+    arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>,
+) -> Result<Cli, clap::Error> {
+    Cli::try_parse_from(arguments).map_err(|error| match foreign_word(&error) {
+        Some(answer) => Cli::command().error(ErrorKind::InvalidSubcommand, answer),
+        None => error,
+    })
+}
+
+fn foreign_word(error: &clap::Error) -> Option<String> {
+    if error.kind() != ErrorKind::InvalidSubcommand {
+        return None;
+    }
+    let Some(ContextValue::String(word)) = error.get(ContextKind::InvalidSubcommand) else {
+        return None;
+    };
+    words::ours(word).map(|ours| format!("there is no `{word}` here; {ours}"))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,7 @@
+//! One file per command: each asks the layers below and hands the answer to the printer.
+
+pub(crate) mod check;
+pub(crate) mod completions;
+pub(crate) mod config;
+pub(crate) mod man;
+pub(crate) mod version;

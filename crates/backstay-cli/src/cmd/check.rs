@@ -1,0 +1,122 @@
+//! `backstay check`: every fault of the configuration at once, and whether its programs are there.
+
+use std::path::{Path, PathBuf};
+
+use backstay::config::{Fault, Origin, Runner, Settings};
+use serde_json::{Value as Json, json};
+
+use crate::args::CheckArgs;
+use crate::failure::{Exit, Failure};
+use crate::print::{Printer, fault_end, fault_json, fault_lines};
+use crate::settings::{self, Environment, Loaded, Need, Sources};
+
+/// A program that a kind names and that cannot be run.
+const NOT_EXECUTABLE: &str = "BS603";
+
+pub(crate) fn run(
+    args: &CheckArgs,
+    sources: &Sources,
+    environment: &Environment,
+    printer: &Printer,
+) -> Result<Exit, Failure> {
+    let mut loaded = settings::load(sources, environment, Need::Everything)?;
+    printer.detail(settings::read_from(&loaded));
+    let programs = missing_programs(&loaded, environment);
+    loaded.faults.extend(programs);
+    if args.strict {
+        let notes = std::mem::take(&mut loaded.notes);
+        loaded.faults.extend(notes);
+    }
+    if printer.is_json() {
+        printer.json(&document(&loaded));
+    } else {
+        print(&loaded, printer);
+    }
+    Ok(if loaded.faults.is_empty() { Exit::Done } else { Exit::Configuration })
+}
+
+fn document(loaded: &Loaded) -> Json {
+    let list = |faults: &[Fault]| faults.iter().map(fault_json).collect::<Vec<_>>();
+    json!({
+        "file": loaded.file.as_ref().map(|file| file.display().to_string()),
+        "faults": list(&loaded.faults),
+        "notes": list(&loaded.notes),
+    })
+}
+
+fn print(loaded: &Loaded, printer: &Printer) {
+    for note in &loaded.notes {
+        printer.note(format!("note: {}: {}: {}", note.place, note.path, note.message));
+    }
+    if loaded.faults.is_empty() {
+        printer.line(summary(loaded));
+        return;
+    }
+    printer.line(format!("{}{}", fault_lines(&loaded.faults), fault_end(loaded.faults.len())));
+}
+
+fn summary(loaded: &Loaded) -> String {
+    let settings = &loaded.settings;
+    let file = match &loaded.file {
+        Some(file) => file.display().to_string(),
+        None => "no file".to_owned(),
+    };
+    format!(
+        "{file}: no faults. {}, {}, {}",
+        count(settings.queues.len(), "queue"),
+        count(settings.kinds.len(), "kind"),
+        count(settings.alerts.channels.len(), "alert channel"),
+    )
+}
+
+fn count(number: usize, what: &str) -> String {
+    if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
+}
+
+/// Programs are looked for as the worker will: by `PATH`, or from the kind's folder.
+fn missing_programs(loaded: &Loaded, environment: &Environment) -> Vec<Fault> {
+    let settings = &loaded.settings;
+    let missing = settings.kinds.iter().filter_map(|kind| {
+        let Some(Runner::Command(argv)) = &kind.runner else { return None };
+        let program = argv.first()?;
+        let folder = folder(loaded, settings, kind);
+        let why = unusable(program, &folder, environment.get("PATH").unwrap_or_default())?;
+        let path = row_path(loaded, &kind.name);
+        let place = loaded.rows.iter().find(|row| row.path == path);
+        let place = place.map_or(Origin::Default, |row| row.origin.clone());
+        Some(Fault { code: NOT_EXECUTABLE, place, path, message: format!("`{program}` {why}") })
+    });
+    missing.collect()
+}
+
+fn row_path(loaded: &Loaded, kind: &str) -> String {
+    let quoted = format!("kinds.\"{kind}\".command");
+    let is_quoted = loaded.rows.iter().any(|row| row.path == quoted);
+    if is_quoted { quoted } else { format!("kinds.{kind}.command") }
+}
+
+fn folder(loaded: &Loaded, settings: &Settings, kind: &backstay::config::KindSettings) -> PathBuf {
+    let queue = settings.queue(kind.queue.as_deref().unwrap_or("default"));
+    kind.dir.clone().or(queue.dir).unwrap_or_else(|| loaded.folder.clone())
+}
+
+/// Says why a program cannot be started; nothing where it can.
+fn unusable(program: &str, folder: &Path, search: &str) -> Option<String> {
+    if program.contains('/') {
+        let path = folder.join(program);
+        return match (path.is_file(), is_executable(&path)) {
+            (false, _) => Some(format!("is not there; looked for {}", path.display())),
+            (true, false) => Some("is not executable: chmod +x".to_owned()),
+            (true, true) => None,
+        };
+    }
+    let found = std::env::split_paths(search).any(|folder| is_executable(&folder.join(program)));
+    (!found).then(|| "is in no folder of PATH".to_owned())
+}
+
+fn is_executable(path: &Path) -> bool {
+    path.is_file() && rustix::fs::access(path, rustix::fs::Access::EXEC_OK).is_ok()
+}
+
+#[cfg(test)]
+mod tests;
