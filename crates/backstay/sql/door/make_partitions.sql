@@ -6,17 +6,22 @@ language plpgsql volatile security definer set search_path = pg_catalog, backsta
 declare
   parent text;
   day    date;
+  late   boolean;
   made   int := 0;
 begin
   foreach parent in array array['history', 'history_body', 'attempt'] loop
     for day in select (statement_timestamp() at time zone 'UTC')::date + g from generate_series(0, 3) g loop
-      if to_regclass(format('backstay.%I', parent || to_char(day, '_YYYYMMDD'))) is null then
+      -- A day whose rows stand in the default partition already stays there: trying would lock and scan it for nothing.
+      execute format('select exists (select from backstay.%I where %I >= %L and %I < %L)', parent || '_default',
+                     case parent when 'attempt' then 'ended_at' else 'finished_at' end, day::timestamp at time zone 'UTC',
+                     case parent when 'attempt' then 'ended_at' else 'finished_at' end, (day + 1)::timestamp at time zone 'UTC') into late;
+      if not late and to_regclass(format('backstay.%I', parent || to_char(day, '_YYYYMMDD'))) is null then
         begin
           execute format('create table backstay.%I partition of backstay.%I for values from (%L) to (%L)', parent || to_char(day, '_YYYYMMDD'), parent,
                          day::timestamp at time zone 'UTC', (day + 1)::timestamp at time zone 'UTC');
           made := made + 1;
         exception
-          -- Rows of that day stand in the default partition already, or another worker was faster.
+          -- A row came meanwhile, or another worker was faster, or somebody reads for long: next time.
           when check_violation or duplicate_table or lock_not_available then
             null;
         end;

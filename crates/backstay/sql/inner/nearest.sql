@@ -1,4 +1,4 @@
--- The candidate that a mistyped word was probably meant to be, or null: at most a third of its letters differ.
+-- The candidate that a mistyped word was probably meant to be, or null: two letters may differ, in a long word a third.
 create or replace function backstay.nearest(word text, candidates text[]) returns text
 language plpgsql immutable as $$
 declare
@@ -7,7 +7,7 @@ declare
   row_above int[];
   row_here  int[];
   best      text;
-  least     int := greatest(1, length(typed) / 3) + 1;
+  least     int := least(greatest(2, length(typed) / 3), length(typed) - 1) + 1;
 begin
   foreach candidate in array candidates loop
     continue when abs(length(candidate) - length(typed)) >= least;

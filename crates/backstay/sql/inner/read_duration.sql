@@ -1,6 +1,6 @@
 -- A duration in milliseconds: "1h30m" (ms s m h d w), or the text of an interval without months and years.
 -- needs: inner/refuse.sql
-create or replace function backstay.read_duration(option text, value jsonb, low_ms bigint default 1, high_ms bigint default 315576000000) returns bigint
+create or replace function backstay.read_duration(option text, value jsonb, low_ms bigint default 1, high_ms bigint default 315619200000) returns bigint
 language plpgsql stable as $$
 declare
   said  text := value #>> '{}';

@@ -10,7 +10,7 @@ begin
   if part is null or jsonb_typeof(value) <> 'string' then
     part := regexp_match(said, '^\s*(\d{1,12})\s*([KkMmGg]?)[Ii]?[Bb]?\s*$');
     perform backstay.refuse('BS102', format('option "%s" is not a size', option), value::text,
-      coalesce(format('write "%s%siB"', part[1], coalesce(nullif(upper(part[2]), ''), 'M')), 'write it like "512MiB"; units are KiB MiB GiB'));
+      coalesce('write "' || part[1] || coalesce(nullif(upper(part[2]), ''), 'M') || 'iB"', 'write it like "512MiB"; units are KiB MiB GiB'));
   end if;
   bytes := part[1]::numeric * case part[2] when 'KiB' then 1024 when 'MiB' then 1048576 else 1073741824 end;
   if bytes < low or bytes > high then

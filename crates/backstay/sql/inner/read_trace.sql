@@ -2,7 +2,7 @@
 create or replace function backstay.read_trace(value jsonb) returns text
 language sql immutable as $$
   select case when parent ~ '^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$' then
-                parent || case when state ~ '^[\x20-\x7e]{1,512}$' then ' ' || state else '' end end
+                parent || case when length(state) <= 512 and state ~ '^[\x20-\x7e]+$' then ' ' || state else '' end end
     from (select case jsonb_typeof(value) when 'string' then value #>> '{}' when 'object' then value ->> 'traceparent' end,
                  case jsonb_typeof(value) when 'object' then value ->> 'tracestate' end) t(parent, state)
 $$;
