@@ -8,6 +8,9 @@ use crate::ending::{Ending, Evidence, Exit, StopReason, ending, shell_signal};
 use crate::protocol::{Fault, LastWord};
 use crate::run::{Instruction, Order, Report, RunEvent};
 
+/// Keeps times of the ladder within what a clock can count; settings allow 5 min.
+const MAX_GRACE: Duration = Duration::from_secs(24 * 3600);
+
 /// Events that may wait for the caller; then descriptor 3 is not read any more.
 pub(crate) const EVENTS: usize = 16;
 
@@ -77,7 +80,8 @@ pub(crate) struct Account {
 }
 
 impl Attempt {
-    pub(crate) fn new(job: Job) -> Attempt {
+    pub(crate) fn new(mut job: Job) -> Attempt {
+        job.order.grace = job.order.grace.min(MAX_GRACE);
         Attempt {
             job,
             started: None,

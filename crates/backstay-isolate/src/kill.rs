@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
-use crate::spawn::Mode;
+use crate::program::Mode;
 
 /// A shim needs milliseconds to kill a tree; one that has not done it by now is stopped or stuck.
 const SHIM_ANSWERS: Duration = Duration::from_secs(3);

@@ -35,27 +35,33 @@
 compile_error!("backstay-isolate needs Linux: shims, pidfds and /proc have no equal elsewhere yet");
 
 mod attempt;
+mod boot;
 mod child;
 mod ending;
 mod frame;
 mod kill;
 mod launcher;
+mod limits;
 mod link;
 mod output;
 mod pipes;
 mod pool;
+mod program;
 mod protocol;
 mod run;
 mod scratch;
+mod shelf;
 mod shim;
 mod spawn;
 
+pub use boot::{BootFailed, Ready};
 pub use ending::{Ending, StopReason};
 pub use frame::{LINE_BYTES, LineDecoder, LineTooLong};
 pub use launcher::Launcher;
+pub use limits::PoolLimits;
 pub use link::{ChildLink, ChildSender, Role, enter, entered};
 pub use output::OutputLimits;
-pub use pool::{BootFailed, Pool, PoolLimits, Ready};
+pub use pool::Pool;
+pub use program::{Argv, Mode, Program};
 pub use protocol::{Fault, FromChild, LastWord, Then, ToChild};
 pub use run::{Order, Report, Run, RunEvent, Stopper};
-pub use spawn::{Argv, Mode, Program};

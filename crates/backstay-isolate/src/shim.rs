@@ -23,8 +23,8 @@ use tokio::signal::unix::{Signal as SignalStream, SignalKind, signal};
 
 use crate::ending::Exit;
 use crate::kill::{Process, kill_below};
+use crate::program::{Argv, find_program};
 use crate::scratch;
-use crate::spawn::Argv;
 
 /// The first argument of a shim; the second is the supervisor's pid.
 const SHIM: &str = "--backstay-shim-v1";
@@ -208,7 +208,7 @@ fn command(order: &ShimOrder) -> Result<Command, Refusal> {
             let Some((name, arguments)) = argv.split_first() else {
                 return Err(refuse("no program was named".to_owned(), true));
             };
-            let program = crate::spawn::find_program(name, &order.env, order.dir.as_deref());
+            let program = find_program(name, &order.env, order.dir.as_deref());
             let program =
                 program.ok_or_else(|| refuse(format!("`{name}` is not found in `PATH`"), true))?;
             let mut command = Command::new(program);

@@ -4,10 +4,8 @@ use std::fs::File;
 use std::io::{self, IoSlice, Seek, Write};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 
@@ -15,67 +13,11 @@ use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
-use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use tokio::sync::oneshot;
 
 use crate::scratch;
 use crate::shim::{self, ShimOrder};
-
-/// What to execute.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub enum Argv {
-    /// The own binary again, with these arguments after its name.
-    ThisBinary(Vec<String>),
-    /// A program (looked up in the `PATH` of its environment) and its arguments; never a shell.
-    Command(Vec<String>),
-}
-
-/// How a program takes work.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mode {
-    /// One process, many jobs, child protocol v1 on descriptors 3 and 4.
-    Warm,
-    /// One process per attempt, args on stdin, exit codes.
-    Command,
-}
-
-/// A program that runs jobs.
-#[derive(Clone, Debug)]
-pub struct Program {
-    /// What to execute.
-    pub argv: Argv,
-    /// Where; default: where the supervisor stands.
-    pub dir: Option<PathBuf>,
-    /// The whole environment; only `BACKSTAY_SCRATCH` and `TMPDIR` are added, and for the own binary
-    /// `BACKSTAY_CHILD`.
-    pub env: Vec<(String, String)>,
-    /// How it takes work.
-    pub mode: Mode,
-    /// A JSON object whose fields go into `hello`, beside `type` and `protocols`.
-    pub hello: Option<Box<RawValue>>,
-}
-
-/// Finds a program as `execvp` would, in the `PATH` of the given environment.
-pub(crate) fn find_program(
-    name: &str,
-    env: &[(String, String)],
-    dir: Option<&Path>,
-) -> Option<PathBuf> {
-    let here = dir.unwrap_or(Path::new("."));
-    if name.contains('/') {
-        let path = here.join(name);
-        return Some(std::path::absolute(&path).unwrap_or(path));
-    }
-    let path = env.iter().rev().find(|(name, _)| name == "PATH");
-    let path = path.map_or("/usr/local/bin:/usr/bin:/bin", |(_, value)| value);
-    let places = path.split(':').filter(|place| !place.is_empty());
-    places.map(|place| here.join(place).join(name)).find(|path| is_executable(path))
-}
-
-pub(crate) fn is_executable(path: &Path) -> bool {
-    path.metadata().is_ok_and(|it| it.is_file() && it.permissions().mode() & 0o111 != 0)
-}
 
 /// A shim to be started.
 pub(crate) struct SpawnOrder {

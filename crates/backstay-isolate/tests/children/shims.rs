@@ -20,6 +20,8 @@ pub(crate) const TESTS: &[Test] = &[
     ("a_shim_ignores_term_while_its_supervisor_lives", a_shim_ignores_term),
     ("two_hundred_runs_leave_no_zombie_and_no_descriptor", two_hundred_runs),
     ("a_launcher_that_stops_ends_everything", a_launcher_that_stops_ends_everything),
+    ("what_a_supervisor_has_inherited_reaches_no_child", what_a_supervisor_has_inherited),
+    ("times_without_end_are_no_trouble", times_without_end_are_no_trouble),
     ("a_child_outlives_the_thread_that_asked_for_it", a_child_outlives_the_thread),
 ];
 
@@ -271,4 +273,32 @@ fn a_child_outlives_the_thread() {
     });
     let mut run = run.join().unwrap();
     assert_eq!(block(end(&mut run)).ending, Ending::Completed);
+}
+
+fn what_a_supervisor_has_inherited() {
+    // The same test again, with the numbers that a child needs already taken.
+    let own = std::env::current_exe().unwrap();
+    let script = r#"exec "$0" a_command_sees 3</dev/null 4</dev/null 9</dev/null"#;
+    let output = Command::new("sh").args(["-c", script]).arg(own).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success() && text.contains("1 passed"), "{output:?}");
+}
+
+fn times_without_end_are_no_trouble() {
+    let limits = backstay_isolate::PoolLimits {
+        boot: Duration::MAX,
+        recycle_age: Duration::MAX,
+        ..backstay_isolate::PoolLimits::default()
+    };
+    let pool = rust("host", limits);
+    let mut order = order("spin");
+    (order.timeout, order.grace) = (Duration::MAX, Duration::MAX);
+    let report = block(async {
+        pool.boot().await.unwrap();
+        let mut run = pool.run(order).await;
+        run.stopper().stop(StopReason::Cancelled);
+        run.stopper().stop(StopReason::Evicted);
+        end(&mut run).await
+    });
+    assert_eq!(report.ending, Ending::Evicted);
 }

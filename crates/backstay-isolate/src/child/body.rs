@@ -1,0 +1,243 @@
+//! What is known about a child, and the moves between its phases.
+
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::path::PathBuf;
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
+
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
+
+use crate::attempt::{Account, Attempt, Ended, Finished, Job};
+use crate::boot::{BootError, BootFailed, Ready};
+use crate::kill::{Ladder, Process};
+use crate::launcher::Shared;
+use crate::limits::PoolLimits;
+use crate::pipes::Wires;
+use crate::program::{Mode, Program};
+use crate::protocol::write;
+use crate::scratch;
+use crate::shelf::{Delivery, Idle, Shelf};
+
+/// Takes a job back to the pool.
+pub(crate) type GiveBack = Box<dyn Fn(Job) + Send + Sync>;
+
+/// Everything a new child needs.
+pub(crate) struct Birth {
+    pub(crate) number: u64,
+    pub(crate) shelf: Weak<Shelf>,
+    /// Finds another child for a job that this one cannot take.
+    pub(crate) give_back: GiveBack,
+    pub(crate) launcher: Arc<Shared>,
+    pub(crate) program: Program,
+    pub(crate) limits: PoolLimits,
+    pub(crate) job: Option<Job>,
+    pub(crate) ready: Option<oneshot::Sender<Result<Ready, BootFailed>>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Phase {
+    Booting {
+        until: Instant,
+    },
+    Idle {
+        since: Instant,
+    },
+    Busy,
+    /// Takes no further job.
+    Leaving,
+}
+
+pub(super) struct Child {
+    pub(super) number: u64,
+    pub(super) shelf: Weak<Shelf>,
+    pub(super) give_back: GiveBack,
+    pub(super) launcher: Arc<Shared>,
+    pub(super) program: Program,
+    pub(super) limits: PoolLimits,
+    pub(super) scratch: PathBuf,
+    pub(super) born: Instant,
+    pub(super) phase: Phase,
+    pub(super) wires: Wires,
+    pub(super) deliveries: mpsc::Receiver<Delivery>,
+    /// Our own door, while it is not on the pool's shelf.
+    pub(super) door: Option<mpsc::Sender<Delivery>>,
+    pub(super) doorless: bool,
+    pub(super) stopping: watch::Receiver<bool>,
+    pub(super) stop_seen: bool,
+    pub(super) ready: Option<oneshot::Sender<Result<Ready, BootFailed>>>,
+    pub(super) boot_error: Option<BootError>,
+    pub(super) attempt: Option<Attempt>,
+    pub(super) previous: Option<(String, i32)>,
+    pub(super) jobs: u32,
+    pub(super) pid: u32,
+    pub(super) stat: Option<File>,
+    /// Of its whole life, and how much of that is told in reports.
+    pub(super) cpu_ticks: u64,
+    pub(super) cpu_told: u64,
+    pub(super) ladder: Option<Ladder>,
+    pub(super) mute_until: Option<Instant>,
+    /// The place of an attempt that was settled without its process.
+    pub(super) stuck: Option<OwnedSemaphorePermit>,
+    pub(super) ended: Option<Ended>,
+}
+
+impl Child {
+    pub(super) fn new(birth: Birth, wires: Wires, scratch: PathBuf) -> Child {
+        let now = Instant::now();
+        // One job at a time: whoever takes the door off the shelf is the only one who knocks.
+        let (door, deliveries) = mpsc::channel(1);
+        let stopping = birth.launcher.stopping();
+        Child {
+            number: birth.number,
+            shelf: birth.shelf,
+            give_back: birth.give_back,
+            launcher: birth.launcher,
+            program: birth.program,
+            limits: birth.limits,
+            scratch,
+            born: now,
+            phase: Phase::Booting { until: now + birth.limits.boot },
+            wires,
+            deliveries,
+            door: Some(door),
+            doorless: false,
+            stopping,
+            stop_seen: false,
+            ready: birth.ready,
+            boot_error: None,
+            attempt: birth.job.map(Attempt::new),
+            previous: None,
+            jobs: 0,
+            pid: 0,
+            stat: None,
+            cpu_ticks: 0,
+            cpu_told: 0,
+            ladder: None,
+            mute_until: None,
+            stuck: None,
+            ended: None,
+        }
+    }
+
+    pub(super) fn is_command(&self) -> bool {
+        self.program.mode == Mode::Command
+    }
+
+    pub(super) fn greet(&mut self) {
+        if !self.is_command() {
+            let hello = write::hello(self.program.hello.as_deref());
+            self.wires.say(&hello);
+        }
+    }
+
+    /// Sends the job that is in hand.
+    pub(super) fn begin(&mut self) {
+        if self.jobs == 0 {
+            // Booting is nobody's work.
+            self.take_cpu();
+        }
+        self.wires.output.move_mark();
+        let Some(attempt) = &mut self.attempt else { return };
+        let scratch = self.scratch.to_string_lossy();
+        let line = write::job(&attempt.job.order.job, &scratch);
+        attempt.started = Some(Instant::now());
+        self.phase = Phase::Busy;
+        self.wires.say(&line);
+    }
+
+    /// Says whether a message may be taken in now.
+    pub(super) fn listens(&self) -> bool {
+        match &self.attempt {
+            Some(attempt) => !attempt.is_blocked() && attempt.fault.is_none(),
+            None => self.phase != Phase::Leaving,
+        }
+    }
+
+    pub(super) fn finish(&mut self, ended: Option<Ended>) -> Option<Finished> {
+        let cpu = self.take_cpu();
+        let mut attempt = self.attempt.take()?;
+        let order = &mut attempt.job.order;
+        self.previous = Some((std::mem::take(&mut order.id), order.attempt));
+        if let (None, Some(error)) = (attempt.started, &self.boot_error) {
+            attempt.detail = Some(error.message.clone());
+        }
+        let account = Account {
+            command: self.is_command(),
+            supervisor_stopping: self.launcher.stop_was_noted(),
+            ended,
+            cpu: Some(cpu),
+            stderr: self.wires.output.tail(),
+            output_bytes: self.wires.output.since_mark(),
+            pid: self.pid,
+        };
+        Some(attempt.conclude(account))
+    }
+
+    pub(super) fn read_cpu(&mut self) {
+        let Some(stat) = &self.stat else { return };
+        let mut line = [0; 1024];
+        let Ok(read) = stat.read_at(&mut line, 0) else { return };
+        if let Some(process) = Process::parse(&line[..read]) {
+            self.cpu_ticks = process.cpu_ticks;
+        }
+    }
+
+    /// Gives what was used since the last call.
+    pub(super) fn take_cpu(&mut self) -> Duration {
+        self.read_cpu();
+        let ticks = self.cpu_ticks.saturating_sub(self.cpu_told);
+        self.cpu_told = self.cpu_ticks;
+        Duration::from_millis(ticks * 10)
+    }
+
+    /// What a job left in its folder goes away without anybody waiting for it.
+    pub(super) fn tidy_scratch(&self) -> bool {
+        if scratch::is_empty(&self.scratch) {
+            return true;
+        }
+        let aside = self.launcher.scratch.next();
+        if scratch::renew(&self.scratch, &aside).is_err() {
+            return false;
+        }
+        self.launcher.aside(move || scratch::remove(&aside));
+        true
+    }
+
+    pub(super) fn go_idle(&mut self) {
+        let (shelf, door) = (self.shelf.upgrade(), self.door.take());
+        let (Some(shelf), Some(door)) = (shelf, door) else { return self.leave() };
+        self.phase = Phase::Idle { since: Instant::now() };
+        shelf.put(Idle { number: self.number, door });
+    }
+
+    /// Takes no further job, and may go in peace.
+    pub(super) fn leave(&mut self) {
+        if self.phase == Phase::Leaving {
+            return;
+        }
+        self.close_door();
+        self.ladder = Some(Ladder::leaving(Instant::now()));
+        self.wires.say(&write::drain(Duration::from_secs(2)));
+        self.wires.hang_up();
+    }
+
+    /// Takes no further job, and is killed now.
+    pub(super) fn kill(&mut self) {
+        self.close_door();
+        if !self.ladder.as_ref().is_some_and(Ladder::has_killed) {
+            self.ladder = Some(Ladder::killing(Instant::now()));
+        }
+        self.tick(Instant::now());
+    }
+
+    pub(super) fn close_door(&mut self) {
+        self.phase = Phase::Leaving;
+        self.door = None;
+        if let Some(shelf) = self.shelf.upgrade() {
+            shelf.take(self.number);
+        }
+        // A job that is already on its way is given to another child.
+        self.deliveries.close();
+    }
+}

@@ -1,0 +1,70 @@
+//! After the process: what it said before still counts, then nothing of it stays.
+
+use std::time::Duration;
+
+use crate::boot::{BootError, BootFailed};
+use crate::child::body::Child;
+use crate::ending::Exit;
+use crate::scratch;
+
+/// A shim needs 2 s to sweep; one that removes a huge scratch folder may take longer, and is ended.
+const SHIM_LEAVES: Duration = Duration::from_secs(10);
+
+/// What a pipe of a child that has ended can still hold.
+const REST_READS: usize = 64;
+
+impl Child {
+    /// The process has ended: what it said before still counts.
+    pub(super) async fn conclude(&mut self) {
+        self.close_door();
+        for _ in 0..REST_READS {
+            self.take_lines();
+            if let Some(attempt) = &mut self.attempt {
+                attempt.deliver().await;
+            }
+            if !self.wires.read_rest() {
+                break;
+            }
+        }
+        self.take_lines();
+        self.wires.read_output();
+        self.note_boot_error();
+        self.tell_boot_failed();
+        if let Some(finished) = self.finish(self.ended) {
+            finished.tell();
+        }
+    }
+
+    /// Says why no job was taken, if that is how it ended.
+    pub(super) fn note_boot_error(&mut self) {
+        let how = match self.ended.map(|ended| ended.exit) {
+            Some(Exit::Code(code)) => format!("it exited with {code} before it was ready"),
+            Some(Exit::Signal(signal)) => format!("signal {signal} ended it before it was ready"),
+            None => "it ended before it was ready".to_owned(),
+        };
+        self.boot_error.get_or_insert(BootError { message: how, code: "BS604" });
+    }
+
+    pub(super) fn tell_boot_failed(&mut self) {
+        let (Some(ready), Some(error)) = (self.ready.take(), self.boot_error.clone()) else {
+            return;
+        };
+        let stderr = self.wires.output.tail();
+        let failed = BootFailed { message: error.message, stderr, code: error.code };
+        // Nobody waits for it any more.
+        let _unheard = ready.send(Err(failed));
+    }
+
+    /// Gives away jobs that came too late, and waits until nothing is left of shim and folder.
+    pub(super) async fn bury(mut self) {
+        while let Some(delivery) = self.deliveries.recv().await {
+            (self.give_back)(delivery.job);
+        }
+        if tokio::time::timeout(SHIM_LEAVES, self.wires.reap_shim()).await.is_err() {
+            self.wires.kill_shim();
+            self.wires.reap_shim().await;
+        }
+        let folder = self.scratch;
+        self.launcher.aside(move || scratch::remove(&folder));
+    }
+}

@@ -1,0 +1,104 @@
+//! What ends a child from our side: time, the caller, the launcher; each by the kill ladder.
+
+use std::time::{Duration, Instant};
+
+use crate::attempt::{Attempt, Ended, Finished};
+use crate::boot::BootError;
+use crate::child::body::{Child, Phase};
+use crate::ending::{Exit, StopReason};
+use crate::kill::{Ladder, Step};
+use crate::protocol::{Fault, write};
+use crate::shim;
+
+/// An idle child that is not the last one leaves after this.
+const IDLE: Duration = Duration::from_secs(60);
+
+impl Child {
+    pub(super) fn next_time(&self) -> Option<Instant> {
+        let phase = match self.phase {
+            Phase::Booting { until } => Some(until),
+            Phase::Idle { since } => Some(since + IDLE),
+            Phase::Busy | Phase::Leaving => None,
+        };
+        let attempt = self.attempt.as_ref().and_then(Attempt::deadline);
+        let ladder = self.ladder.as_ref().and_then(Ladder::next_at);
+        [phase, attempt, ladder, self.mute_until].into_iter().flatten().min()
+    }
+
+    pub(super) fn tick(&mut self, now: Instant) {
+        match self.phase {
+            Phase::Booting { until } if until <= now => {
+                let seconds = self.limits.boot.as_secs_f32();
+                let message = format!("it did not answer `hello` within {seconds} s");
+                self.boot_error.get_or_insert(BootError { message, code: "BS604" });
+                self.kill();
+            }
+            Phase::Idle { since } if since + IDLE <= now => self.leave_if_surplus(now),
+            _ => {}
+        }
+        if self.attempt.as_ref().and_then(Attempt::deadline).is_some_and(|at| at <= now) {
+            self.stop(StopReason::TimedOut);
+        }
+        if self.mute_until.is_some_and(|at| at <= now) {
+            self.mute_until = None;
+            self.broke(Fault::NoResult, "it closed descriptor 3 with a job in hand");
+        }
+        while let Some(step) = self.ladder.as_mut().and_then(|ladder| ladder.climb(now)) {
+            self.step(step);
+        }
+    }
+
+    pub(super) fn leave_if_surplus(&mut self, now: Instant) {
+        self.phase = Phase::Idle { since: now };
+        if self.shelf.upgrade().is_some_and(|shelf| shelf.take_surplus(self.number)) {
+            self.leave();
+        }
+    }
+
+    pub(super) fn stop(&mut self, reason: StopReason) {
+        let Some(attempt) = &mut self.attempt else { return };
+        if attempt.reason.is_some_and(|noted| !reason.outranks(noted)) {
+            return;
+        }
+        attempt.reason = Some(reason);
+        // Nothing can be asked of a child that has no job yet.
+        if reason.at_once() || attempt.started.is_none() || attempt.fault.is_some() {
+            return self.kill();
+        }
+        let (now, grace) = (Instant::now(), attempt.job.order.grace);
+        self.phase = Phase::Leaving;
+        self.ladder = Some(Ladder::asking(now, self.program.mode, grace));
+        self.tick(now);
+    }
+
+    /// The launcher stops.
+    pub(super) fn stop_for_good(&mut self) {
+        if let Some(attempt) = &mut self.attempt {
+            attempt.reason.get_or_insert(StopReason::Shutdown);
+        }
+        self.kill();
+    }
+
+    pub(super) fn step(&mut self, step: Step) {
+        match step {
+            Step::Ask if self.is_command() => self.wires.tell_shim(shim::TERM),
+            Step::Ask => self.ask(),
+            Step::Insist => self.wires.tell_shim(shim::TERM),
+            Step::Kill => self.wires.tell_shim(shim::KILL),
+            Step::KillShim => self.wires.kill_shim(),
+            Step::GiveUp => {
+                tracing::error!(pid = self.pid, "a child cannot be killed; its place stays closed");
+                let survivor = Some(Ended { exit: Exit::Signal(9), survivor: true });
+                self.stuck = self.finish(survivor).map(Finished::tell_stuck);
+            }
+        }
+    }
+
+    pub(super) fn ask(&mut self) {
+        let Some(attempt) = &self.attempt else { return };
+        let (order, reason) = (&attempt.job.order, attempt.reason);
+        let word = reason.map_or("cancelled", StopReason::as_str);
+        let line = write::cancel(&order.id, order.attempt, word, order.grace);
+        self.wires.say(&line);
+    }
+}

@@ -1,0 +1,69 @@
+//! The idle children of a pool, the one used last on top.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::mpsc;
+
+use crate::attempt::Job;
+use crate::boot::Ready;
+
+/// A job for an idle child, with the door through which it becomes idle again.
+pub(crate) struct Delivery {
+    pub(crate) job: Job,
+    pub(crate) door: mpsc::Sender<Delivery>,
+}
+
+/// An idle child.
+pub(crate) struct Idle {
+    pub(crate) number: u64,
+    pub(crate) door: mpsc::Sender<Delivery>,
+}
+
+/// Where idle children stand; children hold it weakly, so that its end closes their doors.
+#[derive(Default)]
+pub(crate) struct Shelf {
+    /// At most one per place of the pool, and those that were booted ahead.
+    idle: Mutex<Vec<Idle>>,
+    ready: Mutex<Option<Ready>>,
+}
+
+impl Shelf {
+    fn idle(&self) -> MutexGuard<'_, Vec<Idle>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn put(&self, idle: Idle) {
+        self.idle().push(idle);
+    }
+
+    pub(crate) fn pop(&self) -> Option<Idle> {
+        self.idle().pop()
+    }
+
+    /// Takes a child off; nothing happens if somebody has already given it a job.
+    pub(crate) fn take(&self, number: u64) {
+        self.idle().retain(|it| it.number != number);
+    }
+
+    /// Takes a child off if another one stays; says whether it did.
+    pub(crate) fn take_surplus(&self, number: u64) -> bool {
+        let mut idle = self.idle();
+        let before = idle.len();
+        if before > 1 {
+            idle.retain(|it| it.number != number);
+        }
+        idle.len() < before
+    }
+
+    pub(crate) fn note_ready(&self, ready: &Ready) {
+        *self.ready.lock().unwrap_or_else(PoisonError::into_inner) = Some(ready.clone());
+    }
+
+    /// Gives what the program said when it was ready, if a child of it stands here.
+    pub(crate) fn ready(&self) -> Option<Ready> {
+        if self.idle().is_empty() {
+            return None;
+        }
+        self.ready.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
