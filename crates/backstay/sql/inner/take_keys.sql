@@ -31,11 +31,14 @@ begin
              select distinct on (k.hash) k.hash, k.id, k.until, k.expires_at, k.args_hash
                from unnest(hashes, ids, untils, expires, args_hashes) with ordinality k(hash, id, until, expires_at, args_hash, n)
               where k.hash is not null and k.id is not null order by k.hash, k.n),
-           free as materialized (
-             select u.hash from mine m join backstay.unique_key u on u.hash = m.hash
+           given_up as materialized (
+             select u.hash, u.job_id from mine m join backstay.unique_key u on u.hash = m.hash
               where u.job_id <> m.id
                 and (u.expires_at <= backstay.clock()
-                     or u.until = 'started' and not exists (select from backstay.standing s where s.job_id = u.job_id and s.attempt = 0))
+                     or u.until = 'started' and not exists (select from backstay.standing s where s.job_id = u.job_id and s.attempt = 0))),
+           -- Whoever took it over while this waited has a job that this snapshot cannot see: only the holder seen before counts.
+           free as materialized (
+             select u.hash from given_up g join backstay.unique_key u on u.hash = g.hash and u.job_id = g.job_id
               order by u.hash for update of u)
       update backstay.unique_key u set job_id = m.id, until = m.until, expires_at = m.expires_at, args_hash = m.args_hash
         from mine m join free f on f.hash = m.hash where u.hash = m.hash;

@@ -187,6 +187,7 @@ create table backstay.unique_key (
   until      text collate "C" not null check (until in ('finished', 'started', 'period')),
   args_hash  bytea                                 -- idempotency keys: a repeat must mean the same job
 );
+create index unique_key_started on backstay.unique_key (job_id) where until = 'started';
 create index unique_key_expires on backstay.unique_key (expires_at) where expires_at is not null;
 
 -- Rows come and go and are never updated: vacuum early, and never take the lock that cuts off a table's tail.
