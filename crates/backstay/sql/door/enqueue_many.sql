@@ -2,34 +2,43 @@
 -- from 1. One bad job fails the call, and the message names it.
 -- role: enqueuer
 -- options: as enqueue; an idempotency_key here counts for the call, each job gets it with its own number
--- needs: inner/check_jobs.sql inner/overlay.sql inner/prepare.sql inner/accept.sql
+-- needs: inner/read_text.sql inner/check_jobs.sql inner/overlay.sql inner/prepare.sql inner/accept.sql
 create or replace function backstay.enqueue_many(jobs jsonb, options jsonb default '{}')
 returns table (n int, id bigint, created boolean)
 language plpgsql volatile security definer set search_path = pg_catalog, backstay, pg_temp as $$
 #variable_conflict use_column
 declare
   shapes backstay.shape[];
-  shared jsonb := enqueue_many.options - 'idempotency_key';
-  once   text := enqueue_many.options ->> 'idempotency_key';
+  shared jsonb;
+  once   text;
 begin
   perform backstay.check_jobs(enqueue_many.jobs, enqueue_many.options);
+  shared := backstay.overlay(null, coalesce(enqueue_many.options, '{}') - 'idempotency_key');
+  if coalesce(enqueue_many.options -> 'idempotency_key', 'null') <> 'null' then
+    once := backstay.read_text('idempotency_key', enqueue_many.options -> 'idempotency_key', 1024);
+  end if;
   -- A key of its own does not make a shape of its own: thousands of unique jobs stay one statement.
   shapes := array(
     select backstay.prepare(g.kind, g.options, g.args, g.numbers, g.keys, g.once)
       from (
         select j.kind, j.options, array_agg(j.args order by j.n) as args, array_agg(j.n order by j.n) as numbers,
-               case when bool_or(j.key is not null) then array_agg(j.key order by j.n) end as keys,
-               case when bool_or(j.once is not null) then array_agg(j.once order by j.n) end as once
+               case when count(j.key) > 0 then array_agg(j.key order by j.n) end as keys,
+               case when count(j.once) > 0 then array_agg(j.once order by j.n) end as once
           from (
             select e.n::int, e.job ->> 'kind' as kind, coalesce(e.job -> 'args', '{}') as args,
-                   case when jsonb_typeof(o.own -> 'unique') = 'string' then o.own || '{"unique": true}'
-                        when jsonb_typeof(o.own #> '{unique,key}') = 'string' then o.own #- '{unique,key}'
-                        else o.own end - 'idempotency_key' as options,
-                   case jsonb_typeof(o.own -> 'unique') when 'string' then o.own ->> 'unique'
-                        when 'object' then o.own #>> '{unique,key}' end as key,
-                   coalesce(o.own ->> 'idempotency_key', once || e'\x1f' || e.n) as once
+                   case when not o.has_keys then o.own
+                        when jsonb_typeof(o.own -> 'unique') = 'string' then o.rest || '{"unique": true}'
+                        when jsonb_typeof(o.own #> '{unique,key}') = 'string' then o.rest #- '{unique,key}'
+                        else o.rest end as options,
+                   case when o.has_keys then
+                     case jsonb_typeof(o.own -> 'unique') when 'string' then o.own ->> 'unique' when 'object' then o.own #>> '{unique,key}' end
+                   end as key,
+                   case when o.has_keys and o.own ? 'idempotency_key' and not o.rest ? 'idempotency_key' then o.own ->> 'idempotency_key' else once || e'\x1f' || e.n end as once
               from jsonb_array_elements(enqueue_many.jobs) with ordinality e(job, n)
-             cross join lateral (select backstay.overlay(shared, e.job -> 'options')) o(own)) j
+             cross join lateral (select case when e.job ? 'options' then backstay.overlay(shared, e.job -> 'options') else shared end) a(own)
+             cross join lateral (
+              select a.own, a.own ?| array['unique', 'idempotency_key'],
+                     case when jsonb_typeof(a.own -> 'idempotency_key') = 'string' then a.own - 'idempotency_key' else a.own end) o(own, has_keys, rest)) j
          group by j.kind, j.options) g
      order by g.numbers[1]);
   if shapes <> '{}' then

@@ -9,7 +9,7 @@ language plpgsql volatile security definer set search_path = pg_catalog, backsta
 #variable_conflict use_column
 declare
   count int := coalesce(cardinality(enqueue_rows.args), 0);
-  once  text := enqueue_rows.options ->> 'idempotency_key';
+  once  text := case when jsonb_typeof(enqueue_rows.options) = 'object' then enqueue_rows.options ->> 'idempotency_key' end;
 begin
   if enqueue_rows.args is null then
     perform backstay.refuse('BS104', 'the array of args is null', null, 'give an array of JSON objects');
