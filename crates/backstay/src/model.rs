@@ -3,6 +3,7 @@
 pub mod alert;
 pub mod bounds;
 pub mod claim;
+pub mod code;
 pub mod config;
 pub mod contract;
 pub mod document;

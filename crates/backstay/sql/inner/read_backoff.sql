@@ -1,11 +1,15 @@
--- How long to wait after a failure, checked and handed on as it was written: the judge reads it from the job.
+-- How long to wait after a failure, checked: the judge reads it from the job. Durations in forms that only SQL knows,
+-- such as the text of an interval, are handed on in milliseconds.
 -- needs: inner/refuse.sql inner/nearest.sql inner/read_duration.sql
 create or replace function backstay.read_backoff(value jsonb) returns jsonb
 language plpgsql stable as $$
 declare
   week constant bigint := 604800000;
+  plain constant text := '^(\d+w)?(\d+d)?(\d+h)?(\d+m)?(\d+s)?(\d+ms)?$';
   word text;
   part jsonb;
+  ms   bigint;
+  list jsonb := '[]';
 begin
   if jsonb_typeof(value) <> 'object' or value = '{}' then
     perform backstay.refuse('BS102', 'option "backoff" must be an object', value::text,
@@ -19,9 +23,13 @@ begin
   if (value ? 'fixed')::int + (value ? 'list')::int + (value ?| array['first', 'factor', 'cap', 'jitter'])::int > 1 then
     perform backstay.refuse('BS102', 'option "backoff" mixes its forms', value::text, 'use one of: first/factor/cap/jitter, fixed, list');
   end if;
-  if value ? 'first' then perform backstay.read_duration('backoff.first', value -> 'first', 0, week); end if;
-  if value ? 'cap' then perform backstay.read_duration('backoff.cap', value -> 'cap', 0, week); end if;
-  if value ? 'fixed' then perform backstay.read_duration('backoff.fixed', value -> 'fixed', 0, week); end if;
+  foreach word in array array['first', 'cap', 'fixed'] loop
+    continue when not value ? word;
+    ms := backstay.read_duration('backoff.' || word, value -> word, 0, week);
+    if value ->> word !~ plain then
+      value := value || jsonb_build_object(word, ms || 'ms');
+    end if;
+  end loop;
   if value ? 'factor' and (jsonb_typeof(value -> 'factor') <> 'number' or (value ->> 'factor')::numeric not between 1 and 10) then
     perform backstay.refuse('BS102', 'option "backoff.factor" must be a number from 1 to 10', value ->> 'factor');
   end if;
@@ -33,8 +41,10 @@ begin
       perform backstay.refuse('BS102', 'option "backoff.list" must have 1 to 20 durations', value ->> 'list');
     end if;
     for part in select l from jsonb_array_elements(value -> 'list') l loop
-      perform backstay.read_duration('backoff.list', part, 0, week);
+      ms := backstay.read_duration('backoff.list', part, 0, week);
+      list := list || case when part #>> '{}' ~ plain then part else to_jsonb(ms || 'ms') end;
     end loop;
+    value := value || jsonb_build_object('list', list);
   end if;
   return value;
 end

@@ -64,7 +64,7 @@ impl World {
         };
         Incident {
             group: self.groups.get(&subject.subject).map(|(group, _)| group.clone()),
-            told: self.messages.iter().filter(fits).next_back().map(|message| Told {
+            told: self.messages.iter().rfind(fits).map(|message| Told {
                 rule: message.rule,
                 due_at: message.due,
                 closed: message.closed,

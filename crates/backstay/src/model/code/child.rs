@@ -1,0 +1,144 @@
+//! Codes 6xx and 7xx: the programs that run handlers; 9xx: the rest.
+
+use super::Code;
+
+pub(super) const CODES: &[Code] = &[
+    Code {
+        code: "BS603",
+        name: "not_executable",
+        status: None,
+        title: "the program of a handler cannot be started",
+        meaning: "The operating system refused to start the program that a queue or kind names. No job \
+                  is billed for it.",
+        causes: &[
+            "the program is not installed, or not in the PATH that children get",
+            "the file is not executable, or its first line names an interpreter that is missing",
+            "a shell command as one text: programs are started without a shell, word by word",
+            "a relative path: it counts from the folder of `backstay.toml`, or from `dir`",
+        ],
+        remedy: "Start it by hand in that folder, as the user of the worker.",
+        example: "command = [\"node\", \"jobs/report.js\"]       # not: command = [\"node jobs/report.js\"]",
+    },
+    Code {
+        code: "BS604",
+        name: "boot_failed",
+        status: None,
+        title: "the program of a handler ended, or said nothing, before it was ready",
+        meaning: "A child must say `ready` within 30 s (`boot`). Jobs wait meanwhile and are not \
+                  billed; the pool tries again with growing pauses.",
+        causes: &[
+            "an error when the program loads: a missing module, a syntax error",
+            "a variable that it needs is not passed: children inherit nothing but what `env.pass` names",
+            "a connection at its start that hangs",
+            "the program does not speak the child protocol: use `command` rather than `serve`",
+        ],
+        remedy: "Read the end of its stderr in the message. `backstay check child -- CMD` starts it and \
+                 shows the conversation.",
+        example: "[queues.default]\nserve = [\"node\", \"jobs/index.js\"]\nenv   = { pass = [\"APP_DATABASE_URL\"] }",
+    },
+    Code {
+        code: "BS701",
+        name: "bad_line",
+        status: None,
+        title: "a child wrote a line that is no message",
+        meaning: "On descriptor 3 every line is one JSON object with a `type`. The job in hand ends as \
+                  `protocol_error`, and the child is replaced.",
+        causes: &[
+            "a program that prints to descriptor 3 by mistake",
+            "two threads that write at once, so that lines are mixed",
+            "JSON that was printed over several lines",
+        ],
+        remedy: "Write each message as one line and one write. stdout and stderr are free for any text.",
+        example: "{\"type\":\"progress\",\"id\":\"4211\",\"attempt\":2,\"percent\":40}",
+    },
+    Code {
+        code: "BS702",
+        name: "line_too_long",
+        status: None,
+        title: "a child wrote a line of more than 8 MiB",
+        meaning: "The supervisor holds at most 8 MiB of one message, so that no child can fill its \
+                  memory. The job in hand ends as `protocol_error`, and the child is replaced.",
+        causes: &[
+            "a result with the content of a file in it",
+            "a missing line feed at the end of a message",
+        ],
+        remedy: "Store large results elsewhere and answer with their key.",
+        example: "{\"type\":\"done\",\"id\":\"4211\",\"attempt\":2,\"output\":{\"file\":\"reports/2026-11.pdf\"}}",
+    },
+    Code {
+        code: "BS703",
+        name: "unsupported_protocol",
+        status: None,
+        title: "the child speaks no version of the protocol that this worker knows",
+        meaning: "The worker offers its versions in `hello`, and the child answers in `ready` with one \
+                  of them. It chose another one.",
+        causes: &[
+            "the package in the child is newer than the worker",
+            "`ready` without the field `protocol`",
+        ],
+        remedy: "Bring package and worker to the same release; this worker speaks version 1.",
+        example: "{\"type\":\"ready\",\"protocol\":1,\"kinds\":[\"report\"]}",
+    },
+    Code {
+        code: "BS704",
+        name: "unexpected_message",
+        status: None,
+        title: "a child spoke of a job that it does not have in hand",
+        meaning: "A child has one job at a time, and one last word for it: `done` or `fail`. The job in \
+                  hand ends as `protocol_error`, and the child is replaced.",
+        causes: &[
+            "two answers for one job, such as `done` after `fail`",
+            "work that goes on in the background after the answer",
+            "an id or an attempt that is not copied from the `job` message",
+        ],
+        remedy: "Wait for everything that a job has started before answering, and answer once.",
+        example: "{\"type\":\"fail\",\"id\":\"4211\",\"attempt\":2,\"message\":\"no such month\"}",
+    },
+    Code {
+        code: "BS705",
+        name: "no_result",
+        status: None,
+        title: "a program ended well without saying what became of its job",
+        meaning: "Exit code 0 without `done` or `fail` says nothing: the program may have left early. \
+                  The attempt counts as `protocol_error`. Of a `command`, exit code 0 does mean done.",
+        causes: &[
+            "a call of exit inside the handler or in a library",
+            "a promise that nobody waited for, so that the program ran out of work",
+            "a program that is meant for `command` stands under `serve`",
+        ],
+        remedy: "Answer each job before the program ends.",
+        example: "[kinds.thumbnail]\ncommand = [\"bin/thumbnail\"]      # exit code 0: completed",
+    },
+    Code {
+        code: "BS901",
+        name: "no_postgresql",
+        status: None,
+        title: "there is no PostgreSQL on this machine that could be started",
+        meaning: "No DATABASE_URL is set, so a private PostgreSQL was to be started, but its programs \
+                  (initdb, postgres) were not found and could not be fetched.",
+        causes: &[
+            "PostgreSQL is not installed, and there is no network, or `--no-fetch` is set",
+            "its programs lie in a folder where nobody looks: set `BACKSTAY_PG_BIN`",
+            "root runs it, and there is no ordinary user that the server could run as",
+        ],
+        remedy: "Install PostgreSQL 14 or newer, or name a server with DATABASE_URL. The message lists \
+                 where was looked.",
+        example: "# apt install postgresql\n$ DATABASE_URL=postgres://me@localhost/shop backstay dev",
+    },
+    Code {
+        code: "BS999",
+        name: "internal",
+        status: Some(500),
+        title: "something happened that Backstay did not expect",
+        meaning: "This is a mistake in Backstay, or a database that was changed by hand. A job that \
+                  could not be handled because of it is a dead letter with the reason `internal`; the \
+                  others go on.",
+        causes: &[
+            "a case that nobody had thought of",
+            "tables of the schema `backstay` that were altered or written by hand",
+        ],
+        remedy: "Please report it with the message, the log lines around it, the output of `backstay \
+                 version` and that of `backstay doctor`. None of them holds args or secrets.",
+        example: "$ backstay version; backstay doctor --json > doctor.json",
+    },
+];

@@ -1,0 +1,137 @@
+//! Codes 5xx: what can be wrong with the database.
+
+use super::Code;
+
+pub(super) const CODES: &[Code] = &[
+    Code {
+        code: "BS501",
+        name: "unreachable",
+        status: Some(503),
+        title: "the database cannot be reached",
+        meaning: "No connection could be made, or the one in use broke. A worker goes on with its \
+                  running jobs and writes their verdicts when the database is back; nothing is lost.",
+        causes: &[
+            "the server is down, restarting or switching over",
+            "a wrong host, port, password or certificate in the URL",
+            "all connections of the server or of this role are in use",
+            "a firewall between the two",
+        ],
+        remedy: "Try the URL with psql from the same machine. `backstay doctor` says which step fails.",
+        example: "$ psql \"$DATABASE_URL\" -c 'select 1'",
+    },
+    Code {
+        code: "BS502",
+        name: "not_installed",
+        status: None,
+        title: "this database has no Backstay in it",
+        meaning: "The schema `backstay` does not exist, or this login cannot see it.",
+        causes: &[
+            "`backstay init` has not been run on this database",
+            "the URL names another database of the same server",
+            "the login has no right to use the schema",
+        ],
+        remedy: "Run `backstay init`, or `backstay init --print` to read the SQL first.",
+        example: "$ backstay init --print | less\n$ backstay init",
+    },
+    Code {
+        code: "BS503",
+        name: "schema_mismatch",
+        status: None,
+        title: "the schema and this program do not fit together",
+        meaning: "The schema is older than this program needs, or so new that it no longer serves it.",
+        causes: &[
+            "a new release was started before `backstay migrate up`",
+            "an old worker is still running after an upgrade was finished",
+            "a database restored from before the last upgrade",
+        ],
+        remedy: "Look at `backstay migrate status`. First run `backstay migrate up --phase pre`, then \
+                 start the new programs, then run `--phase post`.",
+        example: "$ backstay migrate status\n$ backstay migrate up",
+    },
+    Code {
+        code: "BS504",
+        name: "no_privilege",
+        status: Some(403),
+        title: "this login may not do this",
+        meaning: "PostgreSQL refused: the login is not a member of the role that the action needs.",
+        causes: &[
+            "an application that enqueues is not in `backstay_enqueuer`",
+            "a worker is not in `backstay_worker`",
+            "an operator's verb with a login that may only look",
+        ],
+        remedy: "Grant the role, as the owner of the database.",
+        example: "grant backstay_enqueuer to api;\ngrant backstay_operator to ana;",
+    },
+    Code {
+        code: "BS505",
+        name: "read_only",
+        status: Some(503),
+        title: "the server takes no writes",
+        meaning: "The connection reached a standby, or a database that is set to read only.",
+        causes: &[
+            "the address still points to the old primary after a switch",
+            "a URL that names several hosts without `target_session_attrs=read-write`",
+            "`default_transaction_read_only` is on for this login or database",
+        ],
+        remedy: "Connect to the primary.",
+        example: "postgres://worker@a,b/shop?target_session_attrs=read-write",
+    },
+    Code {
+        code: "BS506",
+        name: "too_old",
+        status: None,
+        title: "the server is older than PostgreSQL 14",
+        meaning: "Backstay uses what came with PostgreSQL 14, and is tested from there on.",
+        causes: &[
+            "a server that has not been upgraded for years",
+            "a compatible product that reports an older version",
+        ],
+        remedy: "Upgrade the server. Backstay may also use a database of its own on a newer server, at \
+                 the price that jobs no longer commit together with the application's rows.",
+        example: "$ psql \"$DATABASE_URL\" -c 'show server_version'",
+    },
+    Code {
+        code: "BS507",
+        name: "timed_out",
+        status: Some(503),
+        title: "a statement took too long and was stopped",
+        meaning: "Backstay's own statements have time limits, so that they never hold the \
+                  application up. This one was stopped by the server, or waited too long for a lock.",
+        causes: &[
+            "another transaction holds a lock, often one that is idle",
+            "the server is overloaded or its disk is slow",
+            "autovacuum has been held up for long: see `backstay doctor`, line horizon",
+        ],
+        remedy: "Repeat it. If it happens often, `backstay doctor` names who holds the lock.",
+        example: "select pid, state, query from pg_stat_activity where state = 'idle in transaction';",
+    },
+    Code {
+        code: "BS508",
+        name: "not_durable",
+        status: None,
+        title: "the server may lose what it has confirmed, and the settings forbid that",
+        meaning: "`require_durable = true` is set, and the server runs with settings under which a \
+                  crash loses committed jobs.",
+        causes: &[
+            "`fsync` or `full_page_writes` is off",
+            "`synchronous_commit` is off for this login, database or server",
+            "a server that was set up for tests",
+        ],
+        remedy: "Switch the named setting on, or take `require_durable` out if losing jobs is fine here.",
+        example: "alter role worker set synchronous_commit = on;",
+    },
+    Code {
+        code: "BS509",
+        name: "clock_fixed",
+        status: None,
+        title: "only a test database has a clock that can be moved",
+        meaning: "Moving the clock is for tests. A database that was not created by the testing kit or \
+                  by `backstay dev --test` keeps the real time.",
+        causes: &[
+            "a test that was pointed at an ordinary database",
+            "`test_advance` called by hand in production",
+        ],
+        remedy: "Use `TestQueue` in tests, which creates a database for each of them.",
+        example: "let t = TestQueue::start(worker()).await?;\nt.advance(secs(31)).await;",
+    },
+];
