@@ -359,7 +359,8 @@ proptest! {
         let mut sent: Vec<(i64, Message)> = Vec::new();
         for (wait, what) in story {
             // What waits is delivered when it is due, not only when something happens.
-            let due: Vec<_> = world.messages.iter().filter(|m| !m.closed).map(|m| m.due).collect();
+            let mut due: Vec<_> = world.messages.iter().filter(|m| !m.closed).map(|m| m.due).collect();
+            due.sort();
             for due in due {
                 let second = due.as_second() - 1_800_000_000;
                 if second < now + wait {
