@@ -138,7 +138,14 @@ impl Child {
         }
         self.door = Some(door);
         self.attempt = Some(Attempt::new(job));
-        self.begin();
+        if self.begin() {
+            return;
+        }
+        // It has died idle, and its shim has not said so yet: not this job's fault.
+        if let Some(attempt) = self.attempt.take() {
+            (self.give_back)(attempt.job);
+        }
+        self.leave();
     }
 }
 

@@ -149,10 +149,20 @@ impl Wires {
             self.outbox.extend_from_slice(line);
             return unread < UNREAD_BYTES;
         }
-        let Some(to) = &self.to else { return true };
-        let taken = to.try_write(line).unwrap_or(0);
-        self.outbox.extend_from_slice(&line[taken..]);
+        // A child that has closed the line is on its way out; how it ends will say why.
+        let _closed = self.say_first(line);
         true
+    }
+
+    /// Sends a line to a child that has read everything before; fails if it can never read this one.
+    pub(crate) fn say_first(&mut self, line: &[u8]) -> io::Result<()> {
+        let to = self.to.as_ref().ok_or(io::ErrorKind::BrokenPipe)?;
+        let taken = match to.try_write(line) {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Err(error),
+            written => written.unwrap_or(0),
+        };
+        self.outbox.extend_from_slice(&line[taken..]);
+        Ok(())
     }
 
     fn wrote(&mut self, wrote: io::Result<usize>) {

@@ -131,19 +131,19 @@ impl Child {
         }
     }
 
-    /// Sends the job that is in hand.
-    pub(super) fn begin(&mut self) {
+    /// Sends the job that is in hand; false if the child can never read it.
+    pub(super) fn begin(&mut self) -> bool {
         if self.jobs == 0 {
             // Booting is nobody's work.
             self.take_cpu();
         }
         self.wires.output.move_mark();
-        let Some(attempt) = &mut self.attempt else { return };
+        let Some(attempt) = &mut self.attempt else { return false };
         let scratch = self.scratch.to_string_lossy();
         let line = write::job(&attempt.job.order.job, &scratch);
         attempt.started = Some(Instant::now());
         self.phase = Phase::Busy;
-        self.wires.say(&line);
+        self.wires.say_first(&line).is_ok()
     }
 
     /// Says whether a message may be taken in now.

@@ -150,6 +150,7 @@ impl Child {
             // Nobody waits for it any more.
             let _unheard = told.send(Ok(ready));
         } else if self.attempt.is_some() {
+            // If it has ended since it was ready, that is how this attempt ends.
             self.begin();
         } else {
             self.go_idle();

@@ -43,6 +43,7 @@ fn main() -> ExitCode {
     let (passed, failed) = chosen.map(run_one).fold((0, 0), |(passed, failed), ok| {
         if ok { (passed + 1, failed) } else { (passed, failed + 1) }
     });
+    run::block(run::launcher().stop());
     println!("children: {passed} passed, {failed} failed");
     if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
