@@ -52,6 +52,8 @@ pub const MOVES: &[(State, State, &str)] = &[
     (State::Scheduled, State::Dead, "bury"),
     (State::Parked, State::Dead, "bury"),
     (State::Ready, State::Dead, "bury"),
+    (State::Scheduled, State::Ready, "edit"),
+    (State::Scheduled, State::Parked, "edit"),
     (State::Parked, State::Scheduled, "edit"),
     (State::Ready, State::Scheduled, "edit"),
     (State::Dead, State::Ready, "revive"),
