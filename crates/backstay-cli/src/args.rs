@@ -23,7 +23,7 @@ use crate::settings::{FlagValue, Sources};
     after_help = "\
 Examples:
   backstay check                 look for faults in backstay.toml
-  backstay config show --origin  the settings in force, and where each comes from"
+  backstay explain BS402         what a code means and what to do about it"
 )]
 pub(crate) struct Cli {
     #[command(flatten)]
@@ -97,6 +97,12 @@ Examples:
   backstay config show --all --origin  every setting, and where its value comes from"
     )]
     Config(ConfigCommand),
+    /// Say what an error code means and what to do
+    #[command(after_help = "\
+Examples:
+  backstay explain BS402
+  backstay explain                     every code in one line each")]
+    Explain(ExplainArgs),
     /// Print completions for a shell
     #[command(after_help = "\
 Examples:
@@ -142,6 +148,13 @@ pub(crate) struct ShowArgs {
     /// Name where each value comes from
     #[arg(long)]
     pub(crate) origin: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExplainArgs {
+    /// A code such as BS402; none: the list of all
+    #[arg(value_name = "CODE")]
+    pub(crate) code: Option<String>,
 }
 
 #[derive(Debug, Args)]

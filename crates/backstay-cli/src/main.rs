@@ -2,6 +2,7 @@
 
 mod args;
 mod cmd;
+mod explain;
 mod failure;
 mod print;
 mod settings;
@@ -48,6 +49,7 @@ fn run(cli: Cli, environment: &Environment, printer: &Printer) -> Result<Exit, F
         Command::Config(ConfigCommand::Show(args)) => {
             cmd::config::show(&args, &sources, environment, printer)
         }
+        Command::Explain(args) => explain::run(&args, printer),
         Command::Completions(args) => cmd::completions::run(&args, printer),
         Command::Man(args) => cmd::man::run(&args, printer),
         Command::Version => cmd::version::run(printer),

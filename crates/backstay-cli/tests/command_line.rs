@@ -220,7 +220,7 @@ fn completions_and_manual_come_from_the_same_tree() {
     for shell in ["bash", "zsh", "fish", "powershell"] {
         let output = backstay(&folder.0, &["completions", shell]).output().unwrap();
         let script = String::from_utf8(output.stdout).unwrap();
-        assert!(output.status.success() && script.contains("completions"), "{shell}");
+        assert!(output.status.success() && script.contains("explain"), "{shell}");
     }
     let written = backstay(&folder.0, &["man", "pages/man1"]).output().unwrap();
     assert!(written.status.success(), "{written:?}");
@@ -229,4 +229,21 @@ fn completions_and_manual_come_from_the_same_tree() {
     assert_eq!(said, format!("{pages} pages written to pages/man1\n"));
     let page = std::fs::read_to_string(folder.0.join("pages/man1/backstay-check.1")).unwrap();
     assert!(page.contains("strict"));
+}
+
+#[test]
+fn explain_tells_what_a_code_means() {
+    let folder = Folder::new("explain");
+    let output = backstay(&folder.0, &["explain", "bs402"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.starts_with("BS402  ") && text.contains("Example:"), "{text}");
+    let unknown = backstay(&folder.0, &["explain", "BS000"]).output().unwrap();
+    assert_eq!(unknown.status.code(), Some(2));
+    let word = backstay(&folder.0, &["explain", "bad_vlaue"]).output().unwrap();
+    let hint = String::from_utf8(word.stderr).unwrap();
+    assert!(hint.contains("backstay explain BS402"), "{hint}");
+    let list = backstay(&folder.0, &["explain"]).output().unwrap();
+    let codes = String::from_utf8(list.stdout).unwrap();
+    assert!(codes.lines().count() > 40 && codes.lines().all(|line| line.starts_with("BS")));
 }

@@ -211,9 +211,16 @@ fn place_directories(settings: &mut Settings, folder: &Path) {
     for dir in queues.filter_map(|queue| queue.dir.as_mut()) {
         *dir = folder.join(&*dir);
     }
-    for kind in &mut settings.kinds {
-        if let Some(dir) = &mut kind.dir {
-            *dir = folder.join(&*dir);
+    for n in 0..settings.kinds.len() {
+        let queue = settings.queue(settings.kinds[n].queue.as_deref().unwrap_or("default"));
+        let kind = &mut settings.kinds[n];
+        match &mut kind.dir {
+            Some(dir) => *dir = folder.join(&*dir),
+            // Where neither says anything, a program starts beside the file that names it.
+            None if kind.runner.is_some() && queue.dir.is_none() => {
+                kind.dir = Some(folder.to_path_buf()).filter(|dir| !dir.as_os_str().is_empty());
+            }
+            None => {}
         }
     }
 }

@@ -32,6 +32,9 @@ pub(super) fn read(section: &Section<'_>) -> Map<String, Json> {
     put("meta", section.take("meta", |_, value| meta(value)));
     put("on", section.take("on", |_, value| on(value)));
     put("restart", section.word("restart").map(Json::from));
+    // Checked where the kind is read; the database asks the contract for them.
+    put("history", section.find("history").map(Value::to_json));
+    put("keep", section.find("keep").map(Value::to_json));
     contract
 }
 

@@ -406,6 +406,19 @@ fn directories_are_relative_to_the_file() {
 }
 
 #[test]
+fn a_command_starts_beside_the_file_that_names_it() {
+    let command = json!(["bin/x"]);
+    let resolved = resolve(&json!({
+        "queues": {"placed": {"dir": "jobs"}},
+        "kinds": {"a": {"command": command}, "b": {"command": command, "queue": "placed"}, "c": {}},
+    }));
+    let dir = |name: &str| resolved.settings.kind(name).unwrap().dir.as_deref();
+    assert_eq!(dir("a"), Some(Path::new("/srv")));
+    assert_eq!(dir("b"), None, "its queue has one");
+    assert_eq!(dir("c"), None, "no program of its own");
+}
+
+#[test]
 fn nothing_that_is_printed_shows_a_secret() {
     let resolved = resolve(&json!({
         "database": {"url": "postgres://u:hunter2@h/d"},
