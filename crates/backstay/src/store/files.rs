@@ -8,8 +8,10 @@ macro_rules! file {
     };
 }
 
-pub(crate) const ROLES: &str = "";
-pub(crate) const GRANTS: &str = "";
+pub(crate) const ROLES: &str =
+    include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/sql/role/roles.sql"));
+pub(crate) const GRANTS: &str =
+    include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/sql/role/grants.sql"));
 
 /// Orders functions and views so that each comes after those that it names in its line `needs:`.
 pub(crate) fn bodies() -> Vec<(&'static str, &'static str)> {
@@ -61,11 +63,13 @@ const BODIES: &[(&str, &str)] = &[
     file!("door/abi"),
     file!("door/acknowledge"),
     file!("door/assert_lease"),
+    file!("door/attempts"),
     file!("door/bury"),
     file!("door/cancel"),
     file!("door/checkpoint"),
     file!("door/complete"),
     file!("door/contract"),
+    file!("door/dead_letters"),
     file!("door/discard"),
     file!("door/drain"),
     file!("door/drop_partitions"),
@@ -74,11 +78,13 @@ const BODIES: &[(&str, &str)] = &[
     file!("door/enqueue_many"),
     file!("door/enqueue_rows"),
     file!("door/find"),
+    file!("door/jobs"),
     file!("door/make_partitions"),
     file!("door/mute"),
     file!("door/pause"),
     file!("door/progress"),
     file!("door/promote"),
+    file!("door/queues"),
     file!("door/replay"),
     file!("door/restore"),
     file!("door/resume"),
@@ -86,6 +92,7 @@ const BODIES: &[(&str, &str)] = &[
     file!("door/revive"),
     file!("door/show"),
     file!("door/stop_replay"),
+    file!("door/workers"),
     file!("inner/absent"),
     file!("inner/accept"),
     file!("inner/ceiling"),
@@ -131,12 +138,14 @@ const BODIES: &[(&str, &str)] = &[
     file!("inner/read_unique"),
     file!("inner/read_whole"),
     file!("inner/record"),
+    file!("inner/redact"),
     file!("inner/refuse"),
     file!("inner/replace"),
     file!("inner/shape"),
     file!("inner/skip"),
     file!("inner/stand"),
     file!("inner/standing"),
+    file!("inner/step_into"),
     file!("inner/take_keys"),
     file!("inner/tally"),
     file!("inner/wake"),
