@@ -27,6 +27,7 @@ pub(crate) fn run(
         let notes = std::mem::take(&mut loaded.notes);
         loaded.faults.extend(notes);
     }
+    loaded.faults.sort_by(|a, b| a.order().cmp(&b.order()));
     if printer.is_json() {
         printer.json(&document(&loaded));
     } else {

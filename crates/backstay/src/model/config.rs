@@ -3,12 +3,15 @@
 mod alert;
 mod contract;
 mod database;
+mod env;
 mod fault;
+mod form;
 mod key;
 mod kind;
 mod log;
 mod queue;
 mod retention;
+mod route;
 mod secret;
 mod section;
 mod value;
@@ -16,16 +19,18 @@ mod worker;
 
 use std::path::Path;
 
-pub use alert::{AlertSettings, ChannelSettings, Route, Way};
+pub use alert::{AlertSettings, ChannelSettings, Way};
 pub use database::{DatabaseSettings, Pooler};
+pub use env::EnvSettings;
 pub use fault::{
     BAD_VALUE, DUPLICATE, Fault, MISSING, SECRET_UNREADABLE, UNKNOWN_KEY, UNKNOWN_REFERENCE,
 };
 pub use key::{Form, Key, Keys};
 pub use kind::{History, KindSettings};
 pub use log::{LogFormat, LogSettings};
-pub use queue::{ContactLost, EnvSettings, Isolation, QueueSettings, Recycle, Runner};
+pub use queue::{ContactLost, Isolation, QueueSettings, Recycle, Runner};
 pub use retention::{Keep, Retention};
+pub use route::Route;
 pub use secret::{ReadSource, Secret, Source};
 pub use section::Row;
 pub use value::{Origin, Shape, Value};
@@ -189,7 +194,7 @@ fn read_queues<'a>(
     let read = |(name, value): &(&'a str, &'a Value)| {
         let path = section::join("queues", name);
         let section = Section::open(book, path, queue::KEYS, Some(value), fallback);
-        if let Err(message) = section::check_name(name) {
+        if let Err(message) = form::check_name(name) {
             section.fault_here(message);
         }
         queue::read(&section, name)

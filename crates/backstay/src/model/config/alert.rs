@@ -2,16 +2,13 @@
 
 use std::time::Duration;
 
-use super::fault::{BAD_VALUE, DUPLICATE, UNKNOWN_KEY, UNKNOWN_REFERENCE};
+use super::fault::{BAD_VALUE, DUPLICATE};
+use super::form;
 use super::key::{Form, Keys, key};
+use super::route::{Route, read_routes};
 use super::secret::Secret;
-use super::section::{Book, Section, not_among};
-use super::value::{Shape, Value};
-use crate::model::alert::Rule;
-
-/// Rules that come with limits of memory, circuit breakers and cron.
-const LATER: [Rule; 5] =
-    [Rule::BreakerOpen, Rule::NeedsMemory, Rule::TooBig, Rule::Brake, Rule::CronMissed];
+use super::section::{Book, Section};
+use super::value::Value;
 
 pub(super) const KEYS: Keys = Keys {
     now: &[
@@ -31,17 +28,6 @@ pub(super) const KEYS: Keys = Keys {
         key("routes", Form::Other("[[alerts.routes]]"), "", "Which alerts go to which channels"),
     ],
     later: &["dead_man"],
-    moved: &[],
-};
-
-const ROUTE: Keys = Keys {
-    now: &[
-        key("rules", Form::Texts, "[]", "Alerts of these rules; all if empty"),
-        key("queues", Form::Texts, "[]", "Alerts about these queues; all if empty"),
-        key("kinds", Form::Texts, "[]", "Alerts about these kinds; all if empty"),
-        key("to", Form::Texts, "", "The channels that get them"),
-    ],
-    later: &["groups", "steps"],
     moved: &[],
 };
 
@@ -136,19 +122,6 @@ pub enum Way {
         /// Its longest run \[10 s\].
         timeout: Duration,
     },
-}
-
-/// Which alerts go to which channels; an empty list means all.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Route {
-    /// Alerts of these rules.
-    pub rules: Vec<Rule>,
-    /// Alerts about these queues.
-    pub queues: Vec<String>,
-    /// Alerts about these kinds.
-    pub kinds: Vec<String>,
-    /// The channels that get them, at least one.
-    pub to: Vec<String>,
 }
 
 pub(super) fn read<'a>(book: &'a Book<'a>, section: &Section<'a>) -> AlertSettings {
@@ -255,7 +228,7 @@ fn read_email(section: &Section<'_>) -> Option<Way> {
 }
 
 fn mail_addresses(value: &Value) -> Result<Vec<String>, String> {
-    let addresses = super::section::texts(value)?;
+    let addresses = form::texts(value)?;
     if addresses.is_empty() {
         return Err("at least one address is wanted".into());
     }
@@ -270,58 +243,4 @@ fn is_mail_address(text: &str) -> bool {
     let bare = text.rsplit_once('<').map_or(text, |(_, rest)| rest.trim_end_matches('>'));
     matches!(bare.split_once('@'), Some((name, host)) if !name.is_empty() && !host.is_empty())
         && !text.contains(['\n', '\r'])
-}
-
-fn read_routes<'a>(book: &'a Book<'a>, alerts: &Section<'a>, channels: &[&str]) -> Vec<Route> {
-    let value = alerts.find("routes");
-    alerts.show("routes", value.map(Value::to_string));
-    let Some(value) = value else { return Vec::new() };
-    let Shape::List(items) = &value.shape else {
-        alerts.fault(BAD_VALUE, "routes", "a list is wanted: write [[alerts.routes]]");
-        return Vec::new();
-    };
-    let read = |(n, item): (usize, &'a Value)| {
-        let path = format!("alerts.routes.{}", n + 1);
-        read_route(&Section::open(book, path, ROUTE, Some(item), None).unshown(), channels)
-    };
-    items.iter().enumerate().map(read).collect()
-}
-
-fn read_route(section: &Section<'_>, channels: &[&str]) -> Route {
-    let words = section.texts("rules");
-    let route = Route {
-        rules: words.iter().filter_map(|word| read_rule(section, word)).collect(),
-        queues: section.texts("queues"),
-        kinds: section.texts("kinds"),
-        to: section.texts("to"),
-    };
-    if section.find("to").is_none() {
-        section.missing("to", "say which channels get these alerts, such as to = [\"team\"]");
-    }
-    for name in route.to.iter().filter(|name| !channels.contains(&name.as_str())) {
-        section.fault(UNKNOWN_REFERENCE, "to", unknown_channel(name, channels));
-    }
-    route
-}
-
-fn read_rule(section: &Section<'_>, word: &str) -> Option<Rule> {
-    let rule = Rule::ALL.into_iter().find(|rule| rule.as_str() == word);
-    match rule {
-        Some(rule) if LATER.contains(&rule) => {
-            let message = format!("`{word}` is not available in this version");
-            section.fault(UNKNOWN_KEY, "rules", message);
-        }
-        None => section.fault(BAD_VALUE, "rules", not_among(word, &Rule::ALL.map(Rule::as_str))),
-        Some(_) => {}
-    }
-    rule
-}
-
-fn unknown_channel(name: &str, channels: &[&str]) -> String {
-    let near = crate::model::nearest::nearest(name, channels.iter().copied());
-    match (near, channels) {
-        (Some(near), _) => format!("no channel is called `{name}`; nearest: `{near}`"),
-        (None, []) => format!("no channel is called `{name}`: none is declared"),
-        (None, _) => format!("no channel is called `{name}`; declared: {}", channels.join(", ")),
-    }
 }

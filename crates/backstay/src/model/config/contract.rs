@@ -2,8 +2,9 @@
 
 use serde_json::{Map, Value as Json};
 
+use super::form::{self, not_among};
 use super::key::{Form, Key, key};
-use super::section::{self, Section, not_among};
+use super::section::Section;
 use super::value::{Shape, Value, quoted};
 use crate::model::bounds;
 use crate::model::nearest::nearest;
@@ -21,13 +22,13 @@ pub(super) fn read(section: &Section<'_>) -> Map<String, Json> {
     };
     put("queue", section.find("queue").map(Value::to_json));
     put("priority", section.take("priority", |_, value| priority(value)));
-    put("max_retries", section.take("max_retries", checked(section::whole)));
+    put("max_retries", section.take("max_retries", checked(form::whole)));
     put("backoff", section.take("backoff", |_, value| backoff(value)));
     put("timeout", section.find("timeout").map(Value::to_json));
     put("unique", section.take("unique", |_, value| unique(value)));
     put("group", section.take("group", |_, value| keyed(value)));
     put("limit_key", section.take("limit_key", |_, value| keyed(value)));
-    put("expires_in", section.take("expires_in", checked(section::span)));
+    put("expires_in", section.take("expires_in", checked(form::span)));
     put("tags", section.take("tags", |_, value| tags(value)));
     put("meta", section.take("meta", |_, value| meta(value)));
     put("on", section.take("on", |_, value| on(value)));
@@ -81,9 +82,9 @@ fn backoff(value: &Value) -> Result<Json, String> {
     };
     for (name, value) in entries {
         match name.as_str() {
-            "first" | "cap" | "fixed" => section::span(&DELAY, value).map(drop),
-            "factor" => section::number(&FACTOR, value).map(drop),
-            "jitter" => section::number(&JITTER, value).map(drop),
+            "first" | "cap" | "fixed" => form::span(&DELAY, value).map(drop),
+            "factor" => form::number(&FACTOR, value).map(drop),
+            "jitter" => form::number(&JITTER, value).map(drop),
             "list" => delays(value),
             other => Err(not_among(other, &NAMES)),
         }
@@ -103,7 +104,7 @@ fn delays(value: &Value) -> Result<(), String> {
     if items.is_empty() || items.len() > bounds::BACKOFF_LIST {
         return Err(format!("1 to {} durations are wanted", bounds::BACKOFF_LIST));
     }
-    items.iter().try_for_each(|item| section::span(&DELAY, item).map(drop))
+    items.iter().try_for_each(|item| form::span(&DELAY, item).map(drop))
 }
 
 /// A key, or the args that make it.
@@ -129,7 +130,7 @@ fn key_text(text: &str, most: usize) -> Result<(), String> {
 
 fn by(value: &Value) -> Result<(), String> {
     let Some(names) = value.get("by") else { return Err("`by` is missing".into()) };
-    let names = section::texts(names)?;
+    let names = form::texts(names)?;
     if names.is_empty() || names.iter().any(String::is_empty) {
         return Err("`by` names at least one of the args".into());
     }
@@ -172,10 +173,10 @@ fn unique(value: &Value) -> Result<Json, String> {
         return Err("`until` and `period_in` exclude each other".into());
     }
     if let Some(until) = value.get("until") {
-        section::word(&["finished", "started"], until)?;
+        form::word(&["finished", "started"], until)?;
     }
     if let Some(period) = value.get("period_in") {
-        section::span(&PERIOD, period)?;
+        form::span(&PERIOD, period)?;
     }
     if let Some(conflict) = value.get("on_conflict") {
         on_conflict(conflict)?;
@@ -188,11 +189,11 @@ fn on_conflict(value: &Value) -> Result<(), String> {
     if ["latest", "debounce"].contains(&text) {
         return Err(format!("`{text}` is not available in this version"));
     }
-    section::word(&["keep", "reject", "replace"], value).map(drop)
+    form::word(&["keep", "reject", "replace"], value).map(drop)
 }
 
 fn tags(value: &Value) -> Result<Json, String> {
-    let tags = section::texts(value)?;
+    let tags = form::texts(value)?;
     if tags.len() > bounds::TAGS {
         return Err(format!("at most {} tags, these are {}", bounds::TAGS, tags.len()));
     }
@@ -258,12 +259,12 @@ fn unknown_end(when: &str) -> String {
 fn on_then(value: &Value) -> Result<(), String> {
     const RETRIES: Key = key("retries", Form::Whole(0, 100), "", "");
     match &value.shape {
-        Shape::Whole(_) => section::whole(&RETRIES, value).map(drop),
+        Shape::Whole(_) => form::whole(&RETRIES, value).map(drop),
         Shape::Table(_) => {
             only(value, &["delay"])?;
             let Some(delay) = value.get("delay") else { return Err("`delay` is missing".into()) };
-            section::span(&DELAY, delay).map(drop)
+            form::span(&DELAY, delay).map(drop)
         }
-        _ => section::word(&["bury", "cancel"], value).map(drop),
+        _ => form::word(&["bury", "cancel"], value).map(drop),
     }
 }

@@ -93,7 +93,7 @@ impl Keys {
     }
 
     /// Lists every name, for finding the nearest to a slip.
-    pub fn names(&self) -> impl Iterator<Item = &'static str> {
+    pub fn names(&self) -> impl Iterator<Item = &'static str> + use<> {
         self.now.iter().map(|key| key.name).chain(self.later.iter().copied())
     }
 }

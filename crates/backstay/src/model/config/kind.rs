@@ -6,11 +6,13 @@ use std::time::Duration;
 use serde_json::{Map, Value as Json};
 
 use super::contract;
+use super::env::{EnvSettings, read_env};
 use super::fault::{BAD_VALUE, DUPLICATE};
+use super::form;
 use super::key::{Form, Keys, key};
-use super::queue::{EnvSettings, ISOLATIONS, Isolation, Runner, read_env};
+use super::queue::{ISOLATIONS, Isolation, Runner};
 use super::retention::{Keep, keep};
-use super::section::{self, Section};
+use super::section::Section;
 use super::value::Value;
 
 pub(super) const KEYS: Keys = Keys {
@@ -166,7 +168,7 @@ pub enum History {
 }
 
 pub(super) fn read(section: &Section<'_>, name: &str) -> KindSettings {
-    if let Err(message) = section::check_name(name) {
+    if let Err(message) = form::check_name(name) {
         section.fault_here(message);
     }
     let queue = section.name("queue");
@@ -199,7 +201,7 @@ pub(super) fn read(section: &Section<'_>, name: &str) -> KindSettings {
 }
 
 fn pointers(value: &Value) -> Result<Vec<String>, String> {
-    let pointers = section::texts(value)?;
+    let pointers = form::texts(value)?;
     match pointers.iter().find(|pointer| !pointer.starts_with('/')) {
         Some(wrong) => Err(format!("a place in the args starts with a slash: write \"/{wrong}\"")),
         None => Ok(pointers),

@@ -1,13 +1,13 @@
 //! `[queues.NAME]` and `[defaults]`: slots, time limits and environment of one line of jobs.
 
-use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::env::{EnvSettings, read_env};
 use super::fault::BAD_VALUE;
+use super::form;
 use super::key::{Form, Key, Keys, key};
-use super::section::{self, Section};
-use super::value::{Shape, Value, quoted};
+use super::section::Section;
 use crate::model::priority::{Ageing, Priority};
 use crate::model::unit::format_duration;
 
@@ -138,15 +138,6 @@ const RECYCLE: Keys = Keys {
     moved: &[],
 };
 
-const ENV: Keys = Keys {
-    now: &[
-        key("pass", Form::Texts, "[]", "Names of the worker's variables that are handed on"),
-        key("set", Form::Other("{ NAME = text }"), "", "Variables that are set for handlers"),
-    ],
-    later: &[],
-    moved: &[],
-};
-
 /// The slots reserved for one level; the queue's own slots are checked against the sum.
 const RESERVED: Key = key("level", Form::Whole(1, 1023), "", "");
 
@@ -228,22 +219,6 @@ pub enum Runner {
     Serve(Vec<String>),
 }
 
-/// Environment of handlers that are programs. `Debug` shows names only.
-#[derive(Clone, PartialEq, Eq, Default)]
-pub struct EnvSettings {
-    /// Names of the worker's own variables that are handed on.
-    pub pass: Vec<String>,
-    /// Variables with their values.
-    pub set: Vec<(String, String)>,
-}
-
-impl fmt::Debug for EnvSettings {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names: Vec<&str> = self.set.iter().map(|(name, _)| name.as_str()).collect();
-        f.debug_struct("EnvSettings").field("pass", &self.pass).field("set", &names).finish()
-    }
-}
-
 /// When a warm child is replaced by a fresh one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Recycle {
@@ -309,7 +284,7 @@ fn read_reserve(section: &Section<'_>, slots: u16) -> Vec<(Priority, u16)> {
         section.show("reserve", None);
     }
     for (level, value) in section.entries("reserve") {
-        let count = section::whole(&RESERVED, value);
+        let count = form::whole(&RESERVED, value);
         match (level.parse::<Priority>(), count) {
             (Ok(priority), Ok(count)) => {
                 section.show_entry("reserve", level, count.to_string(), &value.origin);
@@ -325,54 +300,4 @@ fn read_reserve(section: &Section<'_>, slots: u16) -> Vec<(Priority, u16)> {
         section.fault(BAD_VALUE, "reserve", message);
     }
     reserve
-}
-
-/// Reads `env`, shared by queue and kind.
-pub(super) fn read_env(section: &Section<'_>) -> EnvSettings {
-    let inner = section.inner("env", ENV);
-    let pass = inner.texts("pass");
-    for name in &pass {
-        if let Some(message) = wrong_variable(name) {
-            inner.fault(BAD_VALUE, "pass", message);
-        }
-    }
-    let mut set = Vec::new();
-    for (name, value) in inner.entries("set") {
-        if let Some(message) = wrong_variable(name) {
-            inner.fault_at("set", name, value, message);
-            continue;
-        }
-        let path = section::join(&inner.at("set"), name);
-        let Some(text) = inner.follow(value, &path) else { continue };
-        if let Some(reference) = text.strip_prefix("${").and_then(|text| text.strip_suffix('}')) {
-            let message =
-                format!("nothing is expanded here: write {{ env = {} }}", quoted(reference));
-            inner.fault_at("set", name, value, message);
-            continue;
-        }
-        inner.show_entry("set", name, shown_variable(name, value), &value.origin);
-        set.push((name.to_owned(), text));
-    }
-    EnvSettings { pass, set }
-}
-
-/// A variable's value as it is shown; one whose name promises a secret is hidden.
-fn shown_variable(name: &str, value: &Value) -> String {
-    let name = name.to_ascii_uppercase();
-    let tells = ["KEY", "TOKEN", "SECRET", "PASS", "URL", "DSN", "CREDENTIAL"];
-    let hide =
-        matches!(value.shape, Shape::Text(_)) && tells.iter().any(|word| name.contains(word));
-    if hide { quoted("***") } else { value.to_string() }
-}
-
-fn wrong_variable(name: &str) -> Option<String> {
-    if name.is_empty() || name.contains(['=', '\0']) {
-        return Some(format!("{} cannot be the name of a variable", quoted(name)));
-    }
-    if name.starts_with("BACKSTAY_") {
-        return Some(format!(
-            "`{name}`: variables of this prefix are set for each job by the worker"
-        ));
-    }
-    None
 }

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use super::form;
 use super::key::{Form, Key, Keys, key};
-use super::section::{self, Section};
+use super::section::Section;
 use super::value::{Shape, Value};
 
 /// The span of every retention but that of dead letters.
@@ -69,5 +70,5 @@ pub(super) fn keep(key: &Key, value: &Value) -> Result<Keep, String> {
     if matches!(&value.shape, Shape::Text(text) if text == "forever") {
         return Ok(Keep::Forever);
     }
-    section::span(key, value).map(Keep::For)
+    form::span(key, value).map(Keep::For)
 }

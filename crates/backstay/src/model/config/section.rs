@@ -5,11 +5,12 @@ use std::fmt::Display;
 use std::time::Duration;
 
 use super::fault::{BAD_VALUE, Fault, MISSING, SECRET_UNREADABLE, UNKNOWN_KEY};
+use super::form::{self, Followed};
 use super::key::{Form, Key, Keys};
-use super::secret::{ReadSource, Secret, Source};
+use super::secret::{ReadSource, Secret};
 use super::value::{Origin, Shape, Value, bare, quoted};
 use crate::model::nearest::nearest;
-use crate::model::unit::{UnitError, format_duration, parse_duration, parse_size};
+use crate::model::unit::{format_duration, parse_duration, parse_size};
 
 /// What is collected while a configuration is read.
 pub(super) struct Book<'a> {
@@ -226,7 +227,7 @@ impl<'a> Section<'a> {
     }
 
     pub(super) fn span(&self, name: &str) -> Option<Duration> {
-        self.take(name, span).or_else(|| parse_duration(plain(self.keys.named(name))).ok())
+        self.take(name, form::span).or_else(|| parse_duration(plain(self.keys.named(name))).ok())
     }
 
     /// Reads a duration that has a built-in value.
@@ -244,25 +245,25 @@ impl<'a> Section<'a> {
     }
 
     pub(super) fn whole(&self, name: &str) -> i64 {
-        self.take(name, whole)
+        self.take(name, form::whole)
             .or_else(|| plain(self.keys.named(name)).parse().ok())
             .expect("the key has a built-in number")
     }
 
     pub(super) fn number(&self, name: &str) -> f64 {
-        self.take(name, number)
+        self.take(name, form::number)
             .or_else(|| plain(self.keys.named(name)).parse().ok())
             .expect("the key has a built-in number")
     }
 
     pub(super) fn size(&self, name: &str) -> u64 {
-        self.take(name, size)
+        self.take(name, form::size)
             .or_else(|| parse_size(plain(self.keys.named(name))).ok())
             .expect("the key has a built-in size")
     }
 
     pub(super) fn switch(&self, name: &str) -> bool {
-        self.take(name, |_, value| switch(value))
+        self.take(name, |_, value| form::switch(value))
             .unwrap_or_else(|| plain(self.keys.named(name)) == "true")
     }
 
@@ -270,23 +271,23 @@ impl<'a> Section<'a> {
     pub(super) fn word(&self, name: &str) -> Option<&'static str> {
         let key = self.keys.named(name);
         let Form::Words(words) = key.form else { unreachable!("`{name}` is described as words") };
-        self.take(name, |_, value| word(words, value))
+        self.take(name, |_, value| form::word(words, value))
             .or_else(|| words.iter().copied().find(|word| *word == plain(key)))
     }
 
     pub(super) fn texts(&self, name: &str) -> Vec<String> {
-        self.take(name, |_, value| texts(value)).unwrap_or_default()
+        self.take(name, |_, value| form::texts(value)).unwrap_or_default()
     }
 
     pub(super) fn command(&self, name: &str) -> Option<Vec<String>> {
-        self.take(name, |_, value| command(value))
+        self.take(name, |_, value| form::command(value))
     }
 
     /// Reads a name of a kind or queue.
     pub(super) fn name(&self, name: &str) -> Option<String> {
         self.take(name, |_, value| {
             let text = value.as_text()?;
-            check_name(text).map(|()| text.to_owned())
+            form::check_name(text).map(|()| text.to_owned())
         })
     }
 
@@ -303,7 +304,7 @@ impl<'a> Section<'a> {
 
     /// Gives the text of a value; where it points at a variable or file, what stands there.
     pub(super) fn follow(&self, value: &Value, path: &str) -> Option<String> {
-        let source = match source(value) {
+        let source = match form::source(value) {
             Ok(Followed::Here(text)) => return Some(text.to_owned()),
             Ok(Followed::There(source)) => source,
             Err(message) => {
@@ -367,176 +368,9 @@ fn written(key: &Key, value: &Value) -> String {
         }
         (Form::Texts, Shape::Text(_)) => {
             let items: Vec<String> =
-                texts(value).unwrap_or_default().iter().map(|text| quoted(text)).collect();
+                form::texts(value).unwrap_or_default().iter().map(|text| quoted(text)).collect();
             format!("[{}]", items.join(", "))
         }
         _ => value.to_string(),
     }
-}
-
-enum Followed<'a> {
-    Here(&'a str),
-    There(Source<'a>),
-}
-
-fn source(value: &Value) -> Result<Followed<'_>, String> {
-    let Some(entries) = value.entries() else {
-        return value.as_text().map(Followed::Here);
-    };
-    match entries {
-        [(key, Value { shape: Shape::Text(text), .. })] if key == "env" => {
-            Ok(Followed::There(Source::Env(text)))
-        }
-        [(key, Value { shape: Shape::Text(text), .. })] if key == "file" => {
-            Ok(Followed::There(Source::File(text)))
-        }
-        _ => Err("a text is wanted, or { env = \"NAME\" }, or { file = \"/path\" }".into()),
-    }
-}
-
-impl Value {
-    /// Gives a text, or says what else this is.
-    pub(super) fn as_text(&self) -> Result<&str, String> {
-        match &self.shape {
-            Shape::Text(text) => Ok(text),
-            Shape::Whole(_) | Shape::Number(_) | Shape::Switch(_) => {
-                Err(format!("a text is wanted: write \"{self}\""))
-            }
-            _ => Err(format!("a text is wanted, this is {}", self.kind())),
-        }
-    }
-}
-
-/// Puts the proposal of a unit between the quotes that TOML wants.
-fn with_quotes(error: UnitError) -> String {
-    match error.fix {
-        Some(fix) => format!("{}; did you mean \"{fix}\"?", error.problem),
-        None => error.problem,
-    }
-}
-
-/// The text of a duration or size; a bare number keeps its digits, so that the unit is proposed.
-fn measure(value: &Value) -> Result<String, String> {
-    match &value.shape {
-        Shape::Whole(number) => Ok(number.to_string()),
-        _ => value.as_text().map(str::to_owned),
-    }
-}
-
-pub(super) fn span(key: &Key, value: &Value) -> Result<Duration, String> {
-    let text = measure(value)?;
-    let duration = parse_duration(&text).map_err(with_quotes)?;
-    let Form::Span(least, most) = key.form else { return Ok(duration) };
-    let bound = |text| parse_duration(text).expect("bounds are written with their unit");
-    if (bound(least)..=bound(most)).contains(&duration) {
-        return Ok(duration);
-    }
-    Err(format!("`{text}` is outside {least} to {most}"))
-}
-
-pub(super) fn size(key: &Key, value: &Value) -> Result<u64, String> {
-    let text = measure(value)?;
-    let bytes = parse_size(&text).map_err(with_quotes)?;
-    let Form::Size(least, most) = key.form else { return Ok(bytes) };
-    let bound = |text| parse_size(text).expect("bounds are written with their unit");
-    if (bound(least)..=bound(most)).contains(&bytes) {
-        return Ok(bytes);
-    }
-    Err(format!("`{text}` is outside {least} to {most}"))
-}
-
-pub(super) fn whole(key: &Key, value: &Value) -> Result<i64, String> {
-    let number = match &value.shape {
-        Shape::Whole(number) => *number,
-        Shape::Text(text) => match text.parse() {
-            Ok(number) if value.is_loose() => number,
-            Ok(number) => return Err(format!("a number is wanted: write {number} without quotes")),
-            Err(_) => return Err(format!("`{text}` is not a whole number")),
-        },
-        _ => return Err(format!("a whole number is wanted, this is {}", value.kind())),
-    };
-    let Form::Whole(least, most) = key.form else { return Ok(number) };
-    if (least..=most).contains(&number) {
-        return Ok(number);
-    }
-    Err(format!("`{number}` is outside {least} to {most}"))
-}
-
-pub(super) fn number(key: &Key, value: &Value) -> Result<f64, String> {
-    let number = match &value.shape {
-        Shape::Whole(number) => *number as f64,
-        Shape::Number(number) => *number,
-        Shape::Text(text) if value.is_loose() => {
-            text.parse().map_err(|_| format!("`{text}` is not a number"))?
-        }
-        _ => return Err(format!("a number is wanted, this is {}", value.kind())),
-    };
-    let Form::Hundredths(least, most) = key.form else { return Ok(number) };
-    if number >= least as f64 / 100.0 && number <= most as f64 / 100.0 {
-        return Ok(number);
-    }
-    Err(format!("`{number}` is outside {}", key.bound()))
-}
-
-fn switch(value: &Value) -> Result<bool, String> {
-    match &value.shape {
-        Shape::Switch(on) => Ok(*on),
-        Shape::Text(text) if text == "true" || text == "false" => {
-            if value.is_loose() {
-                return Ok(text == "true");
-            }
-            Err(format!("write {text} without quotes"))
-        }
-        _ => Err("true or false is wanted".into()),
-    }
-}
-
-pub(super) fn word(words: &'static [&'static str], value: &Value) -> Result<&'static str, String> {
-    let text = value.as_text()?;
-    if let Some(word) = words.iter().find(|word| **word == text) {
-        return Ok(word);
-    }
-    Err(not_among(text, words))
-}
-
-/// Says that a word is none of a closed list, with the nearest one.
-pub(super) fn not_among(text: &str, words: &[&str]) -> String {
-    match nearest(text, words.iter().copied()) {
-        Some(near) => format!("`{text}` is not known here; did you mean `{near}`?"),
-        None => format!("`{text}` is not one of {}", words.join(", ")),
-    }
-}
-
-pub(super) fn texts(value: &Value) -> Result<Vec<String>, String> {
-    match &value.shape {
-        Shape::List(items) => items.iter().map(|item| item.as_text().map(str::to_owned)).collect(),
-        Shape::Text(text) if value.is_loose() => {
-            Ok(text.split(',').map(|part| part.trim().to_owned()).collect())
-        }
-        Shape::Text(text) => Err(format!("a list is wanted: write [{}]", quoted(text))),
-        _ => Err(format!("a list of texts is wanted, this is {}", value.kind())),
-    }
-}
-
-/// Reads a program with its arguments; a line for a shell is refused, since no shell will see it.
-pub(super) fn command(value: &Value) -> Result<Vec<String>, String> {
-    if let Shape::Text(line) = &value.shape {
-        let words: Vec<String> = line.split_whitespace().map(quoted).collect();
-        let list = words.join(", ");
-        return Err(format!("a list is wanted, no shell reads it: write [{list}]"));
-    }
-    let words = texts(value)?;
-    match words.first() {
-        None => Err("the program is missing".into()),
-        Some(program) if program.trim().is_empty() => Err("the program is missing".into()),
-        Some(_) if words.iter().any(|word| word.contains('\0')) => {
-            Err("a program's arguments cannot hold NUL".into())
-        }
-        Some(_) => Ok(words),
-    }
-}
-
-/// Checks the name of a kind or queue.
-pub(super) fn check_name(text: &str) -> Result<(), String> {
-    crate::model::bounds::check_name(text).map_err(|error| error.to_string())
 }

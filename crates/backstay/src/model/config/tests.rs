@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
@@ -485,4 +486,55 @@ fn every_setting_is_shown_with_its_origin() {
     assert_eq!(row("queues.q.timeout_max").value.as_deref(), Some("\"1h\""));
     assert_eq!(row("queues.q.timeout").origin, Origin::Default);
     assert_eq!(row("worker.poll").value.as_deref(), Some("\"1s\""));
+}
+
+#[test]
+fn every_code_of_a_fault_has_its_page() {
+    for code in [UNKNOWN_KEY, BAD_VALUE, MISSING, UNKNOWN_REFERENCE, DUPLICATE, SECRET_UNREADABLE] {
+        assert!(crate::model::code::Code::of(code).is_some(), "{code}");
+    }
+}
+
+/// Any value that TOML can hold, with words that settings know among the texts.
+fn any_value() -> impl Strategy<Value = serde_json::Value> {
+    const WORDS: &[&str] =
+        &["4", "30s", "never", "low", "inline", "512MiB", "team", "/x", "a b", "error:", ""];
+    let leaf = prop_oneof![
+        any::<bool>().prop_map(|on| json!(on)),
+        any::<i64>().prop_map(|number| json!(number)),
+        (-2.0..2.0f64).prop_map(|number| json!(number)),
+        proptest::sample::select(WORDS).prop_map(|word| json!(word)),
+        "[a-z0-9{}$=\\[ ]{0,8}".prop_map(|text| json!(text)),
+    ];
+    leaf.prop_recursive(3, 24, 4, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..3).prop_map(|items| json!(items)),
+            prop::collection::vec((any_name(), inner), 0..4)
+                .prop_map(|entries| serde_json::Value::Object(entries.into_iter().collect())),
+        ]
+    })
+}
+
+/// A name of a setting, or one that people choose.
+fn any_name() -> impl Strategy<Value = String> {
+    let keys = sections().into_iter().flat_map(|(_, keys)| keys.names().map(str::to_owned));
+    let inner = ["share", "by", "to", "rules", "slack", "webhook", "email", "set", "fixed", "env"];
+    let names: Vec<String> = keys.chain(inner.map(str::to_owned)).collect();
+    proptest::sample::select(names)
+}
+
+proptest! {
+    #[test]
+    fn no_tree_is_too_odd_to_be_answered(entries in prop::collection::vec((any_name(), any_value()), 0..6)) {
+        let json = serde_json::Value::Object(entries.into_iter().collect());
+        let resolved = resolve(&json);
+        for fault in &resolved.faults {
+            prop_assert!(!fault.message.is_empty() && fault.code.starts_with("BS4"), "{fault}");
+        }
+        let queues = resolved.settings.queues.iter();
+        let sound = queues.filter(|_| resolved.faults.is_empty()).all(|queue| {
+            queue.grace < queue.timeout && queue.timeout <= queue.timeout_max && queue.slots > 0
+        });
+        prop_assert!(sound, "{json}");
+    }
 }
