@@ -81,6 +81,30 @@ impl Globals {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Claim and run jobs, until told to stop
+    #[command(after_help = "\
+Examples:
+  backstay work                              every queue of backstay.toml
+  backstay work --queues reports,default --slots reports=1
+
+Signals: TERM and INT drain (again: no waiting), QUIT gives everything back at once.")]
+    Work(WorkArgs),
+    /// Install Backstay in a database: schema, functions, roles
+    #[command(after_help = "\
+Examples:
+  backstay init --print                      every statement, and nothing is run
+  backstay init --api-login app              the application's login may then enqueue")]
+    Init(InitArgs),
+    /// Bring the schema up, or say where it stands
+    #[command(
+        infer_subcommands = true,
+        subcommand,
+        after_help = "\
+Examples:
+  backstay migrate status
+  backstay migrate plan && backstay migrate up"
+    )]
+    Migrate(MigrateCommand),
     /// Look for faults in the configuration, and show all of them
     #[command(after_help = "\
 Examples:
@@ -121,6 +145,73 @@ Examples:
   backstay version
   backstay version --json")]
     Version,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct WorkArgs {
+    /// Serve only these queues
+    #[arg(long, value_name = "A,B", value_delimiter = ',')]
+    pub(crate) queues: Vec<String>,
+    /// Jobs at once, for a queue; may be repeated
+    #[arg(long, value_name = "QUEUE=N", value_parser = slots)]
+    pub(crate) slots: Vec<(String, u16)>,
+    /// End when nothing is left to do; 1 if a job died
+    #[arg(long)]
+    pub(crate) once: bool,
+    /// Use the private PostgreSQL of this machine where no database is named
+    #[arg(long)]
+    pub(crate) dev: bool,
+}
+
+fn slots(text: &str) -> Result<(String, u16), String> {
+    let (queue, n) = text.split_once('=').ok_or("write QUEUE=N, such as reports=1")?;
+    let n = n.parse().map_err(|_| format!("`{n}` is no number of slots: 1 to 1024"))?;
+    Ok((queue.to_owned(), n))
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct InitArgs {
+    /// Print every statement and run nothing
+    #[arg(long)]
+    pub(crate) print: bool,
+    /// A login of the application: it may enqueue, and see and cancel its own jobs
+    #[arg(long, value_name = "LOGIN")]
+    pub(crate) api_login: Option<String>,
+    /// A login for `backstay work`
+    #[arg(long, value_name = "LOGIN")]
+    pub(crate) worker_login: Option<String>,
+    /// A login that handlers use for the application's own tables: it gets ceilings, so that a job cannot harm the database
+    #[arg(long, value_name = "LOGIN")]
+    pub(crate) handler_role: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum MigrateCommand {
+    /// Run what is missing
+    #[command(after_help = "\
+Examples:
+  backstay migrate up
+  backstay migrate up --lock-timeout 500ms   give way sooner where the application is busy")]
+    Up(UpArgs),
+    /// Say where the schema stands
+    #[command(after_help = "\
+Examples:
+  backstay migrate status
+  backstay migrate status --json")]
+    Status,
+    /// Show the statements to come
+    #[command(after_help = "\
+Examples:
+  backstay migrate plan                      one line a step
+  backstay migrate plan -v                   every statement")]
+    Plan,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct UpArgs {
+    /// How long one try waits for a lock that an application holds
+    #[arg(long, value_name = "DURATION", default_value = "2s")]
+    pub(crate) lock_timeout: String,
 }
 
 #[derive(Debug, Args)]

@@ -3,5 +3,9 @@
 pub(crate) mod check;
 pub(crate) mod completions;
 pub(crate) mod config;
+pub(crate) mod connect;
+pub(crate) mod init;
 pub(crate) mod man;
+pub(crate) mod migrate;
 pub(crate) mod version;
+pub(crate) mod work;

@@ -132,6 +132,11 @@ impl Printer {
         self.wishes.json
     }
 
+    /// How much more than usual is wanted: the number of `-v`.
+    pub(crate) fn verbosity(&self) -> u8 {
+        self.wishes.verbose
+    }
+
     /// Tells whether whoever read stdout has gone: a command that goes on for long should end.
     pub(crate) fn is_closed(&self) -> bool {
         self.closed.get()

@@ -43,7 +43,6 @@ pub(crate) enum Need {
     /// All, with every secret: a worker, or the check of a file.
     Everything,
     /// The database: an operator's machine need not hold the secrets of alerts and handlers.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for the commands that ask the database"))]
     Database,
 }
 
@@ -75,12 +74,25 @@ pub(crate) fn load(
     environment: &Environment,
     need: Need,
 ) -> Result<Loaded, Failure> {
+    load_over(Value::empty(), sources, environment, need)
+}
+
+/// The same, laid over what code declares.
+pub(crate) fn load_over(
+    declared: Value,
+    sources: &Sources,
+    environment: &Environment,
+    need: Need,
+) -> Result<Loaded, Failure> {
     let file = find(sources, environment)?;
     let folder = file.as_deref().and_then(Path::parent).unwrap_or(Path::new("")).to_path_buf();
-    let (mut tree, mut faults) = match &file {
-        Some(path) => document::read(&shown(path), &read_file(path)?),
-        None => (Value::empty(), Vec::new()),
-    };
+    let mut tree = declared;
+    let mut faults = Vec::new();
+    if let Some(path) = &file {
+        let (written, found) = document::read(&shown(path), &read_file(path)?);
+        tree.lay(&[], written);
+        faults = found;
+    }
     // What follows from half a file is noise.
     let readable = faults.is_empty();
     environment.lay_over(&mut tree, &mut faults);
@@ -116,7 +128,6 @@ pub(crate) fn read_from(loaded: &Loaded) -> String {
 }
 
 /// Gives the database's address, or says how to give one.
-#[cfg_attr(not(test), expect(dead_code, reason = "for the commands that ask the database"))]
 pub(crate) fn database_url(settings: &Settings) -> Result<&Secret, Failure> {
     settings.database.url.as_ref().ok_or_else(|| {
         Failure::new(MISSING, "no database is named")

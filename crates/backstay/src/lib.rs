@@ -88,10 +88,12 @@ mod worker_side {
     pub use crate::runtime::deliver::{Channels, Deliver, DeliverError};
     pub use crate::runtime::fail::{Fail, Then};
     pub use crate::runtime::handler::{Argument, FromRef, Handler, Output, State};
-    pub use crate::runtime::host::enter;
+    pub use crate::runtime::host::{enter, is_child};
+    pub use crate::runtime::main::main;
     pub use crate::runtime::worker::build::{BuildError, Command, Queue, Worker};
     pub use crate::runtime::worker::{Running, StartError};
     pub use crate::store::StoreError;
     pub use crate::store::database::Database;
+    pub use crate::store::inspect::{Backlog, backlog};
     pub use crate::store::migrate;
 }

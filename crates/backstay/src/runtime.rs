@@ -10,5 +10,6 @@ pub(crate) mod handler;
 pub(crate) mod host;
 pub(crate) mod inline;
 pub(crate) mod looper;
+pub(crate) mod main;
 pub(crate) mod settle;
 pub(crate) mod worker;

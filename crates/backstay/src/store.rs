@@ -4,6 +4,7 @@ pub(crate) mod attempt;
 pub(crate) mod database;
 pub(crate) mod duty;
 pub(crate) mod files;
+pub(crate) mod inspect;
 pub(crate) mod listen;
 pub mod migrate;
 pub(crate) mod presence;

@@ -42,8 +42,8 @@ pub(crate) fn was_entered() -> bool {
     ENTERED.load(Ordering::Relaxed)
 }
 
-/// Whether this process is a child, and nobody serves in it yet.
-pub(crate) fn is_child() -> bool {
+/// Whether this process is a child of a worker, in which nobody serves yet.
+pub fn is_child() -> bool {
     LINK.lock().expect("nobody panics while holding it").is_some()
 }
 

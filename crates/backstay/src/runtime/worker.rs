@@ -51,6 +51,8 @@ pub(crate) enum Signal {
     Drain,
     /// Stop, and where that was said before, without more waiting.
     Hurry,
+    /// Kill what runs, and end.
+    Quit,
 }
 
 /// Why a worker did not start.
@@ -122,6 +124,12 @@ impl Running {
     pub async fn hurry(&self) {
         // A worker that has ended already has nothing to drain.
         drop(self.signals.send(Signal::Hurry).await);
+    }
+
+    /// Ends now: what runs is killed and given back.
+    pub async fn quit(&self) {
+        // A worker that has ended already has nothing to end.
+        drop(self.signals.send(Signal::Quit).await);
     }
 
     /// Waits until the worker has ended.

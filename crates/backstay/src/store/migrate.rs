@@ -2,18 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use sha2::{Digest, Sha256};
-use tokio_postgres::types::Type;
-
 use super::StoreError;
 use super::database::Database;
 use super::files;
-use super::statement::Link;
+use super::statement::{Link, Sql, sql};
+use sha2::{Digest, Sha256};
 
 /// The schema that this version makes and serves.
 pub const SCHEMA: i32 = 3;
-/// Advisory lock of whoever migrates, in our own number space.
-const LOCK: &str = "select pg_advisory_xact_lock(1112757342, 0)";
 
 /// What is not as this version needs it.
 #[derive(Debug, thiserror::Error)]
@@ -62,12 +58,6 @@ impl MigrateError {
             MigrateError::ReadOnly => "BS505",
             MigrateError::Store(error) => error.code(),
         }
-    }
-}
-
-impl From<tokio_postgres::Error> for MigrateError {
-    fn from(error: tokio_postgres::Error) -> MigrateError {
-        MigrateError::Store(error.into())
     }
 }
 
@@ -121,6 +111,19 @@ impl Default for Options {
     }
 }
 
+static KNOWN: Sql = sql!("migrate/known", []);
+static APPLIED: Sql = sql!("migrate/applied", []);
+static BODIES: Sql = sql!("migrate/bodies", []);
+static LOCK: Sql = sql!("migrate/lock", [TEXT]);
+static RIGHTS: Sql = sql!("migrate/rights", []);
+static NOTE_MIGRATION: Sql = sql!("migrate/note_migration", [INT4, TEXT, TEXT, TEXT]);
+static NOTE_BODY: Sql = sql!("migrate/note_body", [TEXT, TEXT]);
+static BECOME_OWNER: Sql = sql!("migrate/become_owner", []);
+static ASK: Sql = sql!("migrate/ask", [TEXT, TEXT]);
+static LOGIN_API: Sql = sql!("role/login_api", []);
+static LOGIN_WORKER: Sql = sql!("role/login_worker", []);
+static LOGIN_HANDLER: Sql = sql!("role/login_handler", []);
+
 /// Says where the database stands.
 ///
 /// # Errors
@@ -132,15 +135,18 @@ pub async fn status(database: &Database) -> Result<Status, StoreError> {
 
 /// Refuses a database that this version cannot serve.
 pub(crate) async fn check(database: &Database) -> Result<(), MigrateError> {
-    let (version, server, standby) = database
+    let (version, major, standby) = database
         .call(async |link| {
-            let rows = link.client().query_typed(
-                "select current_setting('server_version_num')::int / 10000, pg_is_in_recovery()", &[]).await?;
-            Ok((read_status(link).await?.version, rows[0].get::<_, i32>(0), rows[0].get::<_, bool>(1)))
+            let known = link.query_one(&KNOWN, &[]).await?;
+            Ok((
+                read_status(link).await?.version,
+                known.get::<_, i32>("major"),
+                known.get::<_, bool>("standby"),
+            ))
         })
         .await?;
     match version {
-        _ if server < 14 => Err(MigrateError::ServerTooOld { found: server }),
+        _ if major < 14 => Err(MigrateError::ServerTooOld { found: major }),
         _ if standby => Err(MigrateError::ReadOnly),
         0 => Err(MigrateError::NotInstalled),
         found if found < SCHEMA => Err(MigrateError::TooOld { found }),
@@ -150,25 +156,17 @@ pub(crate) async fn check(database: &Database) -> Result<(), MigrateError> {
 }
 
 async fn read_status(link: &Link) -> Result<Status, StoreError> {
-    let known = link
-        .client()
-        .query_typed(
-            "select to_regclass('backstay.migration') is not null, \
-                      exists (select from pg_roles where rolname = 'backstay_owner')",
-            &[],
-        )
-        .await?;
-    let with_roles = known[0].get(1);
-    if !known[0].get::<_, bool>(0) {
+    let known = link.query_one(&KNOWN, &[]).await?;
+    let with_roles = known.get("with_roles");
+    if !known.get::<_, bool>("installed") {
         return Ok(Status { version: 0, applied: Vec::new(), with_roles });
     }
-    let rows = link
-        .client()
-        .query_typed("select version, name, at from backstay.migration order by version", &[])
-        .await?;
+    let rows = link.query(&APPLIED, &[]).await?;
     let applied: Vec<(i32, String, String)> = rows
         .iter()
-        .map(|row| (row.get(0), row.get(1), row.get::<_, jiff::Timestamp>(2).to_string()))
+        .map(|row| {
+            (row.get("version"), row.get("name"), row.get::<_, jiff::Timestamp>("at").to_string())
+        })
         .collect();
     Ok(Status { version: applied.last().map_or(0, |last| last.0), applied, with_roles })
 }
@@ -258,22 +256,20 @@ async fn transaction(link: &Link, options: &Options) -> Result<Report, StoreErro
 }
 
 async fn steps(link: &Link, options: &Options) -> Result<Report, StoreError> {
-    link.batch(LOCK).await?;
-    link.batch(&format!(
-        "set local lock_timeout = '{}ms'; set local client_min_messages = warning",
-        options.lock_timeout.as_millis()
-    ))
-    .await?;
+    link.query(&LOCK, &[&format!("{}ms", options.lock_timeout.as_millis())]).await?;
     let mut report = Report::default();
     let before = read_status(link).await?;
-    if options.roles && may_create_roles(link).await? && !before.with_roles {
+    if options.roles
+        && link.query_one(&RIGHTS, &[]).await?.get::<_, bool>("may_create_roles")
+        && !before.with_roles
+    {
         link.batch(files::ROLES).await?;
         report.steps.push(step("role", "roles", files::ROLES));
     }
     let status = read_status(link).await?;
     report.with_roles = status.with_roles;
     if status.with_roles {
-        become_owner(link).await?;
+        link.batch(BECOME_OWNER.text).await?;
     }
     let hashes = if status.version == 0 { BTreeMap::new() } else { body_hashes(link).await? };
     for step in missing(&status, &hashes).into_iter().filter(|step| step.sort != "role") {
@@ -287,63 +283,86 @@ async fn steps(link: &Link, options: &Options) -> Result<Report, StoreError> {
     Ok(report)
 }
 
-/// Objects belong to a role that nobody can log in as.
-async fn become_owner(link: &Link) -> Result<(), StoreError> {
-    let member = link
-        .client()
-        .query_typed("select pg_has_role(current_user, 'backstay_owner', 'member')", &[])
-        .await?;
-    if !member[0].get::<_, bool>(0) {
-        link.batch("grant backstay_owner to current_user").await?;
-    }
-    let database: String =
-        link.client().query_typed("select quote_ident(current_database())", &[]).await?[0].get(0);
-    let may = link
-        .client()
-        .query_typed(
-            "select has_database_privilege('backstay_owner', current_database(), 'create')",
-            &[],
-        )
-        .await?;
-    if !may[0].get::<_, bool>(0) {
-        link.batch(&format!("grant create on database {database} to backstay_owner")).await?;
-    }
-    link.batch("set local role backstay_owner").await
-}
-
-async fn may_create_roles(link: &Link) -> Result<bool, StoreError> {
-    let rows = link
-        .client()
-        .query_typed(
-            "select rolcreaterole or rolsuper from pg_roles where rolname = current_user",
-            &[],
-        )
-        .await?;
-    Ok(rows.first().is_some_and(|row| row.get(0)))
-}
-
 async fn body_hashes(link: &Link) -> Result<BTreeMap<String, String>, StoreError> {
-    let rows = link.client().query_typed("select file, hash from backstay.body", &[]).await?;
-    Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
+    Ok(link
+        .query(&BODIES, &[])
+        .await?
+        .iter()
+        .map(|row| (row.get("file"), row.get("hash")))
+        .collect())
 }
 
 async fn note(link: &Link, step: &Step) -> Result<(), StoreError> {
     let hash = hash(step.sql);
     if step.sort == "migration" {
-        let (version, phase) = (number(&step.name), step.phase);
-        link.client()
-            .query_typed("insert into backstay.migration (version, name, phase, hash) values ($1, $2, $3, $4)",
-                &[(&version, Type::INT4), (&step.name, Type::TEXT), (&phase, Type::TEXT), (&hash, Type::TEXT)])
-            .await?;
-        return Ok(());
+        let version = number(&step.name);
+        return link
+            .query(&NOTE_MIGRATION, &[&version, &step.name, &step.phase, &hash])
+            .await
+            .map(drop);
     }
     let file = if step.sort == "grant" { "role/grants" } else { step.name.as_str() };
-    link.client()
-        .query_typed("insert into backstay.body (file, hash) values ($1, $2) \
-                      on conflict (file) do update set hash = excluded.hash, at = clock_timestamp()",
-            &[(&file, Type::TEXT), (&hash, Type::TEXT)])
+    link.query(&NOTE_BODY, &[&file, &hash]).await.map(drop)
+}
+
+/// What a login is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LoginSort {
+    /// The application: it enqueues.
+    Api,
+    /// `backstay work`.
+    Worker,
+    /// Handlers, for the application's own tables.
+    Handler,
+}
+
+impl LoginSort {
+    fn sql(self) -> &'static Sql {
+        match self {
+            LoginSort::Api => &LOGIN_API,
+            LoginSort::Worker => &LOGIN_WORKER,
+            LoginSort::Handler => &LOGIN_HANDLER,
+        }
+    }
+}
+
+/// The statements that give a login its rights, as a person would run them.
+pub fn login_sql(sort: LoginSort, name: &str) -> String {
+    let name = name.replace('\'', "''");
+    format!(
+        "set backstay.login = '{name}';  set backstay.password = 'choose one';\n{};",
+        sort.sql().text.trim_end()
+    )
+}
+
+/// Gives a login its rights, and makes it where it is not there; the password of one that was made.
+///
+/// # Errors
+///
+/// BS504 where the own login may not.
+pub async fn login(
+    database: &Database,
+    sort: LoginSort,
+    name: &str,
+) -> Result<Option<String>, StoreError> {
+    let password = uuid::Uuid::new_v4().simple().to_string();
+    let before = logins_named(database, name).await?;
+    database
+        .call(async |link| {
+            link.batch("begin").await?;
+            link.query(&ASK, &[&name, &password]).await?;
+            let given = link.batch(sort.sql().text).await;
+            link.batch(if given.is_ok() { "commit" } else { "rollback" }).await?;
+            given
+        })
         .await?;
-    Ok(())
+    Ok((before == 0).then_some(password))
+}
+
+static LOGINS: Sql = sql!("migrate/logins", [TEXT]);
+
+async fn logins_named(database: &Database, name: &str) -> Result<i64, StoreError> {
+    database.call(async |link| Ok(link.query_one(&LOGINS, &[&name]).await?.get(0))).await
 }
 
 fn named(error: StoreError, step: &Step) -> StoreError {

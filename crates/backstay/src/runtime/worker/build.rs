@@ -271,6 +271,13 @@ impl<S: Clone + Send + Sync + 'static> Worker<S> {
         tree
     }
 
+    /// Serves jobs where this process is a child of a worker ([`crate::is_child`]), and never returns there.
+    pub async fn serve(&self) {
+        if let Some(link) = host::take_link() {
+            host::serve(link, self.handlers.clone(), (self.connect)()).await;
+        }
+    }
+
     /// Starts with the settings that the code declares.
     ///
     /// In a child of a worker it serves jobs and never returns; so nothing that binds a port may stand before it.
@@ -294,9 +301,7 @@ impl<S: Clone + Send + Sync + 'static> Worker<S> {
         database: &Database,
         settings: Settings,
     ) -> Result<Running, StartError> {
-        if let Some(link) = host::take_link() {
-            host::serve(link, self.handlers, (self.connect)()).await;
-        }
+        self.serve().await;
         let id = control::fresh_id();
         let (requests, asked) = requests::channel();
         let (draining_sender, draining) = watch::channel(false);
@@ -357,16 +362,6 @@ impl<S: Clone + Send + Sync + 'static> Worker<S> {
             },
         )
         .await
-    }
-}
-
-/// Serves as a child where this process is one; returns at once where it is not.
-pub(crate) async fn serve_as_child<S: Clone + Send + Sync + 'static>(
-    worker: Worker<S>,
-) -> Worker<S> {
-    match host::take_link() {
-        Some(link) => host::serve(link, worker.handlers, (worker.connect)()).await,
-        None => worker,
     }
 }
 

@@ -213,6 +213,11 @@ impl Claims {
                     hand.stop.tell(Hurry::cancelled(reason));
                 }
             }
+            Signal::Quit => {
+                self.draining.send_replace(true);
+                let step = self.state.drain.quit(self.state.began.elapsed());
+                step.into_iter().for_each(|step| self.drain(step));
+            }
             // The wish to drain is repeated with every beat; only a second one from outside skips the wait.
             Signal::Drain if !self.state.drain.may_claim() => {}
             Signal::Drain | Signal::Hurry => {

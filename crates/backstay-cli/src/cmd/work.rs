@@ -1,0 +1,182 @@
+//! `backstay work`: claims and runs jobs until it is told to stop.
+
+use backstay::config::{Settings, Value};
+use backstay::model::nearest::nearest;
+use backstay::{BuildError, Database, Running, Worker};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use super::connect;
+use crate::args::WorkArgs;
+use crate::failure::{Exit, Failure};
+use crate::print::Printer;
+use crate::settings::{self, Environment, FlagValue, Need, Sources};
+
+pub(crate) fn run<S: Clone + Send + Sync + 'static>(
+    args: &WorkArgs,
+    mut sources: Sources,
+    environment: &Environment,
+    printer: &Printer,
+    build: fn() -> Result<Worker<S>, BuildError>,
+) -> Result<Exit, Failure> {
+    let worker = build().map_err(|error| Failure::new(error.code(), error.to_string()))?;
+    let runtime = connect::runtime()?;
+    if backstay::is_child() {
+        // A child has neither the settings nor the database of its worker: it runs what it is given.
+        runtime.block_on(worker.serve());
+    }
+    sources.flags.extend(args.slots.iter().map(|(queue, n)| FlagValue {
+        path: vec!["queues".into(), queue.clone(), "slots".into()],
+        text: n.to_string(),
+        flag: "--slots",
+    }));
+    let tree = worker.tree();
+    let mut settings = load(&sources, environment, tree)?;
+    only(&mut settings, &args.queues)?;
+    crate::log::start(&settings.log, environment, printer.verbosity());
+    runtime.block_on(async {
+        let database = connect::database(&settings).await?;
+        work(worker, &database, settings, args.once, printer).await
+    })
+}
+
+/// What the code declares, with the file, the environment and the flags laid over it.
+pub(crate) fn load(
+    sources: &Sources,
+    environment: &Environment,
+    tree: Value,
+) -> Result<Settings, Failure> {
+    Ok(settings::load_over(tree, sources, environment, Need::Everything)?.checked()?.settings)
+}
+
+fn only(settings: &mut Settings, queues: &[String]) -> Result<(), Failure> {
+    for queue in queues {
+        if !settings.queues.iter().any(|known| known.name == *queue) {
+            let known = settings.queues.iter().map(|known| known.name.as_str());
+            let failure =
+                Failure::new("BS404", format!("--queues: no queue `{queue}` is declared"))
+                    .exit(Exit::Usage);
+            return Err(match nearest(queue, known) {
+                Some(word) => failure.hint(format!("did you mean `{word}`?")),
+                None => failure,
+            });
+        }
+    }
+    if !queues.is_empty() {
+        settings.queues.retain(|known| queues.contains(&known.name));
+    }
+    Ok(())
+}
+
+/// Runs a worker until a signal or, with `once`, until nothing is left.
+async fn work<S: Clone + Send + Sync + 'static>(
+    worker: Worker<S>,
+    database: &Database,
+    settings: Settings,
+    once: bool,
+    printer: &Printer,
+) -> Result<Exit, Failure> {
+    let unset =
+        |error: std::io::Error| Failure::new("BS999", "signals cannot be heard").because(&error);
+    let mut signals = Signals::listen().map_err(unset)?;
+    let queues: Vec<String> = settings.queues.iter().map(|queue| queue.name.clone()).collect();
+    let worker = with_channels(worker, &settings)?;
+    let mut running =
+        worker.start_with(database, settings).await.map_err(|error| connect::of_start(&error))?;
+    let mut idle = std::pin::pin!(until_idle(database, &queues, once));
+    loop {
+        tokio::select! {
+            () = running.join() => return Ok(Exit::Done),
+            told = signals.next() => signals.act(told, &running, printer).await,
+            died = &mut idle => {
+                let died = died?;
+                running.drain().await;
+                running.join().await;
+                return Ok(if died > 0 { Exit::NotDone } else { Exit::Done });
+            }
+        }
+    }
+}
+
+fn with_channels<S: Clone + Send + Sync + 'static>(
+    worker: Worker<S>,
+    _settings: &Settings,
+) -> Result<Worker<S>, Failure> {
+    Ok(worker)
+}
+
+/// Waits until the queues hold nothing that is due; how many jobs have died meanwhile.
+async fn until_idle(database: &Database, queues: &[String], once: bool) -> Result<i64, Failure> {
+    if !once {
+        return std::future::pending().await;
+    }
+    let load = async || {
+        backstay::backlog(database, queues).await.map_err(|error| connect::of_store(&error))
+    };
+    let before = load().await?.dead;
+    loop {
+        let now = load().await?;
+        if now.open == 0 {
+            return Ok(now.dead - before);
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+}
+
+/// What the operating system may tell a worker.
+struct Signals {
+    term: Signal,
+    int: Signal,
+    quit: Signal,
+    hup: Signal,
+    told: u32,
+}
+
+#[derive(Clone, Copy)]
+enum Told {
+    Stop,
+    Quit,
+    Reload,
+}
+
+impl Signals {
+    fn listen() -> std::io::Result<Signals> {
+        Ok(Signals {
+            term: signal(SignalKind::terminate())?,
+            int: signal(SignalKind::interrupt())?,
+            quit: signal(SignalKind::quit())?,
+            hup: signal(SignalKind::hangup())?,
+            told: 0,
+        })
+    }
+
+    async fn next(&mut self) -> Told {
+        tokio::select! {
+            _ = self.term.recv() => Told::Stop,
+            _ = self.int.recv() => Told::Stop,
+            _ = self.quit.recv() => Told::Quit,
+            _ = self.hup.recv() => Told::Reload,
+        }
+    }
+
+    async fn act(&mut self, told: Told, running: &Running, printer: &Printer) {
+        match told {
+            Told::Stop => {
+                self.told += 1;
+                let what = match self.told {
+                    1 => "draining: running jobs may end; once more skips the wait",
+                    2 => "telling running jobs to stop; once more kills them",
+                    _ => "ending now; what runs is given back",
+                };
+                printer.note(what);
+                running.hurry().await;
+            }
+            Told::Quit => {
+                printer.note("ending now; what runs is given back");
+                running.quit().await;
+            }
+            Told::Reload => printer.note(
+                "reloading the settings is not available in this version: drain and start again",
+            ),
+        }
+    }
+}

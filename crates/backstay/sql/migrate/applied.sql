@@ -1,0 +1,2 @@
+-- Lists the migrations that ran.
+select version, name, at from backstay.migration order by version
