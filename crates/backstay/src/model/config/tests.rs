@@ -399,6 +399,27 @@ fn the_environment_may_write_numbers_and_lists_as_text() {
 }
 
 #[test]
+fn sections_are_merged_and_settings_replaced() {
+    let mut code = tree(&json!({
+        "queues": {"q": {"slots": 2}},
+        "kinds": {"k": {"backoff": {"first": "1s", "cap": "1m"}, "unique": {"key": "x"}}},
+    }));
+    let file = tree(&json!({
+        "queues": {"q": {"timeout": "1m"}, "r": {}},
+        "kinds": {"k": {"backoff": {"fixed": "5s"}, "unique": {"by": ["tenant"]}}},
+    }));
+    code.lay(&[], file);
+    code.lay(&["kinds", "k", "unique", "until"], Value::text("started", Origin::Flag("-".into())));
+    let settings = Settings::from_value(&code).unwrap();
+    let queue = settings.queue("q");
+    assert_eq!((queue.slots, queue.timeout), (2, Duration::from_secs(60)));
+    assert_eq!(settings.queues.len(), 2);
+    let contract = &settings.kind("k").unwrap().contract;
+    assert_eq!(contract["backoff"], json!({"fixed": "5s"}));
+    assert_eq!(contract["unique"], json!({"by": ["tenant"], "until": "started"}));
+}
+
+#[test]
 fn directories_are_relative_to_the_file() {
     let settings =
         resolve(&json!({"queues": {"q": {"dir": "jobs"}}, "kinds": {"k": {"dir": "/abs"}}}));

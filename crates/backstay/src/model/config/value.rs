@@ -62,6 +62,9 @@ pub enum Shape {
     Table(Vec<(String, Value)>),
 }
 
+/// How deep settings stand at most: `kinds.report.backoff` is one, what lies in it is its value.
+const SETTING: usize = 3;
+
 impl Value {
     /// Makes an empty table, to which sources are added.
     #[must_use]
@@ -93,10 +96,15 @@ impl Value {
 
     /// Lays a value at a path of keys over what is there, making tables on the way.
     ///
-    /// A table is merged into a table; anything else replaces what was there.
+    /// Sections are merged, settings are replaced: a `backoff` of the file takes nothing over from
+    /// the one in code, though a longer path still reaches a part of it.
     pub fn lay(&mut self, path: &[&str], value: Self) {
+        self.lay_below(0, path, value);
+    }
+
+    fn lay_below(&mut self, depth: usize, path: &[&str], value: Self) {
         let Some((first, rest)) = path.split_first() else {
-            return self.merge(value);
+            return self.merge(depth, value);
         };
         if !matches!(self.shape, Shape::Table(_)) {
             self.shape = Shape::Table(Vec::new());
@@ -107,14 +115,14 @@ impl Value {
             entries.push(((*first).to_owned(), new));
             entries.len() - 1
         });
-        entries[at].1.lay(rest, value);
+        entries[at].1.lay_below(depth + 1, rest, value);
     }
 
-    fn merge(&mut self, over: Self) {
+    fn merge(&mut self, depth: usize, over: Self) {
         match (&mut self.shape, over.shape) {
-            (Shape::Table(_), Shape::Table(entries)) if !entries.is_empty() => {
+            (Shape::Table(old), Shape::Table(entries)) if depth < SETTING && !old.is_empty() => {
                 for (key, value) in entries {
-                    self.lay(&[&key], value);
+                    self.lay_below(depth, &[&key], value);
                 }
             }
             (shape, over_shape) => {
