@@ -1,10 +1,10 @@
-//! The code map: one line per file, made of the sentence that opens it.
+//! Writes what must not be written twice: the code map, from the sentence that opens each file, and the list of SQL bodies.
 
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
-use crate::source::{File, Tree};
+use crate::source::{File, Tree, relative, walk};
 
 const BEGIN: &str = "<!-- code map: written by `cargo xtask gen` -->";
 const END: &str = "<!-- end of the code map -->";
@@ -12,13 +12,38 @@ const END: &str = "<!-- end of the code map -->";
 /// The layers from the bottom up; a reader meets them in this order, not by the alphabet.
 const LAYERS: &[&str] = &["model", "call", "store", "admin", "runtime", "testing"];
 
-/// Writes the map between its two markers.
+/// The list of functions and views that `migrate` installs, and how it begins.
+const LIST: &str = "crates/backstay/src/store/files.rs";
+const LIST_BEGIN: &str = "const BODIES: &[(&str, &str)] = &[\n";
+
+/// Writes the map between its two markers, and the list of SQL bodies.
 pub(crate) fn write(root: &Path, tree: &Tree) -> Result<String, String> {
+    write_list(root)?;
     let (path, text) = read(root)?;
     let (before, _, after) = split(&text)?;
     let fresh = format!("{before}{}{after}", map(tree));
     fs::write(&path, &fresh).map_err(|e| format!("{}: {e}", path.display()))?;
     Ok(format!("ARCHITECTURE.md: {} files on the map", tree.files.len()))
+}
+
+/// A body that is missing in the list is one that nobody calls, and tidy says so.
+fn write_list(root: &Path) -> Result<(), String> {
+    let path = root.join(LIST);
+    let Ok(text) = fs::read_to_string(&path) else { return Ok(()) };
+    let begin = text.find(LIST_BEGIN).ok_or(format!("{LIST}: has no `{}`", LIST_BEGIN.trim()))?;
+    let begin = begin + LIST_BEGIN.len();
+    let end = begin + text[begin..].find("];").ok_or(format!("{LIST}: the list has no end"))?;
+    let sql = root.join("crates/backstay/sql");
+    let mut list = String::new();
+    for folder in ["door", "inner"] {
+        for file in walk(&sql.join(folder), "sql")? {
+            let name = relative(&sql, &file);
+            writeln!(list, "    file!(\"{}\"),", name.trim_end_matches(".sql"))
+                .expect("a String takes all");
+        }
+    }
+    fs::write(&path, format!("{}{list}{}", &text[..begin], &text[end..]))
+        .map_err(|e| format!("{LIST}: {e}"))
 }
 
 /// Says what to do when the map in the tree is not the one that the files give.

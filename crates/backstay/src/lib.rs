@@ -73,7 +73,7 @@ pub use model::options::Options;
 pub use model::priority::Priority;
 pub use model::request::{Job, Request, RequestError};
 pub use model::retry::Backoff;
-pub use model::state::State;
+pub use model::state::State as JobState;
 pub use model::unique::{By, Key, Unique, by};
 pub use model::{config, unit};
 

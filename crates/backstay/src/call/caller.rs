@@ -68,14 +68,19 @@ impl Refusal {
     /// Adds the value it is about.
     #[must_use]
     pub fn detail(self, detail: Option<impl Into<String>>) -> Self {
-        Self { detail: detail.map(Into::into), ..self }
+        Self { detail: said(detail), ..self }
     }
 
     /// Adds what to do.
     #[must_use]
     pub fn hint(self, hint: Option<impl Into<String>>) -> Self {
-        Self { hint: hint.map(Into::into), ..self }
+        Self { hint: said(hint), ..self }
     }
+}
+
+/// A door that has nothing to add says it with an empty text.
+fn said(text: Option<impl Into<String>>) -> Option<String> {
+    text.map(Into::into).filter(|text| !text.is_empty())
 }
 
 impl fmt::Display for Refusal {

@@ -1,3 +1,8 @@
 //! The library's behaviours on a real PostgreSQL, one module each, in one binary.
 
+mod attempt;
+mod database;
+mod enqueue;
 mod job;
+mod options;
+mod verbs;
