@@ -216,8 +216,7 @@ fn is_sql(text: &str) -> bool {
     };
     opens("insert into")
         || opens("delete from")
-        || opens("set local")
-        || opens("select") && ["(", " from ", "backstay."].iter().any(|part| text.contains(part))
+        || opens("select") && [" from ", "backstay."].iter().any(|part| text.contains(part))
         || opens("update") && text.contains(" set ")
         || opens("with") && text.contains(" as (")
         || ["create", "alter", "drop"].iter().any(|verb| opens(verb))
