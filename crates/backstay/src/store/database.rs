@@ -7,9 +7,9 @@ use std::time::Duration;
 use tokio::sync::{OnceCell, Semaphore};
 use tokio_postgres::NoTls;
 
+use super::StoreError;
 use super::statement::Link;
 use super::url::{self, Address, Verify};
-use super::{StoreError, migrate};
 use crate::model::config::Pooler;
 
 /// Short calls at the same time; more wait.
@@ -206,15 +206,6 @@ impl Database {
             self.inner.idle.lock().expect("nobody panics while holding it").push(link);
         }
         answer
-    }
-
-    /// Installs the schema, or brings it up to what this version serves.
-    ///
-    /// # Errors
-    ///
-    /// BS503 where the schema is newer than this version serves, BS504 where the login may not.
-    pub async fn migrate(&self) -> Result<migrate::Report, migrate::MigrateError> {
-        migrate::up(self, &migrate::Options::default()).await
     }
 }
 

@@ -221,6 +221,17 @@ fn missing(status: &Status, hashes: &BTreeMap<String, String>) -> Vec<Step> {
     steps
 }
 
+impl Database {
+    /// Installs the schema, or brings it up to what this version serves.
+    ///
+    /// # Errors
+    ///
+    /// BS503 where the schema is newer than this version serves, BS504 where the login may not.
+    pub async fn migrate(&self) -> Result<Report, MigrateError> {
+        up(self, &Options::default()).await
+    }
+}
+
 /// Installs or brings up the schema.
 ///
 /// # Errors
