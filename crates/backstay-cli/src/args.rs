@@ -139,6 +139,12 @@ Examples:
   backstay man /usr/local/share/man/man1
   backstay man ./man && man ./man/backstay.1")]
     Man(ManArgs),
+    /// Measure how fast Backstay is on this database
+    #[command(after_help = "\
+Examples:
+  backstay bench                             on the private PostgreSQL of this machine
+  backstay bench --jobs 20000 --repeat 3 --database-url postgres://localhost/test")]
+    Bench(BenchArgs),
     /// Print the version
     #[command(after_help = "\
 Examples:
@@ -161,6 +167,28 @@ pub(crate) struct WorkArgs {
     /// Use the private PostgreSQL of this machine where no database is named
     #[arg(long)]
     pub(crate) dev: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BenchArgs {
+    /// Jobs of the bulk enqueue and of the inline drain
+    #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(1000..=10_000_000))]
+    pub(crate) jobs: u64,
+    /// Jobs at once in the worker
+    #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(crate) slots: u16,
+    /// Connections of the single enqueue
+    #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub(crate) clients: u16,
+    /// Seconds of each measure that goes by time
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=600))]
+    pub(crate) seconds: u64,
+    /// Runs; the figures are their medians
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=99))]
+    pub(crate) repeat: u32,
+    /// Run it although the settings say that this is production
+    #[arg(long)]
+    pub(crate) in_production: bool,
 }
 
 fn slots(text: &str) -> Result<(String, u16), String> {

@@ -87,6 +87,7 @@ fn run<S: Clone + Send + Sync + 'static>(
         Command::Work(args) => cmd::work::run(&args, sources.clone(), environment, printer, worker),
         Command::Init(args) => cmd::init::run(&args, &sources, environment, printer),
         Command::Migrate(command) => cmd::migrate::run(&command, &sources, environment, printer),
+        Command::Bench(args) => cmd::bench::run(&args, &sources, environment, printer),
         Command::Version => cmd::version::run(printer),
     }
 }

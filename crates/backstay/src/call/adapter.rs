@@ -1,5 +1,7 @@
 //! One adapter per driver and major version, each behind the feature of that name.
 
+#[cfg(feature = "worker")]
+mod database;
 #[cfg(feature = "sqlx-0_8")]
 mod sqlx_0_8;
 #[cfg(feature = "sqlx-0_9")]

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::{OnceCell, Semaphore};
 use tokio_postgres::NoTls;
+use tokio_postgres::types::Type;
 
 use super::StoreError;
 use super::statement::Link;
@@ -187,6 +188,18 @@ impl Database {
     /// Notes that a pooler stands between after all, which an error has shown.
     pub(crate) fn found_pooler(&self) {
         self.inner.pooled_after_all.store(true, Ordering::Relaxed);
+    }
+
+    /// Sends one text with text parameters; the only column of its only row.
+    pub(crate) async fn text(&self, text: &'static str, params: &[&str]) -> Result<String, StoreError> {
+        self.call(async |link| {
+            let typed: Vec<(super::statement::Param<'_>, Type)> =
+                params.iter().map(|param| (param as super::statement::Param<'_>, Type::TEXT)).collect();
+            let rows = link.client().query_typed(text, &typed).await?;
+            let row = rows.first().ok_or_else(|| StoreError::Unreachable("the answer has no row".into()))?;
+            Ok(row.try_get(0)?)
+        })
+        .await
     }
 
     /// Runs one short call on a connection of its own for as long as it lasts.
