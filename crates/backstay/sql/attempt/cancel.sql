@@ -1,31 +1,45 @@
 -- Ends jobs that were stopped by intent: an operator's, the application's, or the handler's own.
 -- moves: running -> cancelled          role: worker
 -- $1 ids bigint[], $2 attempts int[], $3 worker uuid, $4 reasons text[], $5 details text[]
--- locks: running rows by primary key, in id order
+-- locks: running rows by primary key, in id order; found one by one and deleted by place, since tables that swing between
+--        nothing and a million rows make any join of them a guess
 with asked as materialized (
   select * from unnest($1::bigint[], $2::int[], $4::text[], $5::text[]) a(job_id, attempt, reason, detail) order by 1),
-gone as (
-  delete from backstay.running r using asked a
-   where r.job_id = a.job_id and r.attempt = a.attempt and r.worker = $3::uuid returning r.*, a.reason, a.detail),
-body as (delete from backstay.job j using gone g where j.id = g.job_id returning j.*),
+held as materialized (
+  select a.reason, a.detail, r.*
+    from asked a
+   cross join lateral (
+     select r.ctid as spot, r.* from backstay.running r
+      where r.job_id = a.job_id and r.attempt = a.attempt and r.worker = $3::uuid for update) r),
+gone as (delete from backstay.running r where r.ctid = any(array(select spot from held))),
+body as materialized (
+  select h.job_id, h.ready_at, h.claimed_at, h.attempt, h.retry_count, h.crash_count, h.lost_count, h.snooze_count,
+         h.interrupt_count, h.worker, coalesce(h.cancel ->> 'reason', h.reason) as reason, j.spot as body_spot, j.enqueued_at,
+         j.revived_count, j.max_retries, j.priority, j.queue, j.kind, j.enqueued_by, j.group_key, j.unique_hash, j.unique_label,
+         j.tags, j.schedule, j.args, j.meta, j.trace
+    from held h
+   cross join lateral (select j.ctid as spot, j.* from backstay.job j where j.id = h.job_id offset 0) j),
+done as (delete from backstay.job j where j.ctid = any(array(select body_spot from body))),
 key as (
-  delete from backstay.unique_key k using body b
-   where b.unique_hash is not null and k.hash = b.unique_hash and k.job_id = b.id and k.until <> 'period'),
+  delete from backstay.unique_key k where k.ctid = any(array(
+    select s.spot from body b cross join lateral (
+      select k.ctid as spot from backstay.unique_key k
+       where k.hash = b.unique_hash and k.job_id = b.job_id and k.until <> 'period' offset 0) s
+     where b.unique_hash is not null))),
 line as (
   insert into backstay.history (job_id, enqueued_at, ready_at, claimed_at, finished_at, attempt, retry_count, crash_count,
          lost_count, snooze_count, interrupt_count, revived_count, max_retries, priority, state, queue, kind, enqueued_by,
          worker, reason, group_key, unique_hash, unique_label, tags, schedule)
-  select b.id, b.enqueued_at, g.ready_at, g.claimed_at, backstay.clock(), g.attempt, g.retry_count, g.crash_count,
-         g.lost_count, g.snooze_count, g.interrupt_count, b.revived_count, b.max_retries, b.priority, 'cancelled', b.queue,
-         b.kind, b.enqueued_by, g.worker, coalesce(g.cancel ->> 'reason', g.reason), b.group_key, b.unique_hash,
-         b.unique_label, b.tags, b.schedule
-    from gone g join body b on b.id = g.job_id),
+  select job_id, enqueued_at, ready_at, claimed_at, backstay.clock(), attempt, retry_count, crash_count, lost_count,
+         snooze_count, interrupt_count, revived_count, max_retries, priority, 'cancelled', queue, kind, enqueued_by, worker,
+         reason, group_key, unique_hash, unique_label, tags, schedule
+    from body),
 kept as (
   insert into backstay.history_body (job_id, finished_at, args, output, meta, trace)
-  select b.id, backstay.clock(), b.args, null, b.meta, b.trace from body b),
+  select job_id, backstay.clock(), args, null, meta, trace from body),
 noted as (
   insert into backstay.attempt
-  select a.* from gone g cross join lateral jsonb_populate_record(null::backstay.attempt, g.detail::jsonb || jsonb_build_object(
-         'job_id', g.job_id, 'attempt', g.attempt, 'queue', g.queue, 'kind', g.kind, 'worker', g.worker, 'billed', 'nothing',
-         'claimed_at', g.claimed_at, 'ended_at', backstay.clock())) a)
-select job_id from gone
+  select a.* from held h cross join lateral jsonb_populate_record(null::backstay.attempt, h.detail::jsonb || jsonb_build_object(
+         'job_id', h.job_id, 'attempt', h.attempt, 'queue', h.queue, 'kind', h.kind, 'worker', h.worker, 'billed', 'nothing',
+         'claimed_at', h.claimed_at, 'ended_at', backstay.clock())) a)
+select job_id from held

@@ -1,24 +1,28 @@
 -- Gives jobs back for a little later, nobody's fault.
 -- moves: running -> scheduled          role: worker
 -- $1 ids bigint[], $2 attempts int[], $3 worker uuid, $4 delays_ms bigint[], $5 bills text[] (interrupt, lost, nothing), $6 details text[]
--- locks: running rows by primary key, in id order
+-- locks: running rows by primary key, in id order; found one by one and deleted by place, since tables that swing between
+--        nothing and a million rows make any join of them a guess
 with asked as materialized (
   select * from unnest($1::bigint[], $2::int[], $4::bigint[], $5::text[], $6::text[])
          a(job_id, attempt, delay_ms, bill, detail) order by 1),
-gone as (
-  delete from backstay.running r using asked a
-   where r.job_id = a.job_id and r.attempt = a.attempt and r.worker = $3::uuid
-  returning r.*, a.delay_ms, a.bill, a.detail),
+held as materialized (
+  select a.delay_ms, a.bill, a.detail, r.*
+    from asked a
+   cross join lateral (
+     select r.ctid as spot, r.* from backstay.running r
+      where r.job_id = a.job_id and r.attempt = a.attempt and r.worker = $3::uuid for update) r),
+gone as (delete from backstay.running r where r.ctid = any(array(select spot from held))),
 later as (
   insert into backstay.scheduled (run_at, job_id, memory_mib, attempt, retry_count, crash_count, lost_count, snooze_count,
          interrupt_count, priority, queue, kind, why)
   select backstay.clock() + delay_ms * interval '1 ms', job_id, memory_mib, attempt, retry_count, crash_count,
          lost_count + (bill = 'lost')::int, snooze_count, interrupt_count + (bill = 'interrupt')::int, priority, queue, kind,
-         'released' from gone),
+         'released' from held),
 noted as (
   insert into backstay.attempt
-  select a.* from gone g cross join lateral jsonb_populate_record(null::backstay.attempt, g.detail::jsonb || jsonb_build_object(
-         'job_id', g.job_id, 'attempt', g.attempt, 'queue', g.queue, 'kind', g.kind, 'worker', g.worker, 'billed', g.bill,
-         'claimed_at', g.claimed_at, 'ended_at', backstay.clock())) a
-   where g.detail is not null)
-select job_id from gone
+  select a.* from held h cross join lateral jsonb_populate_record(null::backstay.attempt, h.detail::jsonb || jsonb_build_object(
+         'job_id', h.job_id, 'attempt', h.attempt, 'queue', h.queue, 'kind', h.kind, 'worker', h.worker, 'billed', h.bill,
+         'claimed_at', h.claimed_at, 'ended_at', backstay.clock())) a
+   where h.detail is not null)
+select job_id from held

@@ -3,7 +3,7 @@
 -- $1 n int
 -- locks: parked rows, skip locked, in line order
 with free as materialized (
-  select p.job_id from backstay.parked p
+  select p.ctid as spot from backstay.parked p
    where (p.reason = 'paused'
           and not exists (select from backstay.pause x where x.scope = 'kind' and x.name = p.subject
                            and (x.until is null or x.until > backstay.clock())))
@@ -11,7 +11,7 @@ with free as materialized (
           and exists (select from backstay.worker w where w.lease_until > statement_timestamp() and w.goodbye_at is null
                        and p.queue = any(w.queues) and (w.kinds ? p.kind or w.kinds ? '*')))
    order by p.priority, p.seq limit $1::int for update skip locked),
-gone as (delete from backstay.parked p using free f where p.job_id = f.job_id returning p.*),
+gone as (delete from backstay.parked p where p.ctid = any(array(select spot from free)) returning p.*),
 line as (
   insert into backstay.ready (seq, job_id, ready_at, memory_mib, attempt, retry_count, crash_count, lost_count, snooze_count,
          interrupt_count, priority, queue, kind)

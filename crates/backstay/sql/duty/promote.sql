@@ -4,12 +4,11 @@
 -- locks: due rows, skip locked, in (run_at, job_id) order
 -- note: dead entries lie before the first due one, so the usual look begins shortly before now
 with due as materialized (
-  select s.run_at, s.job_id from backstay.scheduled s
+  select s.ctid as spot from backstay.scheduled s
    where s.run_at <= backstay.clock()
      and ($2::bigint is null or s.run_at >= backstay.clock() - $2::bigint * interval '1 ms')
    order by s.run_at, s.job_id limit $1::int for update skip locked),
-gone as (
-  delete from backstay.scheduled s using due d where s.run_at = d.run_at and s.job_id = d.job_id returning s.*),
+gone as (delete from backstay.scheduled s where s.ctid = any(array(select spot from due)) returning s.*),
 placed as materialized (
   select g.*, nextval('backstay.entry_seq') as seq,
          exists (select from backstay.pause p where p.scope = 'kind' and p.name = g.kind

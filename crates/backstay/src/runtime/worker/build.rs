@@ -237,12 +237,9 @@ impl<S: Clone + Send + Sync + 'static> Worker<S> {
         }
         let settings = Settings::from_value(&self.tree()).map_err(BuildError::Settings)?;
         for kind in &settings.kinds {
-            let queue = kind.queue.as_deref().unwrap_or("default");
-            if !settings.queues.iter().any(|served| served.name == queue) {
-                return Err(BuildError::UnknownQueue {
-                    kind: kind.name.clone(),
-                    queue: queue.to_owned(),
-                });
+            let Some(queue) = &kind.queue else { continue };
+            if !settings.queues.iter().any(|served| served.name == *queue) {
+                return Err(BuildError::UnknownQueue { kind: kind.name.clone(), queue: queue.clone() });
             }
         }
         Ok(self)
