@@ -2,6 +2,7 @@
 
 mod attempt;
 mod database;
+mod doors;
 mod enqueue;
 mod job;
 mod options;
