@@ -1,5 +1,6 @@
 //! The database: one function per file of `sql/`; decides nothing.
 
+pub(crate) mod alert;
 pub(crate) mod attempt;
 pub(crate) mod database;
 pub(crate) mod duty;

@@ -1,9 +1,12 @@
--- Adds to the count of messages of an incident that were not sent yet.
+-- Adds to the message of an incident that waits for its time or its first try in one channel.
 -- moves: none                          role: worker
--- $1 rule text, $2 subject text, $3 more int
--- locks: message rows of one incident
+-- $1 rule text, $2 subject text, $3 channel text, $4 more int, $5 body text (fields that change)
+-- locks: one message row
 update backstay.message
-   set count = count + $3::int,
-       body = body || jsonb_build_object('count', (body ->> 'count')::bigint + $3::int, 'last_at', to_jsonb(statement_timestamp()))
- where rule = $1::text and subject = $2::text and tries = 0 and delivered_at is null and undeliverable_at is null
+   set count = count + $4::int,
+       body = body || $5::text::jsonb || jsonb_build_object('count', (body ->> 'count')::bigint + $4::int)
+ where id = (select m.id from backstay.message m
+              where m.rule = $1::text and m.subject = $2::text and m.channel = $3::text
+                and m.tries = 0 and m.delivered_at is null and m.undeliverable_at is null
+              order by m.made_at desc, m.id desc limit 1 for update)
 returning id

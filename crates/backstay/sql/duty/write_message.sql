@@ -1,7 +1,8 @@
 -- Writes one message to one channel, due now or when the minute or the quiet time of its incident is over.
 -- moves: none                          role: worker
+-- note: the messages of one round are made at the same time, that of its transaction: by that they are known as one
 -- $1 rule text, $2 subject text, $3 channel text, $4 dedupe_key text, $5 count int, $6 body text, $7 due_in_ms bigint
 insert into backstay.message (made_at, due_at, next_try_at, count, rule, subject, channel, dedupe_key, body)
-values (statement_timestamp(), statement_timestamp() + $7::bigint * interval '1 ms',
+values (now(), statement_timestamp() + $7::bigint * interval '1 ms',
         statement_timestamp() + $7::bigint * interval '1 ms', $5::int, $1::text, $2::text, $3::text, $4::text, $6::text::jsonb)
 returning id

@@ -74,6 +74,8 @@ create table backstay.alert (
 );
 create index alert_new on backstay.alert (id) where message_id is null;
 create index alert_job on backstay.alert (job_id) where job_id is not null;
+-- How many of a kind died lately, which is asked with every death.
+create index alert_deaths on backstay.alert (kind, raised_at) where rule = 'death';
 
 -- What one channel gets: alerts folded by incident and minute.
 create table backstay.message (

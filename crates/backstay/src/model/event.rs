@@ -145,6 +145,15 @@ pub enum Event {
     PoolerFound,
 
     // ---- duties
+    /// An alert whose channel is the log; `text` says what to do.
+    AlertLogged {
+        rule: String,
+        subject: String,
+        count: u64,
+        headline: String,
+        text: String,
+        resolved: bool,
+    },
     /// A channel accepted a message.
     AlertSent { channel: String, rule: String, subject: String, count: u64 },
     /// A channel did not; it is tried again.
@@ -257,6 +266,8 @@ impl Event {
             Self::ListenLost { .. } => ("listen.lost", W),
             Self::ListenRestored => ("listen.restored", I),
             Self::PoolerFound => ("pooler.found", I),
+            Self::AlertLogged { resolved: false, .. } => ("alert.raised", E),
+            Self::AlertLogged { resolved: true, .. } => ("alert.resolved", I),
             Self::AlertSent { .. } => ("alert.sent", I),
             Self::AlertFailed { .. } => ("alert.failed", W),
             Self::AlertUndeliverable { .. } => ("alert.undeliverable", E),

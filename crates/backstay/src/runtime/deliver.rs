@@ -48,7 +48,7 @@ pub trait Deliver: Send + Sync + 'static {
 pub struct Channels {
     /// By name.
     pub by_name: BTreeMap<String, Arc<dyn Deliver>>,
-    /// Each route that fits gets an alert; where none fits, the log does.
+    /// Each route that fits gets an alert; where none fits, the log does. Without routes every channel gets all.
     pub routes: Vec<Route>,
     /// Between repeats of one incident.
     pub quiet: Option<Duration>,
@@ -56,5 +56,9 @@ pub struct Channels {
     pub environment: Option<String>,
 }
 
-/// The channel that is always there.
-pub(crate) const LOG: &str = "log";
+impl Channels {
+    /// The names of the channels that are there, in order.
+    pub(crate) fn names(&self) -> Vec<&str> {
+        self.by_name.keys().map(String::as_str).collect()
+    }
+}

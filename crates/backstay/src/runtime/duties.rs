@@ -20,6 +20,8 @@ use crate::store::{StoreError, duty};
 
 /// How often the loop looks whether a duty is due.
 const STEP: Duration = Duration::from_millis(50);
+/// How often states are looked for that people must know.
+const WATCH: Duration = Duration::from_secs(30);
 /// `last_ok_at` of the duties is written at most this often.
 const NOTE_EVERY: Duration = Duration::from_secs(5);
 
@@ -38,7 +40,7 @@ pub(crate) struct Duties {
     settings: Settings,
     shared: Shared,
     lows: watch::Receiver<Vec<(String, i16, i64)>>,
-    channels: Channels,
+    alerts: Alerts,
     promote: promote::Promote,
     rescue: Rescue,
     look: look::Look,
@@ -70,6 +72,8 @@ impl Duties {
             every("look", Duration::from_secs(2)),
             every("expired", Duration::from_secs(10)),
             every("alert", Duration::from_secs(1)),
+            // At the start of a fleet its workers come one after another, so nothing is missed yet.
+            Due { name: "watch", period: WATCH, at: now + WATCH },
             every("replay", Duration::from_millis(500)),
             every("prune", Duration::from_secs(60)),
         ];
@@ -78,10 +82,10 @@ impl Duties {
             database,
             link: Arc::new(Mutex::new(Some(link))),
             rescue: Rescue::new(me, times, shared.clone()),
+            alerts: Alerts::new(channels, &settings),
             settings,
             shared,
             lows,
-            channels,
             promote: promote::Promote::default(),
             look: look::Look::default(),
             due,
@@ -94,8 +98,8 @@ impl Duties {
 
     /// Runs until the worker has ended its last job.
     pub(crate) async fn run(mut self, mut stop: watch::Receiver<bool>) {
-        let alerts = Alerts::new(self.link.clone(), self.channels.clone());
-        let delivering = tokio::spawn(alerts.deliver(stop.clone()));
+        let courier = self.alerts.courier(self.link.clone());
+        let delivering = tokio::spawn(courier.run(stop.clone()));
         loop {
             let wait = self.round().await;
             tokio::select! {
@@ -103,8 +107,9 @@ impl Duties {
                 _ = stop.wait_for(|stop| *stop) => break,
             }
         }
-        // A message under way is tried again by the next worker.
-        delivering.abort();
+        if let Err(error) = delivering.await {
+            tracing::warn!(target: "backstay", "the delivery of alerts ended badly: {error}");
+        }
     }
 
     /// Does what is due; how long until the next look.
@@ -188,7 +193,8 @@ impl Duties {
             "rescue" => self.rescue.tick(link, leads).await,
             "look" => self.look.tick(link, &lows).await,
             "expired" => prune::expired(link).await,
-            "alert" => Alerts::fold(link, &self.channels).await,
+            "alert" => self.alerts.tick(link).await,
+            "watch" => self.alerts.watch(link).await,
             "replay" => replay::tick(link).await,
             _ => prune::tick(link, &self.settings.retention).await,
         }

@@ -191,12 +191,20 @@ impl Database {
     }
 
     /// Sends one text with text parameters; the only column of its only row.
-    pub(crate) async fn text(&self, text: &'static str, params: &[&str]) -> Result<String, StoreError> {
+    pub(crate) async fn text(
+        &self,
+        text: &'static str,
+        params: &[&str],
+    ) -> Result<String, StoreError> {
         self.call(async |link| {
-            let typed: Vec<(super::statement::Param<'_>, Type)> =
-                params.iter().map(|param| (param as super::statement::Param<'_>, Type::TEXT)).collect();
+            let typed: Vec<(super::statement::Param<'_>, Type)> = params
+                .iter()
+                .map(|param| (param as super::statement::Param<'_>, Type::TEXT))
+                .collect();
             let rows = link.client().query_typed(text, &typed).await?;
-            let row = rows.first().ok_or_else(|| StoreError::Unreachable("the answer has no row".into()))?;
+            let row = rows
+                .first()
+                .ok_or_else(|| StoreError::Unreachable("the answer has no row".into()))?;
             Ok(row.try_get(0)?)
         })
         .await

@@ -11,7 +11,9 @@ impl Caller for &Database {
 }
 
 fn failed(error: StoreError) -> CallError {
-    let StoreError::Refused { sqlstate, message, detail, hint } = &error else { return CallError::unreached(error) };
+    let StoreError::Refused { sqlstate, message, detail, hint } = &error else {
+        return CallError::unreached(error);
+    };
     let refusal = Refusal::new(sqlstate, message).detail(detail.as_deref()).hint(hint.as_deref());
     CallError::refused(refusal, error)
 }

@@ -200,6 +200,9 @@ fn of_others(event: &Event) -> Fields<'_> {
         Event::DatabaseRestored { away } => {
             Fields { duration_ms: millis(*away), ..Fields::default() }
         }
+        Event::AlertLogged { rule, subject, count, .. } => {
+            Fields { count: Some(*count), ..Fields::alert("log", rule, subject) }
+        }
         Event::AlertSent { channel, rule, subject, count } => {
             Fields { count: Some(*count), ..Fields::alert(channel, rule, subject) }
         }
@@ -243,6 +246,11 @@ pub(super) fn one_line(text: &str) -> Option<Cow<'_, str>> {
     }
     let shown: String = first.chars().map(|c| if is_harmful(c) { '\u{FFFD}' } else { c }).collect();
     Some(clip_chars(&shown, DETAIL_CHARS).into())
+}
+
+/// All of a text as one line, for sentences of ours that hold words from outside.
+pub(super) fn harmless(text: &str) -> String {
+    text.chars().map(|c| if is_harmful(c) { '\u{FFFD}' } else { c }).collect()
 }
 
 /// Control characters, and those that turn the direction of text around.

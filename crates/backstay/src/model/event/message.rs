@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::super::unit::format_duration;
-use super::fields::one_line;
+use super::fields::{harmless, one_line};
 use super::{Event, JobRef};
 
 pub(super) fn message(event: &Event) -> String {
@@ -152,6 +152,10 @@ fn of_others(event: &Event) -> String {
         }
         Event::KindHeld { kind, count } => {
             format!("{} of kind `{kind}` held back: no worker has a handler", jobs(*count))
+        }
+        Event::AlertLogged { headline, text, .. } => {
+            let text = if text.is_empty() { String::new() } else { format!(". {text}") };
+            harmless(&format!("{headline}{text}"))
         }
         Event::AlertSent { channel, rule, subject, count } => {
             format!("alert {rule} of `{subject}` ({count}) accepted by channel `{channel}`")

@@ -1,0 +1,79 @@
+-- Raises the alerts of states that hold by now, once each, and the end of those that do not hold any more.
+-- moves: none                          role: worker
+-- $1 unread_ms bigint, $2 prompt_queues text[], $3 start_within_ms bigint[] (both: queues that promise to start jobs sooner)
+-- locks: none
+-- note: what was told already is read from the messages; unread dead letters are told again after each time of their length
+with recursive
+-- One step per queue that has anything in line, not one per job.
+queues as (
+  (select r.queue from backstay.ready r order by r.queue limit 1)
+  union all
+  select (select r.queue from backstay.ready r where r.queue > q.queue order by r.queue limit 1) from queues q where q.queue is not null),
+heads as materialized (
+  select q.queue, (extract(epoch from backstay.clock() - min(h.ready_at)) * 1000)::bigint as waited_ms,
+         exists (select from backstay.worker w
+                  where w.lease_until > statement_timestamp() and w.goodbye_at is null and q.queue = any(w.queues)) as served
+    from queues q
+   cross join generate_series(0, 9) p(priority)
+   cross join lateral (
+     select r.ready_at from backstay.ready r
+      where r.queue = q.queue and r.priority = p.priority order by r.seq limit 1) h
+   where q.queue is not null
+     and not exists (select from backstay.pause x where x.scope = 'queue' and x.name = q.queue
+                      and (x.until is null or x.until > backstay.clock()))
+   group by q.queue),
+held as materialized (
+  select p.kind, min(p.queue) as queue, count(*) as jobs, (extract(epoch from backstay.clock() - min(p.since)) * 1000)::bigint as waited_ms
+    from backstay.parked p where p.reason = 'unknown_kind' group by p.kind),
+unread as materialized (
+  select g.kind, min(d.queue) as queue, count(*) as groups,
+         (extract(epoch from backstay.clock() - min(d.died_at)) * 1000)::bigint as waited_ms
+    from backstay.dead_group g
+   cross join lateral (
+     select d.queue, d.died_at from backstay.dead_letter d
+      where d.fingerprint = g.fingerprint and d.discarded_at is null order by d.died_at limit 1) d
+   where g.state = 'open'
+   group by g.kind),
+failing as materialized (
+  select m.channel, count(*) as messages, min(m.last_error) as error
+    from backstay.message m
+   where m.delivered_at is null and m.undeliverable_at is null and m.last_error is not null
+     and m.due_at < statement_timestamp() - interval '5 min'
+   group by m.channel),
+holds as materialized (
+  select 'no_worker' as rule, h.queue as subject, null as kind, h.queue, jsonb_build_object('waited_ms', h.waited_ms) as detail
+    from heads h where not h.served and h.waited_ms > 300000
+  union all
+  select 'queue_late', h.queue, null, h.queue, jsonb_build_object('waited_ms', h.waited_ms)
+    from heads h
+    left join unnest($2::text[], $3::bigint[]) s(queue, within_ms) on s.queue = h.queue
+   where h.served and h.waited_ms > coalesce(s.within_ms, 900000)
+  union all
+  select 'held_kind', h.kind, h.kind, h.queue, jsonb_build_object('waited_ms', h.waited_ms, 'jobs', h.jobs)
+    from held h where h.waited_ms > 300000
+  union all
+  select 'unread', u.kind, u.kind, u.queue, jsonb_build_object('waited_ms', u.waited_ms, 'groups', u.groups)
+    from unread u where u.waited_ms > $1::bigint
+  union all
+  select 'alerts_failing', f.channel, null, null, jsonb_build_object('messages', f.messages, 'error', f.error) from failing f),
+told as materialized (
+  select distinct on (m.rule, m.subject) m.rule, m.subject, m.made_at, m.body ->> 'state' = 'resolved' as resolved,
+         m.body ->> 'kind' as kind, m.body ->> 'queue' as queue
+    from backstay.message m
+   where m.rule in ('no_worker', 'queue_late', 'held_kind', 'unread', 'alerts_failing')
+   order by m.rule, m.subject, m.made_at desc, m.id desc)
+insert into backstay.alert (raised_at, rule, subject, kind, queue, detail)
+select statement_timestamp(), h.rule, h.subject, h.kind, h.queue, h.detail
+  from holds h left join told t on t.rule = h.rule and t.subject = h.subject
+ where (t.subject is null or t.resolved
+        or h.rule = 'unread' and t.made_at < statement_timestamp() - $1::bigint * interval '1 ms')
+   and not exists (select from backstay.alert a where a.message_id is null and a.rule = h.rule and a.subject = h.subject)
+union all
+select statement_timestamp(), t.rule, t.subject, t.kind, t.queue, jsonb_build_object('resolved', true)
+  from told t
+ where not t.resolved
+   and not exists (select from holds h where h.rule = t.rule and h.subject = t.subject)
+   and not exists (select from backstay.alert a where a.message_id is null and a.rule = t.rule and a.subject = t.subject)
+   -- A channel works again when it has taken something, not when its messages were given up.
+   and (t.rule <> 'alerts_failing' or exists (
+     select from backstay.message m where m.channel = t.subject and m.delivered_at > t.made_at))

@@ -1,0 +1,227 @@
+//! Writes an alert for people: one line, and a few sentences that end with what to do.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::fold::News;
+use super::{Alert, AlertState, Rule, Severity, dedupe_key};
+use crate::model::bounds::{DETAIL_CHARS, clip_chars};
+use crate::model::unit::format_duration;
+
+/// What is known beside the news itself.
+#[derive(Debug, Clone, Default)]
+pub struct Scene<'a> {
+    /// The name of the installation.
+    pub environment: Option<&'a str>,
+    /// What was noted with the newest row of the outbox, a JSON object.
+    pub detail: Value,
+    /// The document of the newest job, without its args.
+    pub job: Option<Value>,
+}
+
+/// Writes the document of a message; its id is known once the message has its row.
+#[must_use]
+pub fn compose(news: &News, rule: Rule, scene: Scene<'_>) -> Alert {
+    let state = if news.resolved { AlertState::Resolved } else { AlertState::Open };
+    let severity = if news.resolved { Severity::Info } else { rule.severity() };
+    let writing = Writing { news, rule, detail: &scene.detail, job: scene.job.as_ref() };
+    Alert {
+        id: String::new(),
+        dedupe_key: dedupe_key(scene.environment, rule, &news.subject),
+        rule,
+        subject: news.subject.clone(),
+        severity,
+        state,
+        title: clip_chars(&writing.title(), DETAIL_CHARS),
+        text: if news.resolved { String::new() } else { writing.text() },
+        link: None,
+        environment: scene.environment.map(str::to_owned),
+        count: news.count(),
+        first_at: news.first_at,
+        last_at: news.newest.raised_at,
+        fingerprint: news.fingerprint.clone(),
+        kind: news.newest.kind.clone(),
+        queue: news.newest.queue.clone(),
+        job: scene.job,
+    }
+}
+
+/// What the sentences are made of.
+struct Writing<'a> {
+    news: &'a News,
+    rule: Rule,
+    detail: &'a Value,
+    job: Option<&'a Value>,
+}
+
+impl Writing<'_> {
+    fn title(&self) -> String {
+        let subject = &self.news.subject;
+        let kind = self.news.newest.kind.as_deref().unwrap_or("job");
+        let error = self.news.newest.title.as_deref().unwrap_or("no message");
+        match self.rule {
+            Rule::First => format!("{kind} died: {error}"),
+            Rule::Again => format!("{kind} died again: {error}"),
+            Rule::Burst if self.news.fingerprint.is_some() => {
+                format!("{kind} dies in great numbers: {error}")
+            }
+            Rule::Burst => format!("{kind} dies of many different errors"),
+            Rule::WorkerLost => format!("worker on {} is lost", self.word("host", "some host")),
+            Rule::NoWorker => format!("no worker serves queue {subject}"),
+            Rule::HeldKind => format!("no worker knows kind {subject}"),
+            Rule::QueueLate => format!("queue {subject} is late"),
+            Rule::Unread => format!("dead letters of {subject} are unread"),
+            Rule::AlertsFailing => format!("channel {subject} takes no alerts"),
+            rule => format!("{rule}: {subject}"),
+        }
+    }
+
+    fn text(&self) -> String {
+        let subject = &self.news.subject;
+        let waited = self.waited();
+        match self.rule {
+            Rule::First | Rule::Again | Rule::Burst => self.death(),
+            Rule::WorkerLost => format!(
+                "Its lease ended without a goodbye ({}). Jobs taken over from it: {}. \
+                 What to do: backstay workers list",
+                self.word("evidence", "unknown"),
+                self.number("jobs")
+            ),
+            Rule::NoWorker => format!(
+                "The oldest job of the queue has waited for {waited}, and no live worker serves it. \
+                 What to do: backstay work --queues {subject}"
+            ),
+            Rule::HeldKind => format!(
+                "Jobs held back: {}, the first for {waited}, because no live worker of their queue has \
+                 a handler for them. Nothing is lost; they start when one comes. \
+                 What to do: backstay jobs list --kind {subject}",
+                self.number("jobs")
+            ),
+            Rule::QueueLate => format!(
+                "The oldest job of the queue has waited for {waited}. \
+                 What to do: backstay queues list"
+            ),
+            Rule::Unread => format!(
+                "Groups of equal errors that nobody has looked at: {}, the oldest for {waited}. \
+                 What to do: backstay dead list --kind {subject}",
+                self.number("groups")
+            ),
+            Rule::AlertsFailing => format!(
+                "Messages that wait for it: {}. The last answer: {}. They are tried for three days. \
+                 What to do: backstay alerts test {subject}",
+                self.number("messages"),
+                clip_chars(&self.word("error", "none"), DETAIL_CHARS)
+            ),
+            _ => format!("What to do: backstay doctor ({subject})"),
+        }
+    }
+
+    fn death(&self) -> String {
+        let newest = &self.news.newest;
+        let kind = newest.kind.as_deref().unwrap_or("job");
+        let job = newest.job.map_or(String::new(), |id| format!(" {id}"));
+        let attempt = self.job.and_then(|job| job["attempt"].as_i64()).unwrap_or(0);
+        let tried = if attempt > 0 { format!(" in attempt {attempt}") } else { String::new() };
+        let queue =
+            newest.queue.as_deref().map_or(String::new(), |name| format!(" (queue {name})"));
+        let reason = newest.reason.as_deref().unwrap_or("unknown");
+        let look = match &self.news.fingerprint {
+            Some(fingerprint) => format!("backstay dead show {fingerprint}"),
+            None => format!("backstay dead list --kind {kind}"),
+        };
+        format!("{kind}{job}{queue} died{tried}, reason {reason}. What to do: {look}")
+    }
+
+    fn word(&self, field: &str, without: &str) -> String {
+        self.detail[field].as_str().unwrap_or(without).to_owned()
+    }
+
+    fn number(&self, field: &str) -> i64 {
+        self.detail[field].as_i64().unwrap_or(0)
+    }
+
+    /// In whole seconds: nobody reads milliseconds of minutes.
+    fn waited(&self) -> String {
+        let ms = self.detail["waited_ms"].as_u64().unwrap_or(0);
+        format_duration(Duration::from_secs(ms / 1000))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+    use serde_json::json;
+
+    use super::super::fold::{Cause, How, Raised};
+    use super::*;
+
+    fn news(rule: Rule, subject: &str, fingerprint: Option<&str>) -> News {
+        let cause = if rule.is_about_deaths() { Cause::Death } else { Cause::Rule(rule) };
+        News {
+            rule,
+            subject: subject.to_owned(),
+            how: How::Write { due_in: Duration::ZERO },
+            resolved: false,
+            rows: vec![1, 2],
+            first_at: Timestamp::UNIX_EPOCH,
+            newest: Raised {
+                id: 2,
+                raised_at: Timestamp::UNIX_EPOCH,
+                cause,
+                subject: subject.to_owned(),
+                kind: Some("report".into()),
+                queue: Some("reports".into()),
+                reason: Some("failed".into()),
+                job: Some(41),
+                title: Some("failed: no such month".into()),
+                resolved: false,
+            },
+            fingerprint: fingerprint.map(str::to_owned),
+        }
+    }
+
+    #[test]
+    fn a_death_says_which_job_died_of_what_and_where_to_look() {
+        let scene = Scene {
+            environment: Some("production"),
+            job: Some(json!({"id": "41", "attempt": 4})),
+            ..Scene::default()
+        };
+        let alert = compose(&news(Rule::First, "a3f19c02", Some("a3f19c02")), Rule::First, scene);
+        assert_eq!(alert.title, "report died: failed: no such month");
+        assert_eq!(
+            alert.text,
+            "report 41 (queue reports) died in attempt 4, reason failed. \
+             What to do: backstay dead show a3f19c02"
+        );
+        assert_eq!(alert.dedupe_key, "production/dead/a3f19c02");
+        assert_eq!((alert.count, alert.severity), (2, Severity::Error));
+    }
+
+    #[test]
+    fn a_storm_of_different_errors_points_at_the_kind() {
+        let alert = compose(&news(Rule::Burst, "report", None), Rule::Burst, Scene::default());
+        assert_eq!(alert.title, "report dies of many different errors");
+        assert!(alert.text.ends_with("What to do: backstay dead list --kind report"));
+    }
+
+    #[test]
+    fn every_rule_has_a_title_and_says_what_to_do() {
+        for rule in Rule::ALL {
+            let detail = json!({"host": "app-1", "jobs": 3, "waited_ms": 312_400});
+            let scene = Scene { detail, ..Scene::default() };
+            let alert = compose(&news(rule, "reports", None), rule, scene);
+            assert!(!alert.title.is_empty() && alert.text.contains("backstay "), "{rule}");
+        }
+    }
+
+    #[test]
+    fn an_incident_that_is_over_keeps_its_key_and_title_and_alarms_nobody() {
+        let open = compose(&news(Rule::NoWorker, "mail", None), Rule::NoWorker, Scene::default());
+        let over = News { resolved: true, ..news(Rule::NoWorker, "mail", None) };
+        let over = compose(&over, Rule::NoWorker, Scene::default());
+        assert_eq!((&over.title, &over.dedupe_key), (&open.title, &open.dedupe_key));
+        assert_eq!((over.state, over.severity), (AlertState::Resolved, Severity::Info));
+    }
+}

@@ -1,0 +1,122 @@
+//! States that people must know: told when they begin, told when they are over, and once each.
+
+use super::bench::{Answer, Bench, inbox};
+use crate::model::alert::{AlertState, Rule};
+
+#[tokio::test]
+async fn due_work_without_a_worker_is_told_once_and_so_is_its_end() {
+    let (team, mut teams) = inbox();
+    let Some(bench) = Bench::new(vec![("team", team)], vec![]).await else { return };
+    bench.run("select backstay.enqueue('report', '{}', '{\"queue\": \"reports\"}')").await;
+    bench.watch_and_tell().await;
+    assert!(teams.try_recv().is_err(), "it is due since a moment only");
+
+    bench.run("update backstay.ready set ready_at = now() - interval '6 min'").await;
+    bench.watch_and_tell().await;
+    bench.watch_and_tell().await;
+    let alert = teams.recv().await.unwrap();
+    assert_eq!((alert.rule, alert.subject.as_str()), (Rule::NoWorker, "reports"));
+    assert!(alert.text.contains("waited for 6m"), "{}", alert.text);
+    assert!(teams.try_recv().is_err(), "once per state");
+
+    bench.serve(&["reports"]).await;
+    bench.run("update backstay.message set due_at = now() - interval '2 min'").await;
+    bench.watch_and_tell().await;
+    bench.watch_and_tell().await;
+    let alert = teams.recv().await.unwrap();
+    assert_eq!((alert.rule, alert.state), (Rule::NoWorker, AlertState::Resolved));
+    assert_eq!(alert.queue.as_deref(), Some("reports"));
+    assert!(teams.try_recv().is_err());
+}
+
+#[tokio::test]
+async fn a_paused_queue_is_not_late() {
+    let (team, mut teams) = inbox();
+    let Some(bench) = Bench::new(vec![("team", team)], vec![]).await else { return };
+    bench.run("select backstay.enqueue('report', '{}', '{\"queue\": \"reports\"}')").await;
+    bench.run("update backstay.ready set ready_at = now() - interval '16 min'").await;
+    bench.run("select backstay.pause('queue', 'reports')").await;
+    bench.watch_and_tell().await;
+    assert!(teams.try_recv().is_err());
+    bench.run("select backstay.resume('queue', 'reports')").await;
+    bench.serve(&["reports"]).await;
+    bench.watch_and_tell().await;
+    assert_eq!(teams.recv().await.unwrap().rule, Rule::QueueLate);
+}
+
+#[tokio::test]
+async fn a_kind_that_no_worker_knows_is_told_after_five_minutes() {
+    let (team, mut teams) = inbox();
+    let Some(bench) = Bench::new(vec![("team", team)], vec![]).await else { return };
+    bench.run("insert into backstay.parked (job_id, seq, ready_at, since, priority, queue, kind, reason, subject)
+               select n, n, now(), now() - interval '4 min', 5, 'default', 'thumbnail', 'unknown_kind', 'thumbnail'
+                 from generate_series(1, 3) n").await;
+    bench.watch_and_tell().await;
+    assert!(teams.try_recv().is_err());
+    bench.run("update backstay.parked set since = now() - interval '6 min' where job_id = 1").await;
+    bench.watch_and_tell().await;
+    let alert = teams.recv().await.unwrap();
+    assert_eq!((alert.rule, alert.subject.as_str()), (Rule::HeldKind, "thumbnail"));
+    assert!(alert.text.contains("held back: 3"), "{}", alert.text);
+}
+
+#[tokio::test]
+async fn dead_letters_that_nobody_looks_at_are_told_again_after_a_day() {
+    let (team, mut teams) = inbox();
+    let Some(bench) = Bench::new(vec![("team", team)], vec![]).await else { return };
+    bench.run("select backstay.bury((select id from backstay.enqueue('report', '{}')))").await;
+    bench.watch_and_tell().await;
+    assert_eq!(teams.recv().await.unwrap().rule, Rule::First);
+    bench.watch_and_tell().await;
+    assert!(teams.try_recv().is_err());
+    bench.run("update backstay.dead_letter set died_at = now() - interval '25 h'").await;
+    bench.watch_and_tell().await;
+    bench.watch_and_tell().await;
+    let alert = teams.recv().await.unwrap();
+    assert_eq!((alert.rule, alert.kind.as_deref()), (Rule::Unread, Some("report")));
+    assert!(teams.try_recv().is_err());
+
+    bench.run("update backstay.dead_group set state = 'acknowledged'").await;
+    bench.run("update backstay.message set due_at = now() - interval '2 min'").await;
+    bench.watch_and_tell().await;
+    assert_eq!(teams.recv().await.unwrap().state, AlertState::Resolved);
+}
+
+#[tokio::test]
+async fn a_lost_worker_is_told_with_its_host() {
+    let (team, mut teams) = inbox();
+    let Some(bench) = Bench::new(vec![("team", team)], vec![]).await else { return };
+    let worker = bench.serve(&["default"]).await;
+    bench.lose(worker).await;
+    bench.watch_and_tell().await;
+    let alert = teams.recv().await.unwrap();
+    assert_eq!((alert.rule, alert.subject), (Rule::WorkerLost, worker.to_string()));
+    assert_eq!(alert.title, "worker on app-1 is lost");
+    assert!(alert.text.contains("taken over from it: 3"), "{}", alert.text);
+}
+
+#[tokio::test]
+async fn a_channel_that_fails_for_five_minutes_is_told_on_the_others_until_it_works() {
+    let (team, _) = inbox();
+    let (mail, mut mails) = inbox();
+    team.answer([Answer::Fail, Answer::Fail]);
+    let channels = vec![("team", team), ("mail", mail)];
+    let Some(bench) = Bench::new(channels, vec![]).await else { return };
+    bench.die("a3f19c02", "report", 1).await;
+    bench.watch_and_tell().await;
+    assert_eq!(mails.recv().await.unwrap().rule, Rule::First);
+    bench.run("update backstay.message set due_at = now() - interval '6 min', next_try_at = now() + interval '1 min'").await;
+    bench.watch_and_tell().await;
+    let alert = mails.recv().await.unwrap();
+    assert_eq!((alert.rule, alert.subject.as_str()), (Rule::AlertsFailing, "team"));
+    bench.run("update backstay.message set next_try_at = now()").await;
+    bench.watch_and_tell().await;
+    assert!(mails.try_recv().is_err(), "it fails still");
+
+    bench.run("update backstay.message set next_try_at = now()").await;
+    bench.watch_and_tell().await;
+    bench.run("update backstay.message set due_at = now() - interval '2 min' where delivered_at is not null").await;
+    bench.watch_and_tell().await;
+    let alert = mails.recv().await.unwrap();
+    assert_eq!((alert.rule, alert.state), (Rule::AlertsFailing, AlertState::Resolved));
+}
