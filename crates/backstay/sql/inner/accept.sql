@@ -1,4 +1,4 @@
--- The one body of all enqueues: takes keys where there are any, writes the jobs of each shape and wakes a worker.
+-- The body of all enqueues (one without a key goes straight to `put`): takes keys where there are any, writes the jobs of each shape and wakes a worker.
 -- Answers the shapes: an element that was created has its id, one that gave way a holder instead.
 -- needs: inner/contend.sql inner/put.sql inner/replace.sql inner/wake.sql
 create or replace function backstay.accept(shapes backstay.shape[]) returns backstay.shape[]

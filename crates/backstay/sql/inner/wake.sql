@@ -2,10 +2,9 @@
 create or replace function backstay.wake() returns void
 language plpgsql as $$
 declare
-  last_ms bigint;
+  last_ms bigint := coalesce(pg_sequence_last_value('backstay.gate_seq'), 0);     -- as an expression: no query for it
   now_ms  bigint := extract(epoch from clock_timestamp()) * 1000;
 begin
-  select last_value into last_ms from backstay.gate_seq;
   if abs(now_ms - last_ms) >= 25 then
     perform setval('backstay.gate_seq', now_ms);
     perform pg_notify('backstay', '');
