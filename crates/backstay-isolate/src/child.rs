@@ -117,6 +117,7 @@ impl Child {
                 self.leave();
             }
             Happening::Nudged(Nudge::Told(Instruction::Stop(reason))) => self.stop(reason),
+            Happening::Nudged(Nudge::Told(Instruction::Drain(left))) => self.drain(left),
             Happening::Nudged(Nudge::Told(Instruction::Answer {
                 reference,
                 ok,

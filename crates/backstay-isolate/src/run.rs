@@ -193,6 +193,7 @@ impl Run {
 #[derive(Debug)]
 pub(crate) enum Instruction {
     Stop(StopReason),
+    Drain(Duration),
     Answer { reference: Value, ok: bool, code: Option<String>, message: Option<String> },
 }
 
@@ -208,6 +209,11 @@ impl Stopper {
     /// Starts the kill ladder. The first reason stands, except that one which kills at once takes over.
     pub fn stop(&self, reason: StopReason) {
         self.tell(Instruction::Stop(reason));
+    }
+
+    /// Tells a warm child to finish within `left`, or to save what it has; it takes no further job. A command is not told.
+    pub fn drain(&self, left: Duration) {
+        self.tell(Instruction::Drain(left));
     }
 
     fn tell(&self, instruction: Instruction) {

@@ -84,6 +84,7 @@ pub use worker_side::*;
 #[cfg(feature = "worker")]
 mod worker_side {
     pub use crate::model::claim::JobInfo;
+    pub use crate::runtime::around::Next;
     pub use crate::runtime::context::{Ctx, Denied, Level};
     pub use crate::runtime::deliver::{Channels, Deliver, DeliverError};
     pub use crate::runtime::fail::{Fail, Then};

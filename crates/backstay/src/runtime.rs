@@ -1,5 +1,6 @@
 //! The worker: claims, runs, judges, settles; and the duties that keep the house.
 
+pub(crate) mod around;
 pub(crate) mod context;
 pub(crate) mod deliver;
 pub(crate) mod duties;

@@ -65,6 +65,8 @@ pub(super) struct Child {
     pub(super) doorless: bool,
     pub(super) stopping: watch::Receiver<bool>,
     pub(super) stop_seen: bool,
+    /// It was told that the job in hand is its last.
+    pub(super) draining: bool,
     pub(super) ready: Option<oneshot::Sender<Result<Ready, BootFailed>>>,
     pub(super) boot_error: Option<BootError>,
     pub(super) attempt: Option<Attempt>,
@@ -104,6 +106,7 @@ impl Child {
             doorless: false,
             stopping,
             stop_seen: false,
+            draining: false,
             ready: birth.ready,
             boot_error: None,
             attempt: birth.job.map(Attempt::new),

@@ -12,6 +12,7 @@ use crate::ending::{Exit, StopReason};
 use crate::kill::kill_session;
 use crate::pipes::Traffic;
 use crate::protocol::read::{Line, Said, parse};
+use crate::protocol::write;
 use crate::protocol::{Fault, PROTOCOL};
 use crate::run::RunEvent;
 use crate::shim::ShimWord;
@@ -188,6 +189,17 @@ impl Child {
         attempt.emit(event);
     }
 
+    /// The last job of this child: it is told so, and goes when it has ended.
+    pub(super) fn drain(&mut self, left: Duration) {
+        if self.is_command() || self.draining {
+            return;
+        }
+        self.draining = true;
+        if !self.wires.say(&write::drain(left)) {
+            self.broke(Fault::AnswersUnread, "it does not read what it is told");
+        }
+    }
+
     pub(super) fn answer(&mut self, line: &[u8]) {
         if !self.is_command() && !self.wires.say(line) {
             self.broke(Fault::AnswersUnread, "it asks, but does not read the answers");
@@ -217,7 +229,12 @@ impl Child {
             || self.born.elapsed() >= self.limits.recycle_age;
         if !keeps {
             self.kill();
-        } else if worn_out || self.stop_seen || !self.wires.is_open() || !self.tidy_scratch() {
+        } else if worn_out
+            || self.stop_seen
+            || self.draining
+            || !self.wires.is_open()
+            || !self.tidy_scratch()
+        {
             self.leave();
         } else {
             self.go_idle();

@@ -7,7 +7,7 @@ language plpgsql volatile security definer set search_path = pg_catalog, backsta
 declare
   reason text := backstay.read_reason(options, '{}');
 begin
-  update backstay.replay r set state = 'running', next_at = statement_timestamp() where r.id = resume_replay.replay_id and r.state = 'stopped';
+  update backstay.replay r set state = 'running', judged_from = r.next, next_at = statement_timestamp() where r.id = resume_replay.replay_id and r.state = 'stopped';
   if not found then
     return backstay.tally(0, backstay.skip(resume_replay.replay_id::text,
       case when exists (select from backstay.replay r where r.id = resume_replay.replay_id) then 'BS302' else 'BS301' end));

@@ -12,7 +12,7 @@ select p.id, p.total, p.first, p.next, p.per_count, p.per_ms, p.stop_at, s.settl
                                  and a.billed in ('retry', 'crash', 'lost')) then 'bad'
                    when exists (select from backstay.job j where j.id = r.job_id) then 'open' else 'ok' end as state
          from backstay.replay_job r
-        where r.replay_id = p.id and r.revived_at is not null and r.skipped is null
+        where r.replay_id = p.id and r.n > p.judged_from and r.revived_at is not null and r.skipped is null
         order by r.n desc limit 50) x) s
  where p.state = 'running' and p.next_at <= statement_timestamp()
  order by p.id limit 1 for update of p skip locked

@@ -9,7 +9,8 @@ select w.id, w.presence,
        case when w.presence is null then false
             else pg_try_advisory_xact_lock_shared(1112757337, w.presence) end as lock_free,
        (extract(epoch from statement_timestamp() - pg_postmaster_start_time()) * 1000)::bigint as server_up_ms,
-       (extract(epoch from pg_postmaster_start_time()) * 1000)::bigint as server_started_ms
+       exists (select from backstay.queue q
+                where q.name = any(w.queues) and q.settings ->> 'contact_lost' = 'kill') as kills_itself
   from backstay.worker w
  where w.id <> $1::uuid and w.lost_at is null
    and (w.goodbye_at is null or exists (select from backstay.running r where r.worker = w.id))

@@ -106,6 +106,7 @@ create table backstay.replay (
   total       int not null,
   first       int not null,
   next        int not null default 0,              -- how many of the ids were handled
+  judged_from int not null default 0,              -- what was revived before a stop does not stop it again
   per_count   int,
   per_ms      bigint,
   stop_at     real not null,

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+use super::around::{Around, Next};
 use super::context::Ctx;
 use super::fail::Fail;
 use crate::model::request::Job;
@@ -116,17 +117,19 @@ fn output<T: Serialize>(done: &T) -> Result<Output, Fail> {
 /// The handlers of a program, by kind.
 pub(crate) struct Handlers<S> {
     by_kind: BTreeMap<&'static str, Erased<S>>,
+    /// What runs around every handler, the first outermost.
+    around: Arc<[Around]>,
 }
 
 impl<S> Clone for Handlers<S> {
     fn clone(&self) -> Handlers<S> {
-        Handlers { by_kind: self.by_kind.clone() }
+        Handlers { by_kind: self.by_kind.clone(), around: self.around.clone() }
     }
 }
 
 impl<S: Clone + Send + Sync + 'static> Handlers<S> {
     pub(crate) fn new() -> Handlers<S> {
-        Handlers { by_kind: BTreeMap::new() }
+        Handlers { by_kind: BTreeMap::new(), around: Arc::new([]) }
     }
 
     /// Adds a handler; false where the kind has one already.
@@ -143,6 +146,11 @@ impl<S: Clone + Send + Sync + 'static> Handlers<S> {
         self.by_kind.insert(H::Job::KIND, erased).is_none()
     }
 
+    /// Puts a function around every handler, inside those that are there.
+    pub(crate) fn surround(&mut self, around: Around) {
+        self.around = self.around.iter().cloned().chain([around]).collect();
+    }
+
     pub(crate) fn kinds(&self) -> impl Iterator<Item = &'static str> {
         self.by_kind.keys().copied()
     }
@@ -153,6 +161,12 @@ impl<S: Clone + Send + Sync + 'static> Handlers<S> {
 
     /// Runs the handler of the job's kind.
     pub(crate) fn call(&self, ctx: Ctx, state: S) -> Option<Answer> {
-        self.by_kind.get(ctx.info().kind.as_str()).map(|handler| handler(ctx, state))
+        let handler = self.by_kind.get(ctx.info().kind.as_str())?;
+        if self.around.is_empty() {
+            return Some(handler(ctx, state));
+        }
+        let handler = handler.clone();
+        let next = Next::new(self.around.clone(), move |ctx| handler(ctx, state));
+        Some(Box::pin(next.run(ctx)))
     }
 }

@@ -28,6 +28,7 @@ use crate::model::config::{KindSettings, Settings};
 use crate::model::drain::Drain;
 use crate::model::event::{self, Event};
 use crate::model::lease::BeatBook;
+use crate::model::unit::format_duration;
 use crate::store::attempt::Introduction;
 use crate::store::database::{Database, Purpose};
 use crate::store::migrate::{self, MigrateError};
@@ -198,7 +199,7 @@ pub(crate) async fn start(id: Uuid, parts: Parts) -> Result<Running, StartError>
             StoreError::Unreachable("the first beat was not accepted within 20 s".into()).into()
         );
     }
-    let shared = Shared { book, heard, began };
+    let shared = Shared { book, heard: heard.clone(), began };
     let rooms: Vec<Room> = settings
         .queues
         .iter()
@@ -220,6 +221,7 @@ pub(crate) async fn start(id: Uuid, parts: Parts) -> Result<Running, StartError>
         asked,
         draining,
         lows,
+        heard,
         state: State::new(id, began, drain),
     };
     let ready = Event::WorkerReady {
@@ -237,7 +239,7 @@ pub(crate) async fn start(id: Uuid, parts: Parts) -> Result<Running, StartError>
         drop(threads);
         event::emit(&Event::WorkerStopped { worker: id, released: 0 });
         // Nobody may be waiting for the end.
-        drop(ended_sender.send(()));
+        let _unheard = ended_sender.send(());
     })?;
     event::emit(&ready);
     Ok(Running { id, signals, ended })
@@ -302,10 +304,13 @@ pub(crate) async fn sync(
         .queues
         .iter()
         .map(|queue| {
-            let ms = |duration: std::time::Duration| attempt::millis(duration);
             (
                 queue.name.as_str(),
-                json!({ "timeout_ms": ms(queue.timeout), "timeout_max_ms": ms(queue.timeout_max) }),
+                json!({
+                    "timeout": format_duration(queue.timeout),
+                    "timeout_max": format_duration(queue.timeout_max),
+                    "contact_lost": queue.contact_lost.as_str(),
+                }),
             )
         })
         .collect();

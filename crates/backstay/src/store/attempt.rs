@@ -1,8 +1,6 @@
 //! Claims, verdicts and beats: the statements of `sql/attempt/`.
 
 use std::collections::HashSet;
-use std::future::Future;
-use std::pin::Pin;
 use std::time::Duration;
 
 use serde_json::value::RawValue;
@@ -11,7 +9,7 @@ use uuid::Uuid;
 
 use super::StoreError;
 use super::database::STEADY_PLANS_LOCALLY;
-use super::statement::{Link, Param, Sql, pipelined, sql};
+use super::statement::{self, Link, Param, Sql, pipelined, sql};
 use crate::model::claim::{Claimed, JobInfo};
 use crate::model::job::{Counters, Fence};
 use crate::model::judge::{Bill, Verdict};
@@ -133,7 +131,7 @@ pub(crate) struct Turn {
     pub(crate) lowered: i64,
 }
 
-type Call<'a> = Pin<Box<dyn Future<Output = Result<Vec<Row>, StoreError>> + Send + 'a>>;
+type Call<'a> = statement::Call<'a, Vec<Row>>;
 
 /// Writes verdicts and takes new jobs, in one transaction and one round trip.
 pub(crate) async fn turn(
@@ -286,12 +284,15 @@ fn claimed(row: &Row, worker: Uuid, ask: &Ask) -> Option<Claimed> {
     })
 }
 
+/// A completion with jobs: id, attempt, wall_ms, cpu_ms, peak_kib, output, jobs.
+type Enqueuing = (i64, i32, i32, Option<i32>, Option<i32>, Option<String>, String);
+
 /// Verdicts sorted by the file that writes them, as columns.
 #[derive(Default)]
 struct Columns {
     complete: Ended,
     lean: (Vec<i64>, Vec<i32>),
-    enqueue: Vec<(i64, i32, i32, Option<i32>, Option<i32>, Option<String>, String)>,
+    enqueue: Vec<Enqueuing>,
     already: (Vec<i64>, Vec<i32>),
     retry: Moved,
     snooze: Moved,

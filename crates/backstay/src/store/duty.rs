@@ -119,7 +119,8 @@ pub(crate) struct Suspect {
     pub(crate) beat_at_ms: i64,
     pub(crate) lock_free: bool,
     pub(crate) server_up_ms: i64,
-    pub(crate) server_started_ms: i64,
+    /// One of its queues ends what runs when contact is lost, and counts on the whole lease for it.
+    pub(crate) kills_itself: bool,
 }
 
 /// Shows every other worker that is not known to be gone.
@@ -132,7 +133,7 @@ pub(crate) async fn suspects(link: &Link, me: Uuid) -> Result<Vec<Suspect>, Stor
         beat_at_ms: row.get("beat_at_ms"),
         lock_free: row.get("lock_free"),
         server_up_ms: row.get("server_up_ms"),
-        server_started_ms: row.get("server_started_ms"),
+        kills_itself: row.get("kills_itself"),
     };
     Ok(link.query(&SUSPECTS, &[&me]).await?.iter().map(shown).collect())
 }

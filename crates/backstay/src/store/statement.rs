@@ -134,12 +134,13 @@ impl Link {
     }
 }
 
+/// One call that is not sent yet.
+pub(crate) type Call<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
+
 /// Sends all calls in their order without waiting in between, and gives their answers in the same order.
 ///
 /// The driver sends a call when its future is polled first; so each is polled once, in order, before any is awaited.
-pub(crate) async fn pipelined<'a, T>(
-    mut calls: Vec<Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>>,
-) -> Vec<Result<T, StoreError>> {
+pub(crate) async fn pipelined<'a, T>(mut calls: Vec<Call<'a, T>>) -> Vec<Result<T, StoreError>> {
     let mut answers: Vec<Option<Result<T, StoreError>>> = calls.iter().map(|_| None).collect();
     std::future::poll_fn(|cx| {
         let mut open = false;

@@ -35,7 +35,6 @@ pub(super) fn read(section: &Section<'_>) -> Map<String, Json> {
     put("restart", section.word("restart").map(Json::from));
     // Checked where the kind is read; the database asks the contract for them.
     put("history", section.find("history").map(Value::to_json));
-    put("keep", section.find("keep").map(Value::to_json));
     contract
 }
 

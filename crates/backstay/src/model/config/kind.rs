@@ -11,7 +11,6 @@ use super::fault::{BAD_VALUE, DUPLICATE};
 use super::form;
 use super::key::{Form, Keys, key};
 use super::queue::{ISOLATIONS, Isolation, Runner};
-use super::retention::{Keep, keep};
 use super::section::Section;
 use super::value::Value;
 
@@ -68,7 +67,6 @@ pub(super) const KEYS: Keys = Keys {
             "never: bury a job that was started and did not finish, rather than begin it twice",
         ),
         key("sensitive", Form::Texts, "[]", "Places in the args that are never shown or sent"),
-        key("keep", Form::Keep, "", "How long its completed jobs are kept; else [retention]"),
         key(
             "history",
             Form::Words(&["full", "lean"]),
@@ -108,6 +106,7 @@ pub(super) const KEYS: Keys = Keys {
         "serve",
         "http",
         "args",
+        "keep",
         "on_oom",
         "crash_limit",
         "lost_limit",
@@ -153,8 +152,6 @@ pub struct KindSettings {
     pub history: History,
     /// JSON pointers into the args that are never shown, logged or sent; `*` stands for any entry.
     pub sensitive: Vec<String>,
-    /// How long its completed jobs are kept.
-    pub keep: Option<Keep>,
 }
 
 /// What is kept of a completed job.
@@ -196,7 +193,6 @@ pub(super) fn read(section: &Section<'_>, name: &str) -> KindSettings {
             _ => History::Full,
         },
         sensitive: section.take("sensitive", |_, value| pointers(value)).unwrap_or_default(),
-        keep: section.take("keep", keep),
     }
 }
 

@@ -210,6 +210,17 @@ pub enum ContactLost {
     Kill,
 }
 
+impl ContactLost {
+    /// The word in the file.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ride => "ride",
+            Self::Kill => "kill",
+        }
+    }
+}
+
 /// A program that handles jobs; never a line for a shell.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Runner {

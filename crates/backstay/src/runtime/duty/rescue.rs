@@ -72,7 +72,7 @@ impl Rescue {
                 goodbye: suspect.goodbye,
                 lock_free: free_for,
                 lease_over: suspect.lease_over_ms > 0,
-                kills_itself: false,
+                kills_itself: suspect.kills_itself,
             };
             if let Some(evidence) = self.may_rescue(&seen, suspect) {
                 doomed.push((suspect.worker, evidence));

@@ -16,8 +16,11 @@ use crate::model::config::{
     EnvSettings, Fault, History, Isolation, KindSettings, Origin, QueueSettings, Settings, Value,
 };
 use crate::model::request::Job;
+use crate::runtime::around::Next;
+use crate::runtime::context::Ctx;
 use crate::runtime::deliver::{Channels, Deliver};
-use crate::runtime::handler::{Handler, Handlers};
+use crate::runtime::fail::Fail;
+use crate::runtime::handler::{Handler, Handlers, Output};
 use crate::runtime::host;
 use crate::runtime::inline::{Inline, InlineThreads};
 use crate::store::database::Database;
@@ -220,6 +223,30 @@ impl<S: Clone + Send + Sync + 'static> Worker<S> {
         self
     }
 
+    /// Puts a function around every run of a handler: for timing, tracing, or what all of them need. The first is outermost.
+    ///
+    /// ```
+    /// use backstay::{Ctx, Fail, Next, Output, Worker};
+    ///
+    /// async fn timed(ctx: Ctx, next: Next) -> Result<Output, Fail> {
+    ///     let (kind, began) = (ctx.info().kind.clone(), std::time::Instant::now());
+    ///     let done = next.run(ctx).await;
+    ///     println!("{kind} took {:?}", began.elapsed());
+    ///     done
+    /// }
+    ///
+    /// let worker = Worker::without_state().around(timed);
+    /// # drop(worker);
+    /// ```
+    pub fn around<F, Fut>(mut self, around: F) -> Worker<S>
+    where
+        F: Fn(Ctx, Next) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<Output, Fail>> + Send + 'static,
+    {
+        self.handlers.surround(Arc::new(move |ctx, next| Box::pin(around(ctx, next))));
+        self
+    }
+
     /// Adds an alert channel of your own; every alert goes to it unless routes say otherwise.
     pub fn channel(mut self, name: impl Into<String>, channel: impl Deliver) -> Worker<S> {
         self.channels.by_name.insert(name.into(), Arc::new(channel));
@@ -239,7 +266,10 @@ impl<S: Clone + Send + Sync + 'static> Worker<S> {
         for kind in &settings.kinds {
             let Some(queue) = &kind.queue else { continue };
             if !settings.queues.iter().any(|served| served.name == *queue) {
-                return Err(BuildError::UnknownQueue { kind: kind.name.clone(), queue: queue.clone() });
+                return Err(BuildError::UnknownQueue {
+                    kind: kind.name.clone(),
+                    queue: queue.clone(),
+                });
             }
         }
         Ok(self)
@@ -375,9 +405,19 @@ impl<S: Clone + Send + Sync + 'static> Setting<'_, S> {
     /// How each kind runs in this queue; what boots is booted, before anything is claimed.
     async fn ways(&mut self, queue: &QueueSettings) -> Result<HashMap<String, Way>, StartError> {
         let mut ways = HashMap::new();
-        if self.worker.handlers.kinds().next().is_some() {
-            let rust = self.rust_way(queue).await?;
-            ways.extend(self.worker.handlers.kinds().map(|kind| (kind.to_owned(), rust.clone())));
+        let mut rust: Vec<(Isolation, Way)> = Vec::new();
+        for kind in self.worker.handlers.kinds() {
+            let own = self.settings.kinds.iter().find(|declared| declared.name == kind);
+            let isolation = own.and_then(|declared| declared.isolation).unwrap_or(queue.isolation);
+            let way = match rust.iter().find(|(known, _)| *known == isolation) {
+                Some((_, way)) => way.clone(),
+                None => {
+                    let way = self.rust_way(queue, isolation).await?;
+                    rust.push((isolation, way.clone()));
+                    way
+                }
+            };
+            ways.insert(kind.to_owned(), way);
         }
         let plain = EnvSettings::default();
         for (kind, argv) in &self.worker.commands {
@@ -392,14 +432,18 @@ impl<S: Clone + Send + Sync + 'static> Setting<'_, S> {
         Ok(ways)
     }
 
-    async fn rust_way(&mut self, queue: &QueueSettings) -> Result<Way, StartError> {
-        if queue.isolation == Isolation::Inline {
+    async fn rust_way(
+        &mut self,
+        queue: &QueueSettings,
+        isolation: Isolation,
+    ) -> Result<Way, StartError> {
+        if isolation == Isolation::Inline {
             return Ok(Way::Inline(self.inline().await?));
         }
         if !host::was_entered() {
             return Err(StartError::NotEntered);
         }
-        let jobs = if queue.isolation == Isolation::Fresh { 1 } else { queue.recycle.jobs };
+        let jobs = if isolation == Isolation::Fresh { 1 } else { queue.recycle.jobs };
         let limits = PoolLimits {
             size: usize::from(queue.slots),
             boot: queue.boot,

@@ -7,12 +7,13 @@ use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, watch};
 use uuid::Uuid;
 
+use super::control::Heard;
 use super::requests::Asked;
 use super::room::{LEVELS, Room};
 use super::run::{Hurry, Stop, stop_line};
 use super::{Finished, Runner, Signal};
 use crate::model::claim::Claimed;
-use crate::model::config::WorkerSettings;
+use crate::model::config::{ContactLost, WorkerSettings};
 use crate::model::drain::{Drain, Left, Phase, Step};
 use crate::model::event::{self, Event, JobRef};
 use crate::model::judge::{Bill, Verdict};
@@ -73,6 +74,8 @@ pub(crate) struct Claims {
     pub(crate) draining: watch::Sender<bool>,
     /// What the duties need to look below the marks: (queue, level, low).
     pub(crate) lows: watch::Sender<Vec<(String, i16, i64)>>,
+    /// When the last beat was accepted.
+    pub(crate) heard: watch::Receiver<Heard>,
     pub(crate) state: State,
 }
 
@@ -134,6 +137,7 @@ impl Claims {
     pub(crate) async fn run(mut self) {
         while !self.is_over() {
             self.wait().await;
+            self.let_go_where_cut_off();
             self.drain_step();
             self.tick().await;
         }
@@ -227,6 +231,20 @@ impl Claims {
         }
     }
 
+    /// Queues with `contact_lost = "kill"` end what runs before anybody may take it over: two thirds into the lease.
+    fn let_go_where_cut_off(&self) {
+        let lease = self.settings.times.lease;
+        let is_cut_off = self.heard.borrow().at.is_some_and(|at| at.elapsed() > lease * 2 / 3);
+        if !is_cut_off {
+            return;
+        }
+        for hand in self.state.hands.values() {
+            if self.rooms[hand.room].queue.contact_lost == ContactLost::Kill {
+                hand.stop.tell(Hurry { outcome: Outcome::Stale, reason: None });
+            }
+        }
+    }
+
     /// What runs and what is not written down yet.
     fn left(&self) -> Left {
         let unsettled = self.state.gathered.len();
@@ -279,6 +297,11 @@ impl Claims {
         };
         if ended.survivor {
             self.rooms[hand.room].close_slot();
+            if self.rooms[hand.room].is_stuck() {
+                // Nothing can run here any more; whoever looks after this process starts a new one.
+                tracing::error!(target: "backstay", "every slot of a queue holds a handler that cannot be ended; the worker drains");
+                self.hear(Signal::Drain);
+            }
         }
         let terms = self.runner.terms(&claimed.info.queue, &claimed.info.kind);
         let jitter = self.state.dice.roll();
@@ -536,13 +559,10 @@ impl Claims {
                 self.never_committed(job, one.facts.wall_ms);
                 continue;
             }
-            if !turn.accepted.contains(&job) {
-                if let Some(hand) = self.state.hands.get(&job) {
-                    event::emit(&Event::SettleStale {
-                        job: hand.job.clone(),
-                        outcome: one.facts.outcome,
-                    });
-                }
+            let stale = self.state.hands.get(&job).filter(|_| !turn.accepted.contains(&job));
+            if let Some(hand) = stale {
+                let (job, outcome) = (hand.job.clone(), one.facts.outcome);
+                event::emit(&Event::SettleStale { job, outcome });
             }
             self.let_go(job);
         }

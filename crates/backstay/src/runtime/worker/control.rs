@@ -29,6 +29,8 @@ pub(crate) struct Heard {
     pub(crate) duties: Option<String>,
     /// Beats so far; 0 until the first was accepted.
     pub(crate) beats: u64,
+    /// When the last one was accepted.
+    pub(crate) at: Option<Instant>,
 }
 
 /// What the control thread shares with the loops.
@@ -159,7 +161,8 @@ impl Control {
         }
         let leads = answer.leader == Some(self.me.worker) && answer.leader_left_ms > 0;
         self.heard.send_modify(|heard| {
-            *heard = Heard { leads, duties: answer.duties, beats: heard.beats + 1 }
+            let at = Some(Instant::now());
+            *heard = Heard { leads, duties: answer.duties, beats: heard.beats + 1, at };
         });
     }
 

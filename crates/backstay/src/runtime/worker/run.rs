@@ -109,6 +109,7 @@ pub(crate) async fn run(
     claimed: &Claimed,
     grace: Duration,
     mut stopping: Stopping,
+    mut draining: watch::Receiver<bool>,
     requests: &Requests,
 ) -> Ended {
     let began = Instant::now();
@@ -119,12 +120,18 @@ pub(crate) async fn run(
         asked = stopping.asked() => return asked.ended(began.elapsed()),
     };
     let stopper = run.stopper();
+    let mut told = false;
     let report = loop {
         let event = tokio::select! {
             event = run.next() => event,
             asked = stopping.asked(), if hurry.is_none() => {
                 stopper.stop(asked.as_stop());
                 hurry = Some(asked);
+                continue;
+            }
+            _ = draining.wait_for(|draining| *draining), if !told => {
+                told = true;
+                stopper.drain(Duration::from_millis(claimed.info.timeout_ms).saturating_sub(began.elapsed()));
                 continue;
             }
         };

@@ -64,7 +64,9 @@ impl Runner {
                 Way::Inline(inline) => {
                     inline.run(claimed.info.clone(), grace, draining, stopping, &requests).await
                 }
-                Way::Child(pool) => run::run(&pool, &claimed, grace, stopping, &requests).await,
+                Way::Child(pool) => {
+                    run::run(&pool, &claimed, grace, stopping, draining, &requests).await
+                }
             };
             // The loop has gone only when the worker ends without waiting; then the job is rescued or was given back.
             drop(finished.send(Finished { claimed, ended }).await);
