@@ -63,7 +63,7 @@ impl File {
 
     /// Tests that outgrew their file, and the crates' own test folders, are free.
     pub(crate) fn is_test(&self) -> bool {
-        self.module.last().is_some_and(|name| name == "tests")
+        self.module.iter().any(|name| name == "tests")
     }
 }
 

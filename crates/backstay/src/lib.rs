@@ -87,8 +87,8 @@ mod worker_side {
     pub use crate::runtime::around::Next;
     pub use crate::runtime::context::{Ctx, Denied, Level};
     pub use crate::runtime::deliver::{Channels, Deliver, DeliverError};
-    pub use crate::runtime::fail::{Fail, Then};
-    pub use crate::runtime::handler::{Argument, FromRef, Handler, Output, State};
+    pub use crate::runtime::fail::{Fail, Output, Then};
+    pub use crate::runtime::handler::{Argument, FromRef, Handler, State};
     pub use crate::runtime::host::{enter, is_child};
     pub use crate::runtime::main::main;
     pub use crate::runtime::worker::build::{BuildError, Command, Queue, Worker};

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::context::Ctx;
 use super::fail::Fail;
-use super::handler::Output;
+use super::fail::Output;
 
 type Answer = Pin<Box<dyn Future<Output = Result<Output, Fail>> + Send>>;
 pub(crate) type Around = Arc<dyn Fn(Ctx, Next) -> Answer + Send + Sync>;

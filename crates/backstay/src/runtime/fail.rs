@@ -1,8 +1,13 @@
-//! What a handler says when a job is not done, and what it asks for.
+//! What a handler says at its end: its output, or why the job is not done and what it asks for.
 
 use std::error::Error;
 use std::fmt;
 use std::time::Duration;
+
+use serde_json::value::RawValue;
+
+/// What a handler gives when its job is done: JSON, or nothing.
+pub type Output = Option<Box<RawValue>>;
 
 /// What a handler asks for with a [`Fail`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -10,11 +10,9 @@ use serde_json::value::RawValue;
 
 use super::around::{Around, Next};
 use super::context::Ctx;
-use super::fail::Fail;
+use super::fail::{Fail, Output};
 use crate::model::request::Job;
 
-/// What a handler gives when its job is done: JSON, or nothing.
-pub type Output = Option<Box<RawValue>>;
 type Answer = Pin<Box<dyn Future<Output = Result<Output, Fail>> + Send>>;
 type Erased<S> = Arc<dyn Fn(Ctx, S) -> Answer + Send + Sync>;
 

@@ -10,8 +10,8 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
 use super::context::{Ctx, CtxEnds, Denied, Say};
-use super::fail::{Fail, Then};
-use super::handler::{Handlers, Output};
+use super::fail::{Fail, Output, Then};
+use super::handler::Handlers;
 use super::inline::panic_text;
 use crate::model::claim::JobInfo;
 

@@ -10,8 +10,8 @@ use tokio::task::{JoinError, JoinHandle};
 
 use super::context::{Ctx, CtxEnds};
 use super::ended::Ended;
-use super::fail::Fail;
-use super::handler::{Handlers, Output};
+use super::fail::{Fail, Output};
+use super::handler::Handlers;
 use super::worker::requests::{Line, Requests};
 use super::worker::run::{Hurry, Stopping};
 use crate::model::claim::JobInfo;
