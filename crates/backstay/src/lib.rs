@@ -47,6 +47,8 @@ pub mod model;
 mod runtime;
 #[cfg(feature = "worker")]
 mod store;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 /// ```
 /// use backstay::Job;

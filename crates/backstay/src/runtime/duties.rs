@@ -55,7 +55,6 @@ impl Duties {
     pub(crate) fn new(
         me: Uuid,
         database: Database,
-        link: Link,
         settings: Settings,
         shared: Shared,
         lows: watch::Receiver<Vec<(String, i16, i64)>>,
@@ -80,7 +79,7 @@ impl Duties {
         Duties {
             me,
             database,
-            link: Arc::new(Mutex::new(Some(link))),
+            link: Arc::default(),
             rescue: Rescue::new(me, times, shared.clone()),
             alerts: Alerts::new(channels, &settings),
             settings,

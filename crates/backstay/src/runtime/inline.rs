@@ -133,7 +133,7 @@ impl Inline {
 }
 
 /// A panic is a failed attempt; nothing else notices.
-fn flatten(answer: Result<Result<Output, Fail>, JoinError>) -> Result<Output, Fail> {
+pub(crate) fn flatten(answer: Result<Result<Output, Fail>, JoinError>) -> Result<Output, Fail> {
     match answer {
         Ok(answer) => answer,
         Err(error) if error.is_panic() => Err(Fail::panic(panic_text(error.into_panic().as_ref()))),

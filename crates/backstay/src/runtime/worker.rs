@@ -54,6 +54,19 @@ pub(crate) enum Signal {
     Hurry,
     /// Kill what runs, and end.
     Quit,
+    /// Claim no more than this from now on; `heard` is answered when no claim of before is under way.
+    Allow { allowance: Allowance, heard: oneshot::Sender<()> },
+}
+
+/// What a worker may claim; only the testing kit holds one back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Allowance {
+    /// As many jobs as there are slots for.
+    All,
+    /// One job of this queue.
+    One { queue: String },
+    /// No job.
+    Nothing,
 }
 
 /// Why a worker did not start.
@@ -133,6 +146,29 @@ impl Running {
         drop(self.signals.send(Signal::Quit).await);
     }
 
+    /// Sets what may be claimed, and waits until that holds.
+    pub(crate) async fn allow(&self, allowance: Allowance) {
+        let (heard, answer) = oneshot::channel();
+        // A worker that has ended claims nothing either.
+        drop(self.signals.send(Signal::Allow { allowance, heard }).await);
+        drop(answer.await);
+    }
+
+    /// Ends now, and blocks until that is done: for drops, which cannot wait in another way.
+    #[cfg(feature = "testing")]
+    pub(crate) fn end_now(&mut self) {
+        let (_, ended) = oneshot::channel();
+        let ended = std::mem::replace(&mut self.ended, ended);
+        let signals = self.signals.clone();
+        let end = move || {
+            // A worker that has ended already has nothing to end; the sender is dropped with its thread.
+            drop(signals.blocking_send(Signal::Quit));
+            drop(ended.blocking_recv());
+        };
+        // A runtime does not let its own threads block.
+        drop(std::thread::spawn(end).join());
+    }
+
     /// Waits until the worker has ended.
     pub async fn join(&mut self) {
         // The sender is dropped with the thread, which is an end too.
@@ -151,12 +187,23 @@ pub(crate) struct Parts {
     pub(crate) threads: Option<InlineThreads>,
     pub(crate) channels: Channels,
     pub(crate) level: String,
+    pub(crate) allowance: Allowance,
 }
 
 /// Starts the threads; the worker is ready when its first beat was accepted.
 pub(crate) async fn start(id: Uuid, parts: Parts) -> Result<Running, StartError> {
-    let Parts { database, settings, runner, finished, asked, draining, threads, channels, level } =
-        parts;
+    let Parts {
+        database,
+        settings,
+        runner,
+        finished,
+        asked,
+        draining,
+        threads,
+        channels,
+        level,
+        allowance,
+    } = parts;
     migrate::check(&database).await?;
     let link = database.open(Purpose::Duty, Some(&id.to_string())).await?;
     if settings.worker.apply {
@@ -222,14 +269,16 @@ pub(crate) async fn start(id: Uuid, parts: Parts) -> Result<Running, StartError>
         draining,
         lows,
         heard,
-        state: State::new(id, began, drain),
+        state: State::new(id, began, drain, allowance),
     };
     let ready = Event::WorkerReady {
         worker: id,
         queues: settings.queues.iter().map(|queue| queue.name.clone()).collect(),
         slots: settings.queues.iter().map(|queue| u64::from(queue.slots)).sum(),
     };
-    let duties = Duties::new(id, database.clone(), link, settings, shared, low_watch, channels);
+    // The loops open their own connections: this one lives on the caller's runtime, which may stand still.
+    drop(link);
+    let duties = Duties::new(id, database.clone(), settings, shared, low_watch, channels);
     let (ended_sender, ended) = oneshot::channel();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     std::thread::Builder::new().name("backstay-worker".into()).spawn(move || {

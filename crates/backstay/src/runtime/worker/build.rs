@@ -11,7 +11,7 @@ use backstay_isolate::{Launcher, Pool, PoolLimits};
 use tokio::sync::{mpsc, watch};
 
 use super::runner::{QueueWays, Runner};
-use super::{FINISHED, Parts, Running, StartError, Way, control, program, requests};
+use super::{Allowance, FINISHED, Parts, Running, StartError, Way, control, program, requests};
 use crate::model::config::{
     EnvSettings, Fault, History, Isolation, KindSettings, Origin, QueueSettings, Settings, Value,
 };
@@ -298,6 +298,25 @@ impl<S: Clone + Send + Sync + 'static> Worker<S> {
         tree
     }
 
+    /// Leaves out the kinds that programs run.
+    #[cfg(feature = "testing")]
+    pub(crate) fn without_commands(mut self) -> Worker<S> {
+        self.commands.clear();
+        self
+    }
+
+    /// The kinds that it can run.
+    #[cfg(feature = "testing")]
+    pub(crate) fn kinds(&self) -> Vec<String> {
+        let rust = self.handlers.kinds().map(str::to_owned);
+        rust.chain(self.commands.keys().cloned()).collect()
+    }
+
+    #[cfg(feature = "testing")]
+    pub(crate) fn handlers(&self) -> &Handlers<S> {
+        &self.handlers
+    }
+
     /// Serves jobs where this process is a child of a worker ([`crate::is_child`]), and never returns there.
     pub async fn serve(&self) {
         if let Some(link) = host::take_link() {
@@ -327,6 +346,16 @@ impl<S: Clone + Send + Sync + 'static> Worker<S> {
         self,
         database: &Database,
         settings: Settings,
+    ) -> Result<Running, StartError> {
+        self.start_allowed(database, settings, Allowance::All).await
+    }
+
+    /// Starts a worker that claims no more than it is allowed to.
+    pub(crate) async fn start_allowed(
+        self,
+        database: &Database,
+        settings: Settings,
+        allowance: Allowance,
     ) -> Result<Running, StartError> {
         self.serve().await;
         let id = control::fresh_id();
@@ -386,6 +415,7 @@ impl<S: Clone + Send + Sync + 'static> Worker<S> {
                 threads,
                 channels,
                 level,
+                allowance,
             },
         )
         .await
@@ -440,9 +470,6 @@ impl<S: Clone + Send + Sync + 'static> Setting<'_, S> {
         if isolation == Isolation::Inline {
             return Ok(Way::Inline(self.inline().await?));
         }
-        if !host::was_entered() {
-            return Err(StartError::NotEntered);
-        }
         let jobs = if isolation == Isolation::Fresh { 1 } else { queue.recycle.jobs };
         let limits = PoolLimits {
             size: usize::from(queue.slots),
@@ -475,6 +502,10 @@ impl<S: Clone + Send + Sync + 'static> Setting<'_, S> {
     }
 
     fn launcher(&mut self) -> Result<Launcher, StartError> {
+        // A child begins as this binary: without `enter` it would run the whole program again.
+        if !host::was_entered() {
+            return Err(StartError::NotEntered);
+        }
         if let Some(launcher) = &self.launcher {
             return Ok(launcher.clone());
         }

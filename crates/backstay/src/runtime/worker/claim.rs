@@ -11,7 +11,7 @@ use super::control::Heard;
 use super::requests::Asked;
 use super::room::{LEVELS, Room};
 use super::run::{Hurry, Stop, stop_line};
-use super::{Finished, Runner, Signal};
+use super::{Allowance, Finished, Runner, Signal};
 use crate::model::claim::Claimed;
 use crate::model::config::{ContactLost, WorkerSettings};
 use crate::model::drain::{Drain, Left, Phase, Step};
@@ -99,13 +99,14 @@ pub(crate) struct State {
     /// A turn that failed is repeated without a claim, so that a slow claim cannot hold verdicts up twice.
     only_settle: bool,
     drain: Drain,
+    allowance: Allowance,
     dice: Dice,
     patience: Patience,
     began: Instant,
 }
 
 impl State {
-    pub(crate) fn new(worker: Uuid, began: Instant, drain: Drain) -> State {
+    pub(crate) fn new(worker: Uuid, began: Instant, drain: Drain, allowance: Allowance) -> State {
         let now = Instant::now();
         State {
             link: None,
@@ -125,6 +126,7 @@ impl State {
             away_since: None,
             only_settle: false,
             drain,
+            allowance,
             dice: Dice::new(worker.as_u128() ^ 0x9e37_79b9),
             patience: Patience::default(),
             began,
@@ -197,7 +199,9 @@ impl Claims {
     }
 
     fn may_claim(&self) -> bool {
-        self.state.drain.may_claim() && !self.state.only_settle
+        self.state.drain.may_claim()
+            && !self.state.only_settle
+            && self.state.allowance != Allowance::Nothing
     }
 
     fn hear(&mut self, signal: Signal) {
@@ -216,6 +220,12 @@ impl Claims {
                 {
                     hand.stop.tell(Hurry::cancelled(reason));
                 }
+            }
+            Signal::Allow { allowance, heard } => {
+                self.state.allowance = allowance;
+                self.look_from_start(Instant::now());
+                // Whoever asked may have gone.
+                let _unheard = heard.send(());
             }
             Signal::Quit => {
                 self.draining.send_replace(true);
@@ -543,7 +553,13 @@ impl Claims {
         for (index, room) in
             self.rooms.iter_mut().enumerate().filter(|(_, room)| wants || room.has_more)
         {
-            for ask in room.asks(at, from_start, &leaving[index]) {
+            for mut ask in room.asks(at, from_start, &leaving[index]) {
+                if let Allowance::One { queue } = &self.state.allowance {
+                    if *queue != ask.queue || !asks.is_empty() {
+                        continue;
+                    }
+                    (ask.n, ask.aged) = (1, 0);
+                }
                 asks.push(ask);
                 rooms.push(index);
             }
@@ -589,7 +605,10 @@ impl Claims {
         for (one, turn) in done {
             self.conclude(vec![one], &turn);
         }
-        let Some((one, error)) = failed else { return Ok(()) };
+        let Some((one, error)) = failed else {
+            self.state.only_settle = false;
+            return Ok(());
+        };
         self.push(one);
         rest.for_each(|one| self.push(one));
         Err(error)
@@ -603,6 +622,9 @@ impl Claims {
     }
 
     fn begin(&mut self, at: Duration, room: usize, claimed: Claimed) {
+        if self.state.allowance != Allowance::All {
+            self.state.allowance = Allowance::Nothing;
+        }
         let level = usize::try_from(claimed.priority).unwrap_or(0).min(LEVELS - 1);
         self.rooms[room].took(at, level, claimed.seq);
         let (stop, stopping) = stop_line();
