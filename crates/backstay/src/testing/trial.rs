@@ -7,7 +7,7 @@ use crate::model::claim::JobInfo;
 use crate::model::request::{Job, Request};
 use crate::runtime::context::{Ctx, CtxEnds, Say};
 use crate::runtime::fail::Fail;
-use crate::runtime::handler::Output;
+use crate::runtime::fail::Output;
 use crate::runtime::inline::flatten;
 use crate::runtime::worker::build::Worker;
 use crate::runtime::worker::requests::{self, Line};
