@@ -13,9 +13,6 @@ with beaten as (
 select (select drain_at is not null from beaten) as drain,
        (select jsonb_agg(jsonb_build_object('id', r.job_id::text, 'attempt', r.attempt, 'reason', r.cancel ->> 'reason', 'by', r.cancel ->> 'by'))
           from backstay.running r where r.worker = $1::uuid and r.cancel is not null)::text as cancels,
-       l.holder as leader,
-       case when l.until > statement_timestamp() then (extract(epoch from l.until - statement_timestamp()) * 1000)::bigint else 0 end as leader_left_ms,
        (extract(epoch from pg_postmaster_start_time()) * 1000)::bigint as server_started_ms,
        (extract(epoch from statement_timestamp()) * 1000)::bigint as server_now_ms,
        (select jsonb_object_agg(d.name, (extract(epoch from statement_timestamp() - d.last_ok_at) * 1000)::bigint) from backstay.duty d)::text as duties
-  from backstay.leader l

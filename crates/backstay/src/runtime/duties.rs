@@ -47,6 +47,7 @@ pub(crate) struct Duties {
     due: Vec<Due>,
     done: BTreeMap<&'static str, Duration>,
     noted_at: Instant,
+    leads_until: Option<Instant>,
     dice: Dice,
     patience: Patience,
 }
@@ -90,6 +91,7 @@ impl Duties {
             due,
             done: BTreeMap::new(),
             noted_at: now,
+            leads_until: None,
             dice: Dice::new(me.as_u128() ^ 0x51f1_5eed),
             patience: Patience::default(),
         }
@@ -158,10 +160,10 @@ impl Duties {
         if name == "lead" {
             return true;
         }
-        let heard = self.shared.heard.borrow();
-        if heard.leads {
+        if self.leads_until.is_some_and(|until| Instant::now() < until) {
             return true;
         }
+        let heard = self.shared.heard.borrow();
         // A worker's death must not wait for the leader, who may be the one that died.
         if name == "rescue" {
             return true;
@@ -183,10 +185,17 @@ impl Duties {
             self.rescue.forget();
         }
         let link = guard.as_ref().expect("opened a line ago");
-        let leads = self.shared.heard.borrow().leads;
+        let leads = self.leads_until.is_some_and(|until| Instant::now() < until);
         let lows = self.lows.borrow().clone();
         match name {
-            "lead" => lead::tick(link, self.me, self.settings.worker.times.beat * 3).await,
+            "lead" => {
+                let beat = self.settings.worker.times.beat;
+                let sent = Instant::now();
+                let is_won = lead::tick(link, self.me, beat * 3).await?;
+                // Trusted for less than its term, counted from before it was asked for.
+                self.leads_until = is_won.then(|| sent + beat * 2);
+                Ok(())
+            }
             "promote" => self.promote.tick(link).await,
             "sort" => sort::tick(link).await,
             "rescue" => self.rescue.tick(link, leads).await,

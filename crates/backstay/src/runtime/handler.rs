@@ -6,7 +6,6 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use serde::Serialize;
-use serde_json::value::RawValue;
 
 use super::around::{Around, Next};
 use super::context::Ctx;

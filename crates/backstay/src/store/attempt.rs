@@ -540,8 +540,6 @@ pub(crate) struct BeatAnswer {
     pub(crate) drain: bool,
     /// JSON: a list of id, attempt, reason, by.
     pub(crate) cancels: Option<String>,
-    pub(crate) leader: Option<Uuid>,
-    pub(crate) leader_left_ms: i64,
     pub(crate) server_started_ms: i64,
     pub(crate) server_now_ms: i64,
     /// JSON: duty -> milliseconds since it went well.
@@ -573,8 +571,6 @@ pub(crate) async fn beat(link: &Link, me: &Introduction) -> Result<BeatAnswer, S
     Ok(BeatAnswer {
         drain: row.get::<_, Option<bool>>("drain").unwrap_or(false),
         cancels: row.get("cancels"),
-        leader: row.get("leader"),
-        leader_left_ms: row.get::<_, Option<i64>>("leader_left_ms").unwrap_or(i64::MIN),
         server_started_ms: row.get("server_started_ms"),
         server_now_ms: row.get("server_now_ms"),
         duties: row.get("duties"),

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use crate::store::statement::Link;
 use crate::store::{StoreError, duty};
 
-/// One round: the term is three beats long.
-pub(crate) async fn tick(link: &Link, me: Uuid, term: Duration) -> Result<(), StoreError> {
-    duty::lead(link, me, term).await.map(drop)
+/// One round; whether this worker leads now.
+pub(crate) async fn tick(link: &Link, me: Uuid, term: Duration) -> Result<bool, StoreError> {
+    duty::lead(link, me, term).await
 }

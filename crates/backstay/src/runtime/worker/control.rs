@@ -25,7 +25,6 @@ const CANCELS_EVERY: Duration = Duration::from_millis(200);
 /// What the last beat said, for the loops that need it.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Heard {
-    pub(crate) leads: bool,
     pub(crate) duties: Option<String>,
     /// Beats so far; 0 until the first was accepted.
     pub(crate) beats: u64,
@@ -159,10 +158,9 @@ impl Control {
         if answer.drain {
             self.signal(Signal::Drain);
         }
-        let leads = answer.leader == Some(self.me.worker) && answer.leader_left_ms > 0;
         self.heard.send_modify(|heard| {
             let at = Some(Instant::now());
-            *heard = Heard { leads, duties: answer.duties, beats: heard.beats + 1, at };
+            *heard = Heard { duties: answer.duties, beats: heard.beats + 1, at };
         });
     }
 
