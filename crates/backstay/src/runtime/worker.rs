@@ -97,6 +97,11 @@ pub enum StartError {
     /// The application's state cannot be built.
     #[error("the worker's state cannot be built: {0}")]
     State(String),
+    /// A crash of the server could lose jobs, and the settings do not allow that.
+    #[error(
+        "the database is not durable: {0} is off; switch it on, or set `require_durable = false`"
+    )]
+    NotDurable(String),
     /// A thread or a folder cannot be made.
     #[error("the operating system refused")]
     Io(#[from] std::io::Error),
@@ -109,6 +114,7 @@ impl StartError {
             StartError::Store(error) => error.code(),
             StartError::Schema(error) => error.code(),
             StartError::Boot { code, .. } => code,
+            StartError::NotDurable(_) => "BS508",
             StartError::NotEntered | StartError::State(_) => "BS604",
             StartError::Io(_) => "BS999",
         }
@@ -206,6 +212,7 @@ pub(crate) async fn start(id: Uuid, parts: Parts) -> Result<Running, StartError>
     } = parts;
     migrate::check(&database).await?;
     let link = database.open(Purpose::Duty, Some(&id.to_string())).await?;
+    durable(&link, settings.database.require_durable).await?;
     if settings.worker.apply {
         sync(&link, &settings).await?;
     }
@@ -292,6 +299,18 @@ pub(crate) async fn start(id: Uuid, parts: Parts) -> Result<Running, StartError>
     })?;
     event::emit(&ready);
     Ok(Running { id, signals, ended })
+}
+
+/// Says how durable the database is, and refuses one that is not where that was asked for.
+async fn durable(link: &crate::store::statement::Link, required: bool) -> Result<(), StartError> {
+    let weak = duty::weak_settings(link).await?;
+    for setting in &weak {
+        event::emit(&Event::DurabilityWeak { setting: format!("{setting} = off") });
+    }
+    if required && !weak.is_empty() {
+        return Err(StartError::NotDurable(weak.join(", ")));
+    }
+    Ok(())
 }
 
 /// The life of a worker: claims until it is drained, with the duties beside it.

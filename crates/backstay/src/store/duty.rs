@@ -32,6 +32,7 @@ static REPLAY_NEXT: Sql = sql!("duty/replay_next", [INT8, INT4, INT4]);
 static REPLAY_STEP: Sql = sql!("duty/replay_step", [INT8, INT4, INT8, TEXT]);
 static PARTITIONS: Sql = sql!("duty/partitions", [INT8, INT8, INT8]);
 static SYNC: Sql = sql!("duty/sync", [TEXT, TEXT, INT4, BOOL, TEXT]);
+static DURABILITY: Sql = sql!("duty/durability", []);
 static WAKE: Sql = sql!("duty/wake", []);
 
 /// Takes or keeps the lead for `term`.
@@ -102,6 +103,13 @@ pub(crate) async fn expired(link: &Link, n: i32) -> Result<Vec<i64>, StoreError>
 /// Forgets keys and pauses that are over.
 pub(crate) async fn expired_keys(link: &Link, n: i32) -> Result<i64, StoreError> {
     Ok(link.query_one(&EXPIRED_KEYS, &[&n]).await?.get("gone"))
+}
+
+/// Server settings by which a crash could lose what was committed; none is best.
+pub(crate) async fn weak_settings(link: &Link) -> Result<Vec<&'static str>, StoreError> {
+    let row = link.query_one(&DURABILITY, &[]).await?;
+    let all = ["fsync", "full_page_writes", "synchronous_commit"];
+    Ok(all.into_iter().filter(|name| !row.get::<_, bool>(*name)).collect())
 }
 
 /// Says that there is something to claim.
