@@ -9,10 +9,12 @@ pub(crate) mod inspect;
 pub(crate) mod listen;
 pub mod migrate;
 pub(crate) mod presence;
+pub(crate) mod settle;
 pub(crate) mod sqlstate;
 pub(crate) mod statement;
 #[cfg(feature = "tls")]
 pub(crate) mod tls;
+pub(crate) mod turn;
 pub(crate) mod url;
 
 /// What failed in the database, and what that asks for; the cause is opaque, so that no driver type shows.

@@ -12,7 +12,7 @@ use crate::model::event::{self, Event, JobRef};
 use crate::model::fingerprint::fingerprint;
 use crate::model::judge::{Policy, Verdict, judge};
 use crate::model::outcome::{Attempted, Outcome};
-use crate::store::attempt::{Facts, Settled};
+use crate::store::settle::{Facts, Settled};
 
 /// The end of one attempt, wherever it ran.
 #[derive(Debug)]

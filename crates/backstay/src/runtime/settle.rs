@@ -4,9 +4,10 @@ use uuid::Uuid;
 
 use crate::model::judge::{Bill, Reason, Verdict};
 use crate::store::StoreError;
-use crate::store::attempt::{self, Settled, Turn};
+use crate::store::settle::Settled;
 use crate::store::sqlstate::Remedy;
 use crate::store::statement::Link;
+use crate::store::turn::{self, Turn};
 
 /// Writes one verdict in a transaction of its own.
 ///
@@ -18,15 +19,15 @@ pub(crate) async fn alone(
     release: &str,
     one: &Settled,
 ) -> Result<Turn, StoreError> {
-    let first = match attempt::turn(link, worker, release, std::slice::from_ref(one), &[]).await {
+    let first = match turn::turn(link, worker, release, std::slice::from_ref(one), &[]).await {
         Err(error) if error.remedy() == Remedy::FailRow => error,
         answer => return answer,
     };
     let plain = plainer(one, &first);
-    match attempt::turn(link, worker, release, std::slice::from_ref(&plain), &[]).await {
+    match turn::turn(link, worker, release, std::slice::from_ref(&plain), &[]).await {
         Err(error) if error.remedy() == Remedy::FailRow => {
             let buried = buried(&plain, &error);
-            attempt::turn(link, worker, release, std::slice::from_ref(&buried), &[]).await
+            turn::turn(link, worker, release, std::slice::from_ref(&buried), &[]).await
         }
         answer => answer,
     }

@@ -8,8 +8,7 @@ use serde_json::Value;
 use tokio_postgres::Row;
 
 use super::StoreError;
-use super::attempt::millis;
-use super::statement::{Link, Sql, sql};
+use super::statement::{Link, Sql, millis, sql};
 use crate::model::alert::{
     Alert, Cause, Deaths, Group, GroupState, Incident, Raised, Rule, Subject, Told,
 };

@@ -6,8 +6,7 @@ use tokio_postgres::Row;
 use uuid::Uuid;
 
 use super::StoreError;
-use super::attempt::millis;
-use super::statement::{Link, Sql, sql};
+use super::statement::{Link, Sql, millis, sql};
 use crate::model::job::Counters;
 
 static LEAD: Sql = sql!("duty/lead", [UUID, INT8]);

@@ -157,3 +157,8 @@ pub(crate) async fn pipelined<'a, T>(mut calls: Vec<Call<'a, T>>) -> Vec<Result<
     .await;
     answers.into_iter().map(|answer| answer.expect("polled until every answer was there")).collect()
 }
+
+/// A duration as the statements take it.
+pub(crate) fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}

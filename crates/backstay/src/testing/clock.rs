@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crate::store::StoreError;
-use crate::store::attempt::millis;
 use crate::store::database::Database;
+use crate::store::statement::millis;
 use crate::store::statement::{Sql, sql};
 
 static ADVANCE: Sql = sql!("testing/advance", [INT8]);

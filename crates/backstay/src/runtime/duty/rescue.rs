@@ -13,8 +13,8 @@ use crate::model::outcome::{Attempted, Outcome};
 use crate::runtime::looper::Dice;
 use crate::runtime::worker::control::Shared;
 use crate::store::StoreError;
-use crate::store::attempt::{Facts, Settled, settle_for};
 use crate::store::duty::{self, Doomed, Suspect};
+use crate::store::settle::{Facts, Settled, settle_for};
 use crate::store::statement::Link;
 
 /// Jobs of one transaction.

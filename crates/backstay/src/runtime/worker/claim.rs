@@ -23,10 +23,12 @@ use crate::runtime::ended::{self, Ended};
 use crate::runtime::looper::{Dice, Patience};
 use crate::runtime::settle;
 use crate::store::StoreError;
-use crate::store::attempt::{self, Ask, Facts, Settled};
+use crate::store::attempt;
 use crate::store::database::{Database, Purpose};
+use crate::store::settle::{self as verdicts, Facts, Settled};
 use crate::store::sqlstate::Remedy;
 use crate::store::statement::Link;
+use crate::store::turn::{self, Ask, Turn};
 
 /// Verdicts of one turn at most.
 const TURN_MOST: usize = 1000;
@@ -409,7 +411,9 @@ impl Claims {
         }
         let is_again = self.state.link.take().is_some() || self.state.patience.is_worn();
         let link = self.database.open(Purpose::Work, Some(&self.worker.to_string())).await?;
-        link.warm(&attempt::HOT).await?;
+        for hot in [&attempt::HOT[..], &verdicts::HOT, &turn::HOT] {
+            link.warm(hot).await?;
+        }
         self.state.link = Some(link);
         self.look_from_start(Instant::now());
         if is_again {
@@ -511,14 +515,8 @@ impl Claims {
             return Ok(());
         }
         let Some(link) = &self.state.link else { return Ok(()) };
-        let turn = match attempt::turn(
-            link,
-            self.worker,
-            &self.release,
-            &self.state.gathered,
-            &asks,
-        )
-        .await
+        let turn = match turn::turn(link, self.worker, &self.release, &self.state.gathered, &asks)
+            .await
         {
             Ok(turn) => turn,
             Err(error) if error.remedy() == Remedy::FailRow && !self.state.gathered.is_empty() => {
@@ -568,7 +566,7 @@ impl Claims {
     }
 
     /// Frees the slots of what was settled, and looks at what was not.
-    fn conclude(&mut self, settled: Vec<Settled>, turn: &attempt::Turn) {
+    fn conclude(&mut self, settled: Vec<Settled>, turn: &Turn) {
         for one in settled {
             let job = one.fence.job;
             if turn.unfinished.contains(&job) {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::model::config::QueueSettings;
 use crate::model::mark::Mark;
 use crate::model::priority::{aged_turns, shares};
-use crate::store::attempt::Ask;
+use crate::store::turn::Ask;
 
 /// Levels of priority: 0 to 9.
 pub(crate) const LEVELS: usize = 10;

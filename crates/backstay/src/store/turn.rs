@@ -1,0 +1,201 @@
+//! A turn: verdicts are written and new jobs taken in one transaction and one round trip.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use serde_json::value::RawValue;
+use tokio_postgres::Row;
+use uuid::Uuid;
+
+use super::StoreError;
+use super::database::STEADY_PLANS_LOCALLY;
+use super::settle::{self, Columns, Settled};
+use super::statement::{self, Link, Param, Sql, millis, pipelined, sql};
+use crate::model::claim::{Claimed, JobInfo};
+use crate::model::job::Counters;
+
+static GATE: Sql = sql!(hot "attempt/gate", [TEXT]);
+static CLAIM: Sql = sql!(hot "attempt/claim",
+    [TEXT, INT2_ARRAY, INT8_ARRAY, INT4, UUID, TEXT_ARRAY, INT4, INT4, INT8, INT8, INT8]);
+
+/// What a turn sends on a direct connection without planning it anew.
+pub(crate) const HOT: [&Sql; 2] = [&GATE, &CLAIM];
+
+/// What to take from one queue.
+#[derive(Debug, Clone)]
+pub(crate) struct Ask {
+    pub(crate) queue: String,
+    pub(crate) levels: Vec<i16>,
+    pub(crate) lows: Vec<i64>,
+    pub(crate) n: i32,
+    /// None: this worker takes every kind.
+    pub(crate) kinds: Option<Vec<String>>,
+    pub(crate) aged: i32,
+    pub(crate) ageing: Duration,
+    pub(crate) timeout: Duration,
+    pub(crate) slack: Duration,
+}
+
+/// What a turn brought.
+#[derive(Debug, Default)]
+pub(crate) struct Turn {
+    /// Jobs whose verdict was written; the others were stale.
+    pub(crate) accepted: HashSet<i64>,
+    /// Jobs that their handlers said to have completed, and that still stand in `running`.
+    pub(crate) unfinished: HashSet<i64>,
+    /// One list per ask, in its order.
+    pub(crate) claimed: Vec<Vec<Claimed>>,
+    pub(crate) lowered: i64,
+}
+
+type Call<'a> = statement::Call<'a, Vec<Row>>;
+
+/// Writes verdicts and takes new jobs, in one transaction and one round trip.
+pub(crate) async fn turn(
+    link: &Link,
+    worker: Uuid,
+    release: &str,
+    settled: &[Settled],
+    asks: &[Ask],
+) -> Result<Turn, StoreError> {
+    let columns = Columns::of(settled);
+    let asked: Vec<Asked> = asks.iter().map(Asked::of).collect();
+    let begin = if link.is_direct() {
+        "begin isolation level read committed".to_owned()
+    } else {
+        format!("begin isolation level read committed; {STEADY_PLANS_LOCALLY}")
+    };
+    let settles = columns.params(&worker, &release);
+    let claims: Vec<_> = asked.iter().map(|ask| ask.params(&worker)).collect();
+    let mut calls: Vec<Call<'_>> = vec![command(link, &begin)];
+    calls.extend(settles.iter().map(|(sql, params)| query(link, sql, params)));
+    for ([gate, claim], ask) in claims.iter().map(|pair| [&pair.0, &pair.1]).zip(&asked) {
+        debug_assert!(ask.n > 0);
+        calls.push(query(link, &GATE, gate));
+        calls.push(query(link, &CLAIM, claim));
+    }
+    calls.push(command(link, "commit"));
+    let mut answers = pipelined(calls).await;
+    if answers.iter().any(Result::is_err) {
+        return Err(first_cause(answers));
+    }
+    answers.remove(0)?;
+    let mut turn = Turn::default();
+    for (sql, _) in &settles {
+        let rows = answers.remove(0)?;
+        let ids = if settle::is_look(sql) { &mut turn.unfinished } else { &mut turn.accepted };
+        ids.extend(rows.iter().map(|row| row.get::<_, i64>(0)));
+    }
+    turn.accepted.extend(columns.already.0.iter().filter(|id| !turn.unfinished.contains(id)));
+    for ask in asks {
+        answers.remove(0)?;
+        let rows = answers.remove(0)?;
+        turn.lowered = rows.first().map_or(turn.lowered, |row| row.get("lowered"));
+        turn.claimed.push(rows.iter().filter_map(|row| claimed(row, worker, ask)).collect());
+    }
+    Ok(turn)
+}
+
+/// The first error that is a cause: the statements behind it only say that the transaction had failed already.
+fn first_cause(answers: Vec<Result<Vec<Row>, StoreError>>) -> StoreError {
+    let is_echo = |error: &StoreError| matches!(error, StoreError::Refused { sqlstate, .. } if sqlstate == "25P02");
+    let mut errors: Vec<StoreError> = answers.into_iter().filter_map(Result::err).collect();
+    let at = errors.iter().position(|error| !is_echo(error)).unwrap_or(0);
+    errors.swap_remove(at)
+}
+
+fn query<'a>(link: &'a Link, sql: &'static Sql, params: &'a [Param<'a>]) -> Call<'a> {
+    Box::pin(link.query(sql, params))
+}
+
+fn command<'a>(link: &'a Link, text: &'a str) -> Call<'a> {
+    Box::pin(async move { link.batch(text).await.map(|()| Vec::new()) })
+}
+
+/// An ask with its parameters in the types of the database.
+struct Asked<'a> {
+    ask: &'a Ask,
+    n: i32,
+    budget_mib: i32,
+    ageing_ms: i64,
+    timeout_ms: i64,
+    slack_ms: i64,
+}
+
+impl<'a> Asked<'a> {
+    fn of(ask: &'a Ask) -> Asked<'a> {
+        Asked {
+            ask,
+            n: ask.n,
+            budget_mib: i32::MAX,
+            ageing_ms: millis(ask.ageing),
+            timeout_ms: millis(ask.timeout),
+            slack_ms: millis(ask.slack),
+        }
+    }
+
+    fn params(&'a self, worker: &'a Uuid) -> (Vec<Param<'a>>, Vec<Param<'a>>) {
+        let ask = self.ask;
+        let claim: Vec<Param<'a>> = vec![
+            &ask.queue,
+            &ask.levels,
+            &ask.lows,
+            &self.n,
+            worker,
+            &ask.kinds,
+            &self.budget_mib,
+            &ask.aged,
+            &self.ageing_ms,
+            &self.timeout_ms,
+            &self.slack_ms,
+        ];
+        (vec![&ask.queue], claim)
+    }
+}
+
+fn claimed(row: &Row, worker: Uuid, ask: &Ask) -> Option<Claimed> {
+    let id: i64 = row.get::<_, Option<i64>>("id")?;
+    let raw = |name: &str| {
+        row.get::<_, Option<String>>(name).and_then(|text| RawValue::from_string(text).ok())
+    };
+    let timeout = row
+        .get::<_, Option<i64>>("timeout_ms")
+        .map(|ms| Duration::from_millis(ms.max(0).unsigned_abs()));
+    let instant = |name: &str| row.get::<_, Option<jiff::Timestamp>>(name).map(|at| at.to_string());
+    Some(Claimed {
+        seq: row.get("seq"),
+        priority: row.get("priority"),
+        counters: Counters {
+            attempt: row.get("attempt"),
+            retry_count: row.get("retry_count"),
+            crash_count: row.get("crash_count"),
+            lost_count: row.get("lost_count"),
+            snooze_count: row.get("snooze_count"),
+            interrupt_count: row.get("interrupt_count"),
+        },
+        limits: (row.get("crash_limit"), row.get("lost_limit")),
+        policy: row.get("policy"),
+        timeout,
+        expired: row.get::<_, Option<bool>>("expired").unwrap_or(false),
+        waited: Duration::from_millis(row.get::<_, i64>("waited_ms").max(0).unsigned_abs()),
+        info: JobInfo {
+            id,
+            attempt: row.get("attempt"),
+            worker,
+            kind: row.get("kind"),
+            queue: ask.queue.clone(),
+            retry_count: row.get("retry_count"),
+            max_retries: row.get("max_retries"),
+            group: row.get("group_key"),
+            tags: row.get::<_, Option<Vec<String>>>("tags").unwrap_or_default(),
+            meta: raw("meta"),
+            trace: row.get("trace"),
+            cron_tick: instant("cron_tick"),
+            enqueued_at: instant("enqueued_at").unwrap_or_default(),
+            timeout_ms: u64::try_from(timeout.unwrap_or(ask.timeout).as_millis())
+                .unwrap_or(u64::MAX),
+            checkpoint: raw("checkpoint"),
+            args: raw("args").expect("the column is jsonb and never null"),
+        },
+    })
+}
