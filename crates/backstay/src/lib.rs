@@ -41,6 +41,8 @@
 
 #![warn(missing_docs)]
 
+#[cfg(feature = "worker")]
+mod admin;
 mod call;
 pub mod model;
 #[cfg(feature = "worker")]
@@ -85,6 +87,7 @@ pub use worker_side::*;
 /// What a worker needs on top of what an application needs.
 #[cfg(feature = "worker")]
 mod worker_side {
+    pub use crate::admin::{doctor, inspect, operate};
     pub use crate::model::claim::JobInfo;
     pub use crate::runtime::around::Next;
     pub use crate::runtime::context::{Ctx, Denied, Level};

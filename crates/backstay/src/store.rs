@@ -3,11 +3,13 @@
 pub(crate) mod alert;
 pub(crate) mod attempt;
 pub(crate) mod database;
+pub(crate) mod doctor;
 pub(crate) mod duty;
 pub(crate) mod files;
 pub(crate) mod inspect;
 pub(crate) mod listen;
 pub mod migrate;
+pub(crate) mod operate;
 pub(crate) mod presence;
 pub(crate) mod settle;
 pub(crate) mod sqlstate;
@@ -68,6 +70,16 @@ impl StoreError {
         match self {
             StoreError::Refused { hint, .. } => hint.as_deref(),
             _ => None,
+        }
+    }
+
+    /// An answer that this version does not read.
+    pub(crate) fn garbled(cause: impl std::fmt::Display) -> StoreError {
+        StoreError::Refused {
+            sqlstate: "BS503".into(),
+            message: format!("the answer of the schema is not what this version expects: {cause}"),
+            detail: None,
+            hint: Some("look at `backstay migrate status`".into()),
         }
     }
 

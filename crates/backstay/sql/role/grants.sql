@@ -59,10 +59,14 @@ begin
       backstay.clock(), backstay.redact(jsonb, text[]), backstay.step_into(text[], text)
       to backstay_viewer;
     grant select on
-      backstay.jobs, backstay.dead_letters, backstay.queues, backstay.workers, backstay.attempts,
+      backstay.jobs, backstay.ended, backstay.dead_letters, backstay.queues, backstay.workers, backstay.attempts,
+      backstay.ready, backstay.scheduled, backstay.parked, backstay.running,
       backstay.dead_group, backstay.alert, backstay.message, backstay.replay, backstay.replay_job, backstay.pause, backstay.duty, backstay.leader,
       backstay.installation, backstay.migration, backstay.body
       to backstay_viewer;
+    grant select (name, set_at) on backstay.queue to backstay_viewer;
+    grant select (id, enqueued_at, priority, queue, kind, unique_label, group_key, limit_key, tags) on backstay.job to backstay_viewer;
+    grant select on sequence backstay.entry_seq, backstay.lowered_seq, backstay.gate_seq, backstay.presence_seq to backstay_viewer;
   end if;
 
   if exists (select from pg_roles where rolname = 'backstay_operator') then
@@ -77,10 +81,14 @@ begin
       backstay.clock(), backstay.redact(jsonb, text[]), backstay.step_into(text[], text)
       to backstay_operator;
     grant select on
-      backstay.jobs, backstay.dead_letters, backstay.queues, backstay.workers, backstay.attempts,
+      backstay.jobs, backstay.ended, backstay.dead_letters, backstay.queues, backstay.workers, backstay.attempts,
+      backstay.ready, backstay.scheduled, backstay.parked, backstay.running,
       backstay.dead_group, backstay.alert, backstay.message, backstay.replay, backstay.replay_job, backstay.pause, backstay.duty, backstay.leader,
       backstay.installation, backstay.migration, backstay.body
       to backstay_operator;
+    grant select (name, set_at) on backstay.queue to backstay_operator;
+    grant select (id, enqueued_at, priority, queue, kind, unique_label, group_key, limit_key, tags) on backstay.job to backstay_operator;
+    grant select on sequence backstay.entry_seq, backstay.lowered_seq, backstay.gate_seq, backstay.presence_seq to backstay_operator;
   end if;
 
   if exists (select from pg_roles where rolname = 'backstay_auditor') then

@@ -2,17 +2,17 @@
 
 use std::time::SystemTime;
 
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 
 use super::state::State;
 
 /// A job as it stands, under the same names as in SQL, HTTP and `--json`; fields are only ever added.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct JobDocument {
     /// The job's id.
-    #[serde(deserialize_with = "id")]
+    #[serde(with = "id")]
     pub id: i64,
     /// The kind of work.
     pub kind: String,
@@ -26,11 +26,14 @@ pub struct JobDocument {
     /// Whose job it is.
     #[serde(default)]
     pub group: Option<String>,
+    /// The named limits that it needs.
+    #[serde(default)]
+    pub limits: Vec<String>,
     /// Words to find it by.
     #[serde(default)]
     pub tags: Vec<String>,
     /// Notes for people and tools, as JSON text.
-    #[serde(default, deserialize_with = "text")]
+    #[serde(default, with = "text")]
     pub meta: Option<String>,
     /// The number of its newest attempt, 0 before the first.
     #[serde(default)]
@@ -57,19 +60,19 @@ pub struct JobDocument {
     #[serde(default)]
     pub revived_count: i16,
     /// When it was asked for.
-    #[serde(default, deserialize_with = "instant")]
+    #[serde(default, with = "instant")]
     pub enqueued_at: Option<SystemTime>,
     /// Not before this instant.
-    #[serde(default, deserialize_with = "instant")]
+    #[serde(default, with = "instant")]
     pub run_at: Option<SystemTime>,
     /// When its newest attempt started.
-    #[serde(default, deserialize_with = "instant")]
+    #[serde(default, with = "instant")]
     pub started_at: Option<SystemTime>,
     /// When it ended for good.
-    #[serde(default, deserialize_with = "instant")]
+    #[serde(default, with = "instant")]
     pub finished_at: Option<SystemTime>,
     /// No attempt starts after this instant.
-    #[serde(default, deserialize_with = "instant")]
+    #[serde(default, with = "instant")]
     pub expires_at: Option<SystemTime>,
     /// Its unique key; one made of args is a JSON list.
     #[serde(default)]
@@ -78,18 +81,33 @@ pub struct JobDocument {
     #[serde(default)]
     pub progress: Option<Progress>,
     /// What its handler gave back, as JSON text.
-    #[serde(default, deserialize_with = "text")]
+    #[serde(default, with = "text")]
     pub output: Option<String>,
+    /// The batch it belongs to.
+    #[serde(default)]
+    pub batch: Option<String>,
+    /// The tick of the schedule that made it.
+    #[serde(default, with = "instant")]
+    pub cron_tick: Option<SystemTime>,
+    /// The worker that has it, or had it last.
+    #[serde(default)]
+    pub worker: Option<String>,
     /// What went wrong last.
     #[serde(default)]
     pub error: Option<LastError>,
-    /// Why it is dead or cancelled.
+    /// Why it is dead or cancelled, and why it is held back while it waits.
     #[serde(default)]
     pub reason: Option<String>,
+    /// The caller's W3C `traceparent`.
+    #[serde(default)]
+    pub trace: Option<String>,
+    /// What it was given, as JSON text with secrets blanked; only where a viewer asked for one job.
+    #[serde(default, with = "text", skip_serializing_if = "Option::is_none")]
+    pub args: Option<String>,
 }
 
 /// How far an attempt is.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Progress {
     /// 0 to 100, if the handler knows.
@@ -101,7 +119,7 @@ pub struct Progress {
 }
 
 /// What went wrong last.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct LastError {
     /// The number of the attempt.
@@ -118,20 +136,57 @@ pub struct LastError {
     pub fingerprint: Option<String>,
 }
 
-fn id<'de, D: Deserializer<'de>>(from: D) -> Result<i64, D::Error> {
-    let text = String::deserialize(from)?;
-    text.parse().map_err(serde::de::Error::custom)
+/// An id is a text in JSON: other languages keep numbers only up to 2^53.
+mod id {
+    use super::*;
+
+    pub(super) fn serialize<S: Serializer>(id: &i64, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(id)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<i64, D::Error> {
+        let text = String::deserialize(from)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
 }
 
-fn instant<'de, D: Deserializer<'de>>(from: D) -> Result<Option<SystemTime>, D::Error> {
-    let Some(text) = Option::<String>::deserialize(from)? else { return Ok(None) };
-    let instant: jiff::Timestamp = text.parse().map_err(serde::de::Error::custom)?;
-    Ok(Some(instant.into()))
+mod instant {
+    use super::*;
+    use crate::model::instant::Instant;
+
+    pub(super) fn serialize<S: Serializer>(
+        at: &Option<SystemTime>,
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
+        let at = at.map(Instant::try_from).transpose().map_err(serde::ser::Error::custom)?;
+        at.serialize(to)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<Option<SystemTime>, D::Error> {
+        Ok(Option::<Instant>::deserialize(from)?.map(SystemTime::from))
+    }
 }
 
-fn text<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
-    let raw = Option::<Box<RawValue>>::deserialize(from)?;
-    Ok(raw.map(|raw| raw.get().to_owned()))
+/// JSON kept as the text that it was, so that every digit stays.
+mod text {
+    use super::*;
+
+    pub(super) fn serialize<S: Serializer>(
+        text: &Option<String>,
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
+        let raw = text.clone().map(RawValue::from_string).transpose();
+        raw.map_err(serde::ser::Error::custom)?.serialize(to)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<Option<String>, D::Error> {
+        let raw = Option::<Box<RawValue>>::deserialize(from)?;
+        Ok(raw.map(|raw| raw.get().to_owned()))
+    }
 }
 
 #[cfg(test)]

@@ -217,6 +217,23 @@ pub fn format_duration(duration: Duration) -> String {
     text
 }
 
+/// Says about how long something took or is ago, in its largest unit: `12 s`, `47 min`, `3 h`, `2 days`.
+///
+/// ```
+/// use std::time::Duration;
+/// assert_eq!(backstay::unit::about(Duration::from_secs(2850)), "47 min");
+/// ```
+#[must_use]
+pub fn about(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    match seconds {
+        0..100 => format!("{seconds} s"),
+        100..6_000 => format!("{} min", seconds / 60),
+        6_000..172_800 => format!("{} h", seconds / 3_600),
+        _ => format!("{} days", seconds / 86_400),
+    }
+}
+
 /// Reads a size in bytes such as `512MiB`; units `KiB MiB GiB`.
 ///
 /// # Errors

@@ -74,6 +74,7 @@ const BODIES: &[(&str, &str)] = &[
     file!("door/drain"),
     file!("door/drop_partitions"),
     file!("door/edit"),
+    file!("door/ended"),
     file!("door/enqueue"),
     file!("door/enqueue_many"),
     file!("door/enqueue_rows"),

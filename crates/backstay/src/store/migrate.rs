@@ -10,6 +10,8 @@ use sha2::{Digest, Sha256};
 
 /// The schema that this version makes and serves.
 pub const SCHEMA: i32 = 3;
+/// The oldest major version of PostgreSQL that this version serves.
+pub const OLDEST_SERVER: i32 = 14;
 
 /// What is not as this version needs it.
 #[derive(Debug, thiserror::Error)]

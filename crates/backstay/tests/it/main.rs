@@ -5,9 +5,13 @@
 
 mod attempt;
 mod database;
+mod dead_letter;
+mod doctor;
 mod doors;
 mod enqueue;
+mod inspect;
 mod job;
 mod kit;
+mod operate;
 mod options;
 mod verbs;

@@ -30,8 +30,10 @@ begin
     'abi assert_lease cancel checkpoint complete contract enqueue enqueue_many enqueue_rows find progress show', 'enqueuer: functions');
   perform pg_temp.same(row(pg_temp.reads('backstay_enqueuer'), pg_temp.writes('backstay_enqueuer'))::text, '(,)', 'enqueuer: tables');
   perform pg_temp.same(pg_temp.may('backstay_viewer'), 'abi clock contract find redact show step_into', 'viewer: functions');
-  perform pg_temp.same(pg_temp.reads('backstay_viewer'), 'alert attempts body dead_group dead_letters duty installation jobs leader message migration pause ' ||
-    'queues replay replay_job workers', 'viewer: tables');
+  perform pg_temp.same(pg_temp.reads('backstay_viewer'), 'alert attempts body dead_group dead_letters duty ended installation job jobs leader message migration parked pause ' ||
+    'queue queues ready replay replay_job running scheduled workers', 'viewer: tables');
+  perform pg_temp.same((has_column_privilege('backstay_viewer', 'backstay.job', 'args', 'select') or has_column_privilege('backstay_viewer', 'backstay.job', 'meta', 'select')
+    or has_column_privilege('backstay_viewer', 'backstay.queue', 'settings', 'select'))::text, 'false', 'viewer: neither args nor settings');
   perform pg_temp.same(pg_temp.writes('backstay_viewer'), null, 'viewer: no writing');
   perform pg_temp.same(pg_temp.may('backstay_operator'), 'abi acknowledge bury cancel clock contract discard drain edit enqueue enqueue_many enqueue_rows find ' ||
     'mute pause promote redact replay restore resume resume_replay revive show step_into stop_replay', 'operator: functions');

@@ -1,0 +1,5 @@
+-- Marks a group of dead letters as seen.
+-- role: operator
+-- $1 fingerprint, $2 options, all text
+-- answers {"count": 1, "skipped": [{"id": "4211", "code": "BS302"}]}
+select backstay.acknowledge($1::text, $2::text::jsonb)::text

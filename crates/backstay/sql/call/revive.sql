@@ -1,0 +1,5 @@
+-- Brings dead letters back into line.
+-- role: operator
+-- $1 ids (a JSON array), $2 options, all text
+-- answers {"count": 1, "skipped": [{"id": "4211", "code": "BS302"}]}
+select backstay.revive(array(select i::bigint from jsonb_array_elements_text($1::text::jsonb) i), $2::text::jsonb)::text

@@ -1,0 +1,18 @@
+-- What is held up: jobs that are parked, jobs past their lease, dead letters that nobody looks at; up to 10,000 rows of each are looked at.
+-- role: viewer
+with parked as materialized (
+  select p.reason, p.subject, p.since from backstay.parked p order by p.reason, p.subject limit 10000)
+select jsonb_build_object(
+         'parked', (select coalesce(jsonb_agg(to_jsonb(x)), '[]') from (
+                      select p.reason, p.subject, count(*) as jobs, min(p.since) as since, min(p.since) < backstay.clock() - interval '24 hours' as long
+                        from parked p group by p.reason, p.subject order by count(*) desc limit 20) x),
+         'overdue', (select count(*) from (select from backstay.running r where r.deadline_at < statement_timestamp() limit 1000) x),
+         'late', (select coalesce(jsonb_agg(jsonb_build_object('id', w.id, 'host', w.host, 'state', w.state, 'running', w.running, 'beat_at', w.beat_at)), '[]')
+                    from (select * from backstay.workers w where w.state in ('late', 'lost') and w.running > 0 order by w.beat_at limit 20) w),
+         'living', (select count(*) from backstay.workers w where w.state in ('live', 'draining')),
+         'unread', (select count(*) from (
+                      select from (select d.died_at, d.group_state, d.group_until from backstay.dead_letters d
+                                    where d.discarded_at is null order by d.died_at limit 10000) d
+                       where d.died_at < backstay.clock() - interval '24 hours'
+                         and (d.group_state is null or d.group_state in ('open', 'empty') or d.group_state = 'muted' and d.group_until <= backstay.clock())
+                       limit 1001) x))::text

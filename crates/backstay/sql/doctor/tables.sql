@@ -1,0 +1,15 @@
+-- How our tables and indexes are kept: dead rows, autovacuum switched off, invalid indexes, sequences that run out.
+-- role: viewer
+select jsonb_build_object(
+         'crowded', (select coalesce(jsonb_agg(jsonb_build_object('table', t.relname, 'dead', t.n_dead_tup, 'live', t.n_live_tup,
+                            'vacuumed_at', greatest(t.last_autovacuum, t.last_vacuum)) order by t.n_dead_tup desc), '[]')
+                       from pg_stat_user_tables t
+                      where t.schemaname = 'backstay' and t.n_dead_tup > 50000 and t.n_dead_tup > t.n_live_tup),
+         'unvacuumed', (select coalesce(jsonb_agg(c.relname order by c.relname), '[]') from pg_class c
+                         where c.relnamespace = 'backstay'::regnamespace and c.relkind = 'r'
+                           and exists (select from unnest(c.reloptions) o where o in ('autovacuum_enabled=false', 'autovacuum_enabled=off', 'autovacuum_enabled=0'))),
+         'invalid', (select coalesce(jsonb_agg('backstay.' || x.relname order by x.relname), '[]')
+                       from pg_index i join pg_class c on c.oid = i.indrelid join pg_class x on x.oid = i.indexrelid
+                      where c.relnamespace = 'backstay'::regnamespace and not i.indisvalid),
+         'spent', (select coalesce(jsonb_agg(jsonb_build_object('sequence', s.sequencename, 'percent', round(s.last_value::numeric * 100 / s.max_value)) order by s.sequencename), '[]')
+                     from pg_sequences s where s.schemaname = 'backstay' and not s.cycle and s.last_value > s.max_value / 2))::text

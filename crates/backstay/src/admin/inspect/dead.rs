@@ -1,0 +1,104 @@
+//! Dead letters: by groups of the same error, and one by one.
+
+use super::{IDS_MOST, ask, bad_cursor, page, too_many};
+use crate::model::document::JobDocument;
+use crate::model::status::{DeadGroup, DeadLetter, JobFilter, Page};
+use crate::store::StoreError;
+use crate::store::database::Database;
+use crate::store::inspect as store;
+
+/// Lists groups, the one that was hit last first. Of the filter, kinds, queues and fingerprint count.
+///
+/// # Errors
+///
+/// BS806 for a cursor of something else, BS5xx from the database.
+pub async fn dead_groups(
+    database: &Database,
+    filter: &JobFilter,
+    cursor: Option<&str>,
+    limit: u16,
+) -> Result<Page<DeadGroup>, StoreError> {
+    let after = cursor.map(|cursor| split(cursor).ok_or_else(|| bad_cursor(cursor))).transpose()?;
+    let groups = store::list_groups(database, filter, after, ask(limit)).await?;
+    let groups = page(groups, limit, |(group, us)| format!("{us}:{}", group.fingerprint));
+    Ok(Page {
+        items: groups.items.into_iter().map(|(group, _)| group).collect(),
+        next: groups.next,
+    })
+}
+
+/// One group; none where none of its letters is left.
+///
+/// # Errors
+///
+/// BS5xx from the database.
+pub async fn dead_group(
+    database: &Database,
+    fingerprint: &str,
+) -> Result<Option<DeadGroup>, StoreError> {
+    let filter = JobFilter { fingerprint: Some(fingerprint.into()), ..JobFilter::default() };
+    Ok(store::list_groups(database, &filter, None, 1).await?.pop().map(|(group, _)| group))
+}
+
+/// Lists dead letters, the newest death first; with `discarded` those that were put aside instead.
+///
+/// # Errors
+///
+/// BS806 for a cursor of something else, BS5xx from the database.
+pub async fn dead_letters(
+    database: &Database,
+    filter: &JobFilter,
+    discarded: bool,
+    cursor: Option<&str>,
+    limit: u16,
+) -> Result<Page<JobDocument>, StoreError> {
+    let bad = |cursor| move || bad_cursor(cursor);
+    let after = match cursor {
+        Some(cursor) => {
+            let (us, id) = split(cursor).ok_or_else(bad(cursor))?;
+            Some((us, id.parse().map_err(|_| bad_cursor(cursor))?))
+        }
+        None => None,
+    };
+    let letters = store::list_letters(database, filter, discarded, after, ask(limit)).await?;
+    let letters = page(letters, limit, |letter| format!("{}:{}", letter.died_us, letter.id));
+    let ids: Vec<i64> = letters.items.iter().map(|letter| letter.id).collect();
+    Ok(Page { items: store::job_documents(database, &ids).await?, next: letters.next })
+}
+
+/// The ids of all letters that pass, and how many groups they come from; at most [`IDS_MOST`].
+///
+/// # Errors
+///
+/// BS109 for more, BS5xx from the database.
+pub async fn dead_letter_ids(
+    database: &Database,
+    filter: &JobFilter,
+    discarded: bool,
+) -> Result<(Vec<i64>, usize), StoreError> {
+    let most = i32::try_from(IDS_MOST).expect("a million fits") + 1;
+    let letters = store::list_letters(database, filter, discarded, None, most).await?;
+    if letters.len() > IDS_MOST {
+        return Err(too_many());
+    }
+    let ids = letters.iter().map(|letter| letter.id).collect();
+    let mut groups: Vec<String> = letters.into_iter().map(|letter| letter.fingerprint).collect();
+    groups.sort_unstable();
+    groups.dedup();
+    Ok((ids, groups.len()))
+}
+
+/// What a dead letter has beyond its job document; none if the job is not dead.
+///
+/// # Errors
+///
+/// BS5xx from the database.
+pub async fn dead_letter(database: &Database, id: i64) -> Result<Option<DeadLetter>, StoreError> {
+    store::show_letter(database, id).await
+}
+
+/// A microsecond and what tells letters or groups of the same microsecond apart.
+fn split(cursor: &str) -> Option<(i64, String)> {
+    let (us, rest) = cursor.split_once(':')?;
+    Some((us.parse().ok()?, rest.to_owned()))
+}

@@ -1,0 +1,86 @@
+//! Jobs in every state: the live, the dead and the ended in one order, the newest first.
+
+use super::{IDS_MOST, ask, below, page, too_many};
+use crate::model::document::JobDocument;
+use crate::model::state::State;
+use crate::model::status::{AttemptRecord, JobFilter, Page};
+use crate::store::StoreError;
+use crate::store::database::Database;
+use crate::store::inspect as store;
+
+/// Lists jobs, newest first; `limit` at most 1,000.
+///
+/// # Errors
+///
+/// BS806 for a cursor of something else, BS5xx from the database.
+pub async fn jobs(
+    database: &Database,
+    filter: &JobFilter,
+    cursor: Option<&str>,
+    limit: u16,
+) -> Result<Page<JobDocument>, StoreError> {
+    let ids = find(database, filter, below(cursor)?, ask(limit)).await?;
+    let ids = page(ids, limit, ToString::to_string);
+    let items = store::job_documents(database, &ids.items).await?;
+    Ok(Page { items, next: ids.next })
+}
+
+/// The ids of all jobs that pass, newest first; at most [`IDS_MOST`].
+///
+/// # Errors
+///
+/// BS109 for more, BS5xx from the database.
+pub async fn job_ids(database: &Database, filter: &JobFilter) -> Result<Vec<i64>, StoreError> {
+    let most = i32::try_from(IDS_MOST).expect("a million fits") + 1;
+    let ids = find(database, filter, None, most).await?;
+    if ids.len() > IDS_MOST { Err(too_many()) } else { Ok(ids) }
+}
+
+/// One job in whatever state, with its args as people may see them.
+///
+/// # Errors
+///
+/// BS5xx from the database.
+pub async fn job(database: &Database, id: i64) -> Result<Option<JobDocument>, StoreError> {
+    store::show_job(database, id).await
+}
+
+/// The attempts of a job that have ended, in their order; at most the last 200.
+///
+/// # Errors
+///
+/// BS5xx from the database.
+pub async fn attempts(database: &Database, id: i64) -> Result<Vec<AttemptRecord>, StoreError> {
+    store::list_attempts(database, id).await
+}
+
+/// Each place gives its newest; together they are sorted anew.
+async fn find(
+    database: &Database,
+    filter: &JobFilter,
+    before: Option<i64>,
+    n: i32,
+) -> Result<Vec<i64>, StoreError> {
+    let wanted = |places: &[State]| -> Vec<String> {
+        let any = filter.states.is_empty();
+        let wanted = places.iter().filter(|place| any || filter.states.contains(place));
+        wanted.map(ToString::to_string).collect()
+    };
+    let live = wanted(&[State::Scheduled, State::Parked, State::Ready, State::Running]);
+    let ended = wanted(&[State::Completed, State::Cancelled]);
+    let mut ids = Vec::new();
+    if !live.is_empty() {
+        ids.extend(store::list_live(database, &live, filter, before, n).await?);
+    }
+    if !wanted(&[State::Dead]).is_empty() {
+        ids.extend(store::list_dead(database, filter, before, n).await?);
+    }
+    // What has ended no longer tells its limit key.
+    if !ended.is_empty() && filter.limit_key.is_none() {
+        ids.extend(store::list_ended(database, &ended, filter, before, n).await?);
+    }
+    ids.sort_unstable_by(|a, b| b.cmp(a));
+    ids.dedup();
+    ids.truncate(usize::try_from(n).unwrap_or(0));
+    Ok(ids)
+}

@@ -1,0 +1,62 @@
+//! What runs jobs and tells of them: queues, workers, messages about alerts, replays.
+
+use super::{ask, below, page};
+use crate::model::status::{MessageStatus, Page, QueueStatus, ReplayStatus, WorkerStatus};
+use crate::store::StoreError;
+use crate::store::database::Database;
+use crate::store::inspect as store;
+
+/// Lists queues that are declared, paused, served or have jobs, by name; at most 1,000.
+///
+/// # Errors
+///
+/// BS5xx from the database.
+pub async fn queues(database: &Database) -> Result<Vec<QueueStatus>, StoreError> {
+    store::list_queues(database).await
+}
+
+/// Lists workers, the youngest first; with `gone` also those that said goodbye. At most 500.
+///
+/// # Errors
+///
+/// BS5xx from the database.
+pub async fn workers(database: &Database, gone: bool) -> Result<Vec<WorkerStatus>, StoreError> {
+    store::list_workers(database, gone).await
+}
+
+/// Lists messages about alerts, newest first.
+///
+/// # Errors
+///
+/// BS806 for a cursor of something else, BS5xx from the database.
+pub async fn alerts(
+    database: &Database,
+    cursor: Option<&str>,
+    limit: u16,
+) -> Result<Page<MessageStatus>, StoreError> {
+    let messages = store::list_alerts(database, below(cursor)?, ask(limit)).await?;
+    Ok(page(messages, limit, |message| message.id.clone()))
+}
+
+/// Lists replays, newest first.
+///
+/// # Errors
+///
+/// BS806 for a cursor of something else, BS5xx from the database.
+pub async fn replays(
+    database: &Database,
+    cursor: Option<&str>,
+    limit: u16,
+) -> Result<Page<ReplayStatus>, StoreError> {
+    let replays = store::list_replays(database, None, below(cursor)?, ask(limit)).await?;
+    Ok(page(replays, limit, |replay| replay.id.clone()))
+}
+
+/// One replay.
+///
+/// # Errors
+///
+/// BS5xx from the database.
+pub async fn replay(database: &Database, id: i64) -> Result<Option<ReplayStatus>, StoreError> {
+    Ok(store::list_replays(database, Some(id), None, 1).await?.pop())
+}

@@ -1,0 +1,370 @@
+//! The verbs of operators, each with its reason, which stays in the audit.
+
+use std::time::Duration;
+
+use serde_json::{Map, Value, json};
+use uuid::Uuid;
+
+pub use crate::call::cancel::Cancelled;
+use crate::call::enqueue::Enqueued;
+use crate::model::document::JobDocument;
+use crate::model::status::JobFilter;
+pub use crate::model::status::{Done, Skipped};
+use crate::model::unit::{Rate, format_duration, format_rate};
+use crate::store::StoreError;
+use crate::store::database::Database;
+use crate::store::operate as store;
+
+/// Rows that one statement of a mass verb touches, so that no lock is held for long.
+const AT_ONCE: usize = 1_000;
+
+/// What a pause is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// A queue.
+    Queue,
+    /// A kind, in whatever queue.
+    Kind,
+}
+
+impl Scope {
+    fn word(self) -> &'static str {
+        match self {
+            Scope::Queue => "queue",
+            Scope::Kind => "kind",
+        }
+    }
+}
+
+/// How a pause is meant.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Pause {
+    /// It ends by itself after that long.
+    pub for_in: Option<Duration>,
+    /// What runs is told to stop, too.
+    pub cancel_running: bool,
+}
+
+/// How dead letters are revived.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Revive {
+    /// Other args, as a JSON object; for one job.
+    pub args: Option<String>,
+    /// The unique key is given up, for another job may hold it.
+    pub without_unique: bool,
+}
+
+/// How fast a replay goes; what is not set is 10 first, then 60 a minute, and a stop at 20 %.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Pace {
+    /// So many before all others.
+    pub first: Option<u32>,
+    /// The rate of the others.
+    pub rate: Option<Rate>,
+    /// The part of the last 50 that may fail, in percent.
+    pub stop_at: Option<u8>,
+}
+
+/// Ends jobs for good; what became of each, in the order of their ids.
+///
+/// # Errors
+///
+/// BS5xx from the database; what was done before stays done.
+pub async fn cancel(
+    database: &Database,
+    ids: &[i64],
+    reason: &str,
+) -> Result<Vec<(i64, Cancelled)>, StoreError> {
+    let mut answers = Vec::with_capacity(ids.len());
+    for some in ids.chunks(AT_ONCE) {
+        answers.extend(store::cancel(database, some, &only(reason)).await?);
+    }
+    Ok(answers)
+}
+
+/// Lets jobs that are scheduled or wait for their retry come into line now.
+///
+/// # Errors
+///
+/// BS5xx from the database; what was done before stays done.
+pub async fn promote(database: &Database, ids: &[i64], reason: &str) -> Result<Done, StoreError> {
+    let mut done = Done::default();
+    for some in ids.chunks(AT_ONCE) {
+        done.add(store::promote(database, some, &only(reason)).await?);
+    }
+    Ok(done)
+}
+
+/// Starts nothing more of a queue or kind; what runs goes on, unless told otherwise.
+///
+/// # Errors
+///
+/// BS103 for a name that cannot be one, BS5xx from the database.
+pub async fn pause(
+    database: &Database,
+    what: Scope,
+    name: &str,
+    how: Pause,
+    reason: &str,
+) -> Result<Done, StoreError> {
+    let mut options = with(reason);
+    if let Some(span) = how.for_in {
+        options.insert("for_in".into(), format_duration(span).into());
+    }
+    if how.cancel_running {
+        options.insert("cancel_running".into(), true.into());
+    }
+    store::pause(database, what.word(), name, &text(options)).await
+}
+
+/// Ends a pause; one that there is not is skipped with BS301.
+///
+/// # Errors
+///
+/// BS103 for a name that cannot be one, BS5xx from the database.
+pub async fn resume(
+    database: &Database,
+    what: Scope,
+    name: &str,
+    reason: &str,
+) -> Result<Done, StoreError> {
+    store::resume(database, what.word(), name, &only(reason)).await
+}
+
+/// Brings dead letters back into line at once, under their own ids, with all retries before them.
+///
+/// # Errors
+///
+/// BS104 to BS106 for args that cannot be, BS5xx from the database.
+pub async fn revive(
+    database: &Database,
+    ids: &[i64],
+    how: &Revive,
+    reason: &str,
+) -> Result<Done, StoreError> {
+    let mut options = with(reason);
+    if how.without_unique {
+        options.insert("without_unique".into(), true.into());
+    }
+    let options = match &how.args {
+        // As it was typed, so that every digit of it stays.
+        Some(args) => spliced(&text(options), "args", args),
+        None => text(options),
+    };
+    let mut done = Done::default();
+    for some in ids.chunks(AT_ONCE) {
+        done.add(store::revive(database, some, &options).await?);
+    }
+    Ok(done)
+}
+
+/// Which dead letters a replay takes.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Letters<'a> {
+    /// These.
+    Ids(&'a [i64]),
+    /// All that pass; the database refuses if they are no longer about as many as were counted.
+    Filter {
+        /// Which.
+        filter: &'a JobFilter,
+        /// So many were counted.
+        expect: u64,
+    },
+}
+
+impl<'a> Letters<'a> {
+    /// The filter itself where the door knows all of it, so that the audit tells it; else the ids it came to.
+    #[must_use]
+    pub fn of(filter: &'a JobFilter, ids: &'a [i64]) -> Letters<'a> {
+        let known = filter.kinds.len() < 2
+            && filter.queues.len() < 2
+            && filter.tags.len() < 2
+            && filter.unique.is_none()
+            && filter.limit_key.is_none()
+            && filter.worker.is_none()
+            && filter.states.is_empty();
+        if known && !filter.is_empty() {
+            Letters::Filter { filter, expect: ids.len() as u64 }
+        } else {
+            Letters::Ids(ids)
+        }
+    }
+}
+
+/// Revives many dead letters slowly: some first, the rest at a rate, and no further when they fail again.
+/// The answer names the replay, unless no letter fitted.
+///
+/// # Errors
+///
+/// BS305 without a reason, BS304 if there are by a tenth more or fewer than were counted, BS302 while another replay of
+/// the group runs, BS109 for more than 1,000,000, BS5xx from the database.
+pub async fn replay(
+    database: &Database,
+    letters: &Letters<'_>,
+    pace: Pace,
+    reason: &str,
+) -> Result<Done, StoreError> {
+    let mut options = with(reason);
+    if let Some(first) = pace.first {
+        options.insert("first".into(), first.into());
+    }
+    if let Some(rate) = pace.rate {
+        options.insert("rate".into(), format_rate(rate).into());
+    }
+    if let Some(percent) = pace.stop_at {
+        options.insert("stop_at".into(), format!("{percent}%").into());
+    }
+    let filter = match letters {
+        Letters::Ids(ids) => {
+            json!({ "ids": ids.iter().map(ToString::to_string).collect::<Vec<_>>() })
+        }
+        Letters::Filter { filter, expect } => {
+            options.insert("expect".into(), (*expect).into());
+            narrow(filter)
+        }
+    };
+    store::replay(database, &filter.to_string(), &text(options)).await
+}
+
+/// A filter as the door of replays takes it.
+fn narrow(filter: &JobFilter) -> Value {
+    let fields = [
+        ("fingerprint", filter.fingerprint.clone()),
+        ("kind", filter.kinds.first().cloned()),
+        ("queue", filter.queues.first().cloned()),
+        ("group", filter.group.clone()),
+        ("tag", filter.tags.first().cloned()),
+        ("since", filter.since.map(|at| at.to_string())),
+        ("before", filter.before.map(|at| at.to_string())),
+    ];
+    let set = fields.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?.into())));
+    Value::Object(set.collect())
+}
+
+/// Stops a replay where it is; what it has revived goes on.
+///
+/// # Errors
+///
+/// BS5xx from the database.
+pub async fn stop_replay(database: &Database, id: i64, reason: &str) -> Result<Done, StoreError> {
+    store::stop_replay(database, id, &only(reason)).await
+}
+
+/// Lets a stopped replay go on after the last letter.
+///
+/// # Errors
+///
+/// BS5xx from the database.
+pub async fn resume_replay(database: &Database, id: i64, reason: &str) -> Result<Done, StoreError> {
+    store::resume_replay(database, id, &only(reason)).await
+}
+
+/// Puts dead letters aside; [`restore`] brings them back for seven days.
+///
+/// # Errors
+///
+/// BS305 without a reason, BS5xx from the database.
+pub async fn discard(database: &Database, ids: &[i64], reason: &str) -> Result<Done, StoreError> {
+    let mut done = Done::default();
+    for some in ids.chunks(AT_ONCE) {
+        done.add(store::discard(database, some, &only(reason)).await?);
+    }
+    Ok(done)
+}
+
+/// Takes back a discard.
+///
+/// # Errors
+///
+/// BS5xx from the database.
+pub async fn restore(database: &Database, ids: &[i64], reason: &str) -> Result<Done, StoreError> {
+    let mut done = Done::default();
+    for some in ids.chunks(AT_ONCE) {
+        done.add(store::restore(database, some, &only(reason)).await?);
+    }
+    Ok(done)
+}
+
+/// Marks a group of dead letters as seen; a further death opens it again.
+///
+/// # Errors
+///
+/// BS5xx from the database.
+pub async fn acknowledge(
+    database: &Database,
+    fingerprint: &str,
+    note: Option<&str>,
+    reason: &str,
+) -> Result<Done, StoreError> {
+    let mut options = with(reason);
+    if let Some(note) = note {
+        options.insert("note".into(), note.into());
+    }
+    store::acknowledge(database, fingerprint, &text(options)).await
+}
+
+/// Tells a worker to claim nothing more, finish what it runs, and leave.
+///
+/// # Errors
+///
+/// BS5xx from the database.
+pub async fn drain(database: &Database, worker: Uuid, reason: &str) -> Result<Done, StoreError> {
+    store::drain(database, worker, &only(reason)).await
+}
+
+/// Does what `enqueue_many` would, shows what came of it, and keeps nothing; jobs and options are JSON, as that takes them.
+///
+/// # Errors
+///
+/// BS101 to BS111 as enqueue gives them, BS5xx from the database.
+pub async fn preview(
+    database: &Database,
+    jobs: &str,
+    options: &str,
+) -> Result<Vec<(Enqueued, Option<JobDocument>)>, StoreError> {
+    store::preview(database, jobs, options).await
+}
+
+fn with(reason: &str) -> Map<String, Value> {
+    let mut options = Map::new();
+    if !reason.is_empty() {
+        options.insert("reason".into(), reason.into());
+    }
+    options
+}
+
+fn text(options: Map<String, Value>) -> String {
+    Value::Object(options).to_string()
+}
+
+fn only(reason: &str) -> String {
+    text(with(reason))
+}
+
+/// Adds a member whose value is JSON text already. What is no JSON is refused by the database.
+fn spliced(object: &str, name: &str, json: &str) -> String {
+    let open = object.strip_suffix('}').expect("an object was written by this file");
+    let comma = if open == "{" { "" } else { "," };
+    format!("{open}{comma}\"{name}\":{json}}}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn args_keep_every_digit_on_their_way() {
+        assert_eq!(spliced("{}", "args", r#"{"n":1e400}"#), r#"{"args":{"n":1e400}}"#);
+        let options = spliced(&only("again"), "args", "{}");
+        assert_eq!(options, r#"{"reason":"again","args":{}}"#);
+    }
+
+    #[test]
+    fn a_filter_that_the_door_does_not_know_is_frozen_as_ids() {
+        let one = JobFilter { kinds: vec!["a".into()], ..JobFilter::default() };
+        let two = JobFilter { kinds: vec!["a".into(), "b".into()], ..JobFilter::default() };
+        assert_eq!(Letters::of(&one, &[1, 2]), Letters::Filter { filter: &one, expect: 2 });
+        assert_eq!(Letters::of(&two, &[1, 2]), Letters::Ids(&[1, 2]));
+        assert_eq!(narrow(&one), json!({ "kind": "a" }));
+    }
+}

@@ -1,0 +1,387 @@
+//! What operators see of jobs, queues, workers, alerts and replays: the shapes of every list.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::instant::Instant;
+use super::state::State;
+
+/// Which jobs are meant; what is empty excludes nothing, what is set narrows down.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct JobFilter {
+    /// In one of these states.
+    pub states: Vec<State>,
+    /// Of one of these kinds.
+    pub kinds: Vec<String>,
+    /// In one of these queues.
+    pub queues: Vec<String>,
+    /// Of this group.
+    pub group: Option<String>,
+    /// With all of these tags.
+    pub tags: Vec<String>,
+    /// The holder of this unique key.
+    pub unique: Option<String>,
+    /// With this limit key.
+    pub limit_key: Option<String>,
+    /// In the hands of this worker.
+    pub worker: Option<uuid::Uuid>,
+    /// Dead of this error; concerns dead letters only.
+    pub fingerprint: Option<String>,
+    /// Enqueued at this instant or later; for dead letters: died.
+    pub since: Option<Instant>,
+    /// Enqueued before this instant; for dead letters: died.
+    pub before: Option<Instant>,
+}
+
+impl JobFilter {
+    /// Whether it lets every job pass.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == JobFilter::default()
+    }
+}
+
+/// One page of a list.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Page<T> {
+    /// What is on it.
+    pub items: Vec<T>,
+    /// Where the next page goes on; none after the last.
+    pub next: Option<String>,
+}
+
+/// A number that was counted up to a bound only, so that looking never costs more than it is worth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Bounded {
+    /// What was counted.
+    pub count: u64,
+    /// There are more.
+    pub more: bool,
+}
+
+impl fmt::Display for Bounded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&format!("{}{}", self.count, if self.more { "+" } else { "" }))
+    }
+}
+
+/// An attempt that ended.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+#[non_exhaustive]
+pub struct AttemptRecord {
+    /// Its number, from 1.
+    pub attempt: i32,
+    /// What it came to.
+    pub outcome: String,
+    /// Against which of the job's limits it counts: `retry crash lost snooze interrupt nothing`.
+    pub billed: String,
+    /// When a worker took the job.
+    pub claimed_at: Option<Instant>,
+    /// When it was over.
+    pub ended_at: Option<Instant>,
+    /// Which worker.
+    pub worker: Option<String>,
+    /// On which host.
+    pub host: Option<String>,
+    /// The class of the error.
+    pub error_class: Option<String>,
+    /// What went wrong.
+    pub message: Option<String>,
+    /// Where in the code.
+    pub trace: Option<String>,
+    /// Equal errors have equal fingerprints.
+    pub fingerprint: Option<String>,
+    /// The signal that ended the process.
+    pub signal: Option<i32>,
+    /// The exit code of the process.
+    pub exit_code: Option<i32>,
+    /// Its result came after it was told to stop.
+    pub late: bool,
+    /// How long it took.
+    pub wall_ms: Option<i32>,
+    /// How much of a processor it used.
+    pub cpu_ms: Option<i32>,
+    /// The most memory it had.
+    pub peak_kib: Option<i32>,
+    /// How much it printed.
+    pub output_bytes: Option<i64>,
+    /// The end of what it printed to stderr.
+    pub stderr: Option<String>,
+    /// The release of the application.
+    pub release: Option<String>,
+}
+
+/// Dead letters of the same error.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct DeadGroup {
+    /// What they have in common.
+    pub fingerprint: String,
+    /// The kind of the newest.
+    pub kind: String,
+    /// The queue of the newest.
+    pub queue: String,
+    /// Why they are dead.
+    pub reason: String,
+    /// The first line of what went wrong, blanked of what varies.
+    pub title: String,
+    /// The newest of them.
+    pub sample: String,
+    /// How many there are now.
+    pub letters: Bounded,
+    /// How many there ever were, those revived and discarded too.
+    pub deaths: i64,
+    /// The first death of this error.
+    pub first_at: Instant,
+    /// The last.
+    pub last_at: Instant,
+    /// The oldest that is still here.
+    pub oldest_at: Instant,
+    /// `open acknowledged muted`.
+    pub state: String,
+    /// Who said so.
+    pub by: Option<String>,
+    /// What they said.
+    pub note: Option<String>,
+    /// Until when it is muted.
+    pub until: Option<Instant>,
+    /// In which releases of the application it was seen.
+    pub releases: Vec<String>,
+}
+
+/// What a dead letter has beyond its job document.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct DeadLetter {
+    /// Its group.
+    pub fingerprint: String,
+    /// The first line of what went wrong, blanked of what varies.
+    pub title: String,
+    /// When it died.
+    pub died_at: Instant,
+    /// When it was put aside.
+    pub discarded_at: Option<Instant>,
+    /// By whom.
+    pub discarded_by: Option<String>,
+    /// How people see its group.
+    pub group_state: String,
+    /// Who said so.
+    pub group_by: Option<String>,
+    /// What they said.
+    pub group_note: Option<String>,
+    /// The login that asked for the job.
+    pub enqueued_by: String,
+    /// What it counts against.
+    pub limit_key: Option<String>,
+}
+
+/// A queue, with what stands where.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct QueueStatus {
+    /// Its name.
+    pub name: String,
+    /// Some worker's settings declare it.
+    pub declared: bool,
+    /// In line.
+    pub ready: Bounded,
+    /// In line by priority, 0 to 9; levels without jobs are left out.
+    pub by_priority: std::collections::BTreeMap<String, Bounded>,
+    /// Since when the first in line waits.
+    pub oldest_ready_at: Option<Instant>,
+    /// Not due yet.
+    pub scheduled: Bounded,
+    /// When the next of those is due.
+    pub next_run_at: Option<Instant>,
+    /// Held back.
+    pub parked: Bounded,
+    /// In the hands of workers.
+    pub running: Bounded,
+    /// Dead letters.
+    pub dead: Bounded,
+    /// Live workers that serve it.
+    pub workers: i64,
+    /// Slots of those workers, which other queues may share.
+    pub slots: i64,
+    /// When a worker that serves or served it was heard of last.
+    pub served_at: Option<Instant>,
+    /// On which host.
+    pub served_by: Option<String>,
+    /// Nothing of it starts.
+    pub paused: Option<PauseStatus>,
+}
+
+/// Why nothing of a queue starts.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct PauseStatus {
+    /// Since when.
+    pub since: Instant,
+    /// Until when; none: until somebody resumes it.
+    pub until: Option<Instant>,
+    /// Who paused it.
+    pub by: String,
+    /// Why.
+    pub reason: Option<String>,
+}
+
+/// A worker, alive or not.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct WorkerStatus {
+    /// A new one with every start of the process.
+    pub id: String,
+    /// `live draining late lost gone`.
+    pub state: String,
+    /// Where it runs.
+    pub host: String,
+    /// Its process there.
+    pub pid: i32,
+    /// The release of the application.
+    pub release: String,
+    /// How it isolates jobs.
+    pub level: String,
+    /// Jobs at once.
+    pub slots: i32,
+    /// Jobs now.
+    pub running: i64,
+    /// What it serves.
+    pub queues: Vec<String>,
+    /// The kinds it knows; `*` stands for all.
+    pub kinds: Vec<String>,
+    /// Since when.
+    pub started_at: Instant,
+    /// Its last sign of life.
+    pub beat_at: Instant,
+    /// Until when its jobs are its own without another sign.
+    pub lease_until: Instant,
+    /// When it was told to finish and leave.
+    pub drain_at: Option<Instant>,
+    /// When it said goodbye.
+    pub goodbye_at: Option<Instant>,
+    /// When its jobs were taken over.
+    pub lost_at: Option<Instant>,
+    /// It has a connection of its own, so it hears at once, and its death is seen at once.
+    pub direct: bool,
+}
+
+/// A message to one channel.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct MessageStatus {
+    /// Its number.
+    pub id: String,
+    /// When it was made.
+    pub made_at: Instant,
+    /// By which rule.
+    pub rule: String,
+    /// What it is about.
+    pub subject: String,
+    /// Who gets it.
+    pub channel: String,
+    /// How many events it stands for.
+    pub count: i32,
+    /// `sent waiting failing undeliverable`.
+    pub state: String,
+    /// How often it was tried.
+    pub tries: i32,
+    /// When it was accepted.
+    pub delivered_at: Option<Instant>,
+    /// When it is tried again.
+    pub next_try_at: Option<Instant>,
+    /// What the channel said last.
+    pub last_error: Option<String>,
+    /// `info warning error`.
+    pub severity: Option<String>,
+    /// Its first line.
+    pub title: Option<String>,
+    /// The dead group it is about.
+    pub fingerprint: Option<String>,
+}
+
+/// A throttled revival of many dead letters.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct ReplayStatus {
+    /// Its number.
+    pub id: String,
+    /// `running stopped done`.
+    pub state: String,
+    /// How many letters it froze.
+    pub total: i32,
+    /// How many of them it has handled.
+    pub handled: i32,
+    /// How many it tries before all others.
+    pub first: i32,
+    /// So many ...
+    pub per_count: Option<i32>,
+    /// ... in this time.
+    pub per_ms: Option<i64>,
+    /// It stops when a larger part of the last jobs fails.
+    pub stop_at: f32,
+    /// Who started it.
+    pub by: String,
+    /// Why.
+    pub reason: Option<String>,
+    /// Which letters were meant.
+    pub filter: Value,
+    /// Since when.
+    pub started_at: Instant,
+    /// When it was done.
+    pub done_at: Option<Instant>,
+    /// Its next step.
+    pub next_at: Option<Instant>,
+    /// Of the last 1,000 handled: completed or cancelled.
+    pub completed: i64,
+    /// Dead again.
+    pub dead: i64,
+    /// Still on their way.
+    pub open: i64,
+    /// Passed over, such as for a key that another job holds.
+    pub skipped: i64,
+}
+
+impl ReplayStatus {
+    /// How fast it goes on after the first.
+    #[must_use]
+    pub fn rate(&self) -> Option<(i32, Duration)> {
+        Some((self.per_count?, Duration::from_millis(u64::try_from(self.per_ms?).ok()?)))
+    }
+}
+
+/// What a verb came to.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Done {
+    /// How many it acted on.
+    pub count: u64,
+    /// Which it passed over, and why.
+    pub skipped: Vec<Skipped>,
+    /// How many running jobs were told to stop, by a pause that does so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cancelling: Option<u64>,
+    /// The number of the replay that was begun.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replay: Option<String>,
+}
+
+/// What a verb passed over.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Skipped {
+    /// The job, group, queue or worker.
+    pub id: String,
+    /// `BS301` unknown, `BS302` in another state, `BS303` its unique key is held.
+    pub code: String,
+}
+
+impl Done {
+    /// Adds what a further call came to.
+    pub(crate) fn add(&mut self, more: Done) {
+        self.count += more.count;
+        self.skipped.extend(more.skipped);
+    }
+}
