@@ -1,0 +1,226 @@
+//! One turn: verdicts are gathered, written, and new jobs begun.
+
+use std::time::{Duration, Instant};
+
+use super::super::room::LEVELS;
+use super::super::run::stop_line;
+use super::super::{Allowance, Finished, Signal};
+use super::{Claims, Hand};
+use crate::model::claim::Claimed;
+use crate::model::event::{self, Event};
+use crate::model::judge::Verdict;
+use crate::model::outcome::Outcome;
+use crate::runtime::ended::{self, Ended};
+use crate::runtime::settle;
+use crate::store::StoreError;
+use crate::store::settle::Settled;
+use crate::store::sqlstate::Remedy;
+use crate::store::turn::{self, Ask, Turn};
+
+impl Claims {
+    pub(super) fn gather(&mut self, finished: Finished) {
+        let Finished { claimed, ended } = finished;
+        let Some(hand) = self
+            .state
+            .hands
+            .get(&claimed.info.id)
+            .filter(|hand| hand.attempt == claimed.info.attempt)
+        else {
+            return;
+        };
+        if ended.survivor {
+            self.rooms[hand.room].close_slot();
+            if self.rooms[hand.room].is_stuck() {
+                // Nothing can run here any more; whoever looks after this process starts a new one.
+                tracing::error!(target: "backstay", "every slot of a queue holds a handler that cannot be ended; the worker drains");
+                self.hear(Signal::Drain);
+            }
+        }
+        let terms = self.runner.terms(&claimed.info.queue, &claimed.info.kind);
+        let jitter = self.state.dice.roll();
+        let is_unproved = ended.completed_in_tx;
+        let settled = ended::settle(&claimed, ended, &terms, jitter);
+        if settled.verdict == Verdict::Drop {
+            self.let_go(claimed.info.id);
+            return;
+        }
+        if let Some(hand) = self.state.hands.get_mut(&claimed.info.id).filter(|_| is_unproved) {
+            hand.unproved = Some(claimed);
+        }
+        self.push(settled);
+    }
+
+    /// The handler said that it completed the job itself, and the row still stands: an ordinary failure.
+    pub(super) fn never_committed(&mut self, job: i64, wall_ms: i32) {
+        let Some(claimed) = self.state.hands.get_mut(&job).and_then(|hand| hand.unproved.take())
+        else {
+            return;
+        };
+        let wall = Duration::from_millis(u64::try_from(wall_ms).unwrap_or(0));
+        let mut ended = Ended::bare(Outcome::Failed, wall);
+        ended.attempted.error_class = Some("not_committed".to_owned());
+        ended.message = Some(
+            "BS203: the transaction in which the job was completed was never committed".to_owned(),
+        );
+        self.gather(Finished { claimed, ended });
+    }
+
+    pub(super) fn push(&mut self, settled: Settled) {
+        self.state.first_at.get_or_insert_with(Instant::now);
+        self.state.gathered.push(settled);
+    }
+
+    pub(super) fn let_go(&mut self, job: i64) {
+        if let Some(hand) = self.state.hands.remove(&job) {
+            self.rooms[hand.room].left(hand.level);
+        }
+    }
+
+    /// Writes what is gathered, and takes what there is room for.
+    pub(super) async fn turn(&mut self) -> Result<(), StoreError> {
+        let at = self.state.began.elapsed();
+        let (asks, rooms) = if self.may_claim() { self.asks(at) } else { (Vec::new(), Vec::new()) };
+        if asks.is_empty() && self.state.gathered.is_empty() {
+            self.state.hungry = false;
+            return Ok(());
+        }
+        let Some(link) = &self.state.link else { return Ok(()) };
+        let turn = match turn::turn(link, self.worker, &self.release, &self.state.gathered, &asks)
+            .await
+        {
+            Ok(turn) => turn,
+            Err(error) if error.remedy() == Remedy::FailRow && !self.state.gathered.is_empty() => {
+                return self.settle_one_by_one(&error).await;
+            }
+            Err(error) => return Err(error),
+        };
+        self.state.only_settle = false;
+        let settled = std::mem::take(&mut self.state.gathered);
+        self.state.first_at = None;
+        self.conclude(settled, &turn);
+        if !asks.is_empty() {
+            self.state.hungry = false;
+            self.state.from_start = false;
+            self.note_lowered(turn.lowered);
+        }
+        for ((ask, room), claimed) in asks.iter().zip(rooms).zip(turn.claimed) {
+            self.begin_all(at, ask, room, claimed);
+        }
+        Ok(())
+    }
+
+    pub(super) fn asks(&mut self, at: Duration) -> (Vec<Ask>, Vec<usize>) {
+        let mut leaving = vec![[0u16; LEVELS]; self.rooms.len()];
+        for settled in &self.state.gathered {
+            if let Some(hand) = self.state.hands.get(&settled.fence.job) {
+                leaving[hand.room][hand.level] += 1;
+            }
+        }
+        let (wants, from_start) = (self.state.hungry, self.state.from_start);
+        let (mut asks, mut rooms) = (Vec::new(), Vec::new());
+        for (index, room) in
+            self.rooms.iter_mut().enumerate().filter(|(_, room)| wants || room.has_more)
+        {
+            for mut ask in room.asks(at, from_start, &leaving[index]) {
+                if let Allowance::One { queue } = &self.state.allowance {
+                    if *queue != ask.queue || !asks.is_empty() {
+                        continue;
+                    }
+                    (ask.n, ask.aged) = (1, 0);
+                }
+                asks.push(ask);
+                rooms.push(index);
+            }
+        }
+        (asks, rooms)
+    }
+
+    /// Frees the slots of what was settled, and looks at what was not.
+    pub(super) fn conclude(&mut self, settled: Vec<Settled>, turn: &Turn) {
+        for one in settled {
+            let job = one.fence.job;
+            if turn.unfinished.contains(&job) {
+                self.never_committed(job, one.facts.wall_ms);
+                continue;
+            }
+            let stale = self.state.hands.get(&job).filter(|_| !turn.accepted.contains(&job));
+            if let Some(hand) = stale {
+                let (job, outcome) = (hand.job.clone(), one.facts.outcome);
+                event::emit(&Event::SettleStale { job, outcome });
+            }
+            self.let_go(job);
+        }
+    }
+
+    /// One verdict in the batch cannot be written: the others must not pay for it.
+    pub(super) async fn settle_one_by_one(&mut self, error: &StoreError) -> Result<(), StoreError> {
+        let all = std::mem::take(&mut self.state.gathered);
+        event::emit(&Event::SettleSplit { count: all.len() as u64, error: error.to_string() });
+        self.state.first_at = None;
+        let Some(link) = &self.state.link else { return Ok(()) };
+        let mut rest = all.into_iter();
+        let mut done = Vec::new();
+        let mut failed = None;
+        for one in rest.by_ref() {
+            match settle::alone(link, self.worker, &self.release, &one).await {
+                Ok(turn) => done.push((one, turn)),
+                Err(error) => {
+                    failed = Some((one, error));
+                    break;
+                }
+            }
+        }
+        for (one, turn) in done {
+            self.conclude(vec![one], &turn);
+        }
+        let Some((one, error)) = failed else {
+            self.state.only_settle = false;
+            return Ok(());
+        };
+        self.push(one);
+        rest.for_each(|one| self.push(one));
+        Err(error)
+    }
+
+    pub(super) fn begin_all(
+        &mut self,
+        at: Duration,
+        ask: &Ask,
+        room: usize,
+        claimed: Vec<Claimed>,
+    ) {
+        self.rooms[room].has_more = claimed.len() >= usize::try_from(ask.n).unwrap_or(0);
+        for one in claimed {
+            self.begin(at, room, one);
+        }
+    }
+
+    pub(super) fn begin(&mut self, at: Duration, room: usize, claimed: Claimed) {
+        if self.state.allowance != Allowance::All {
+            self.state.allowance = Allowance::Nothing;
+        }
+        let level = usize::try_from(claimed.priority).unwrap_or(0).min(LEVELS - 1);
+        self.rooms[room].took(at, level, claimed.seq);
+        let (stop, stopping) = stop_line();
+        let hand = Hand {
+            attempt: claimed.info.attempt,
+            stop,
+            room,
+            level,
+            job: ended::job_ref(&claimed),
+            unproved: None,
+        };
+        self.state.hands.insert(claimed.info.id, hand);
+        event::emit(&Event::Claimed {
+            job: ended::job_ref(&claimed),
+            worker: self.worker,
+            waited: claimed.waited,
+        });
+        if claimed.expired {
+            let reason = Some("expired".to_owned());
+            let ended = Ended { reason, ..Ended::bare(Outcome::Cancelled, Duration::ZERO) };
+            return self.gather(Finished { claimed, ended });
+        }
+        self.runner.begin(claimed, stopping);
+    }
+}
