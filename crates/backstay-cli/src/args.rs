@@ -1,5 +1,8 @@
 //! What can be typed: the whole command line as one tree; help, completions and manual come from it.
 
+mod enqueue;
+mod filter;
+mod operate;
 mod words;
 
 use std::ffi::OsString;
@@ -8,6 +11,14 @@ use std::path::PathBuf;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
+
+pub(crate) use enqueue::EnqueueArgs;
+pub(crate) use filter::Page;
+pub(crate) use operate::{
+    AcknowledgeArgs, AlertsCommand, DeadCommand, DeadListArgs, DeadShowArgs, DrainArgs,
+    JobsCommand, JobsListArgs, JobsShowArgs, LettersArgs, PauseArgs, QueuesCommand, ReplayArgs,
+    ReplaysCommand, ResumeArgs, ReviveArgs, VerbArgs, WorkersCommand, WorkersListArgs,
+};
 
 use crate::print::{Color, Wishes};
 use crate::settings::{FlagValue, Sources};
@@ -82,12 +93,12 @@ impl Globals {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Claim and run jobs, until told to stop
+    ///
+    /// Signals: TERM and INT drain (again: no waiting), QUIT gives everything back at once.
     #[command(after_help = "\
 Examples:
   backstay work                              every queue of backstay.toml
-  backstay work --queues reports,default --slots reports=1
-
-Signals: TERM and INT drain (again: no waiting), QUIT gives everything back at once.")]
+  backstay work --queues reports,default --slots reports=1")]
     Work(WorkArgs),
     /// Install Backstay in a database: schema, functions, roles
     #[command(after_help = "\
@@ -105,6 +116,84 @@ Examples:
   backstay migrate plan && backstay migrate up"
     )]
     Migrate(MigrateCommand),
+    /// Make a job, or many
+    #[command(after_help = "\
+Examples:
+  backstay enqueue report '{\"month\":\"2026-11\"}' --priority high --run-in 5m
+  backstay enqueue --file jobs.ndjson --dry-run")]
+    Enqueue(EnqueueArgs),
+    /// Look at jobs, cancel or promote them
+    #[command(
+        infer_subcommands = true,
+        subcommand,
+        after_help = "\
+Examples:
+  backstay jobs list --state running
+  backstay jobs show 4187 --attempts"
+    )]
+    Jobs(JobsCommand),
+    /// End jobs for good, waiting or running
+    #[command(after_help = "\
+Examples:
+  backstay cancel 4187 --reason \"wrong month\"
+  backstay cancel --kind digest --group tenant-7 --expect 12")]
+    Cancel(VerbArgs),
+    /// Look at dead letters, revive, discard or acknowledge them
+    #[command(
+        infer_subcommands = true,
+        subcommand,
+        after_help = "\
+Examples:
+  backstay dead list
+  backstay dead revive --fingerprint a3f19c02 --first 10 --reason \"fixed in 1.4\""
+    )]
+    Dead(DeadCommand),
+    /// Look at replays, stop or resume them
+    #[command(
+        infer_subcommands = true,
+        subcommand,
+        after_help = "\
+Examples:
+  backstay replays list
+  backstay replays stop 12"
+    )]
+    Replays(ReplaysCommand),
+    /// Look at queues, pause or resume them
+    #[command(
+        infer_subcommands = true,
+        subcommand,
+        after_help = "\
+Examples:
+  backstay queues list
+  backstay queues pause reports --for 30m"
+    )]
+    Queues(QueuesCommand),
+    /// Look at workers, or drain one
+    #[command(
+        infer_subcommands = true,
+        subcommand,
+        after_help = "\
+Examples:
+  backstay workers list
+  backstay workers drain 018f6f1e"
+    )]
+    Workers(WorkersCommand),
+    /// Look at alerts and what became of their messages
+    #[command(
+        infer_subcommands = true,
+        subcommand,
+        after_help = "\
+Examples:
+  backstay alerts list
+  backstay alerts list --json"
+    )]
+    Alerts(AlertsCommand),
+    /// Look for all that could be wrong, each with its remedy
+    #[command(after_help = "\
+Examples:
+  backstay doctor
+  backstay doctor --json")]
+    Doctor,
     /// Look for faults in the configuration, and show all of them
     #[command(after_help = "\
 Examples:

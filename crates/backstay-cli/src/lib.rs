@@ -15,7 +15,12 @@ use std::process::ExitCode;
 
 use backstay::{BuildError, Worker};
 
-use args::{Cli, Command, ConfigCommand};
+use args::{
+    AlertsCommand, Cli, Command, ConfigCommand, DeadCommand, JobsCommand, QueuesCommand,
+    ReplaysCommand, WorkersCommand,
+};
+use cmd::desk::{Consent, Desk};
+use cmd::{inspect, operate};
 use failure::{Exit, Failure};
 use print::{Printer, Wishes};
 use settings::Environment;
@@ -76,6 +81,7 @@ fn run<S: Clone + Send + Sync + 'static>(
     worker: Build<S>,
 ) -> Result<Exit, Failure> {
     let sources = cli.globals.sources();
+    let consent = Consent { yes: cli.globals.yes, reason: cli.globals.reason.clone() };
     match cli.command {
         Command::Check(args) => cmd::check::run(&args, &sources, environment, printer),
         Command::Config(ConfigCommand::Show(args)) => {
@@ -89,5 +95,37 @@ fn run<S: Clone + Send + Sync + 'static>(
         Command::Migrate(command) => cmd::migrate::run(&command, &sources, environment, printer),
         Command::Bench(args) => cmd::bench::run(&args, &sources, environment, printer),
         Command::Version => cmd::version::run(printer),
+        at_the_desk => cmd::desk::run(&sources, environment, printer, &consent, async |desk| {
+            operator(at_the_desk, desk).await
+        }),
+    }
+}
+
+/// What asks the database, or acts in it.
+async fn operator(command: Command, desk: &Desk<'_>) -> Result<Exit, Failure> {
+    match command {
+        Command::Enqueue(args) => cmd::enqueue::run(desk, &args).await,
+        Command::Cancel(args) => operate::cancel(desk, &args).await,
+        Command::Jobs(JobsCommand::List(args)) => inspect::list_jobs(desk, &args).await,
+        Command::Jobs(JobsCommand::Show(args)) => inspect::show_job(desk, &args).await,
+        Command::Jobs(JobsCommand::Cancel(args)) => operate::cancel(desk, &args).await,
+        Command::Jobs(JobsCommand::Promote(args)) => operate::promote(desk, &args).await,
+        Command::Dead(DeadCommand::List(args)) => inspect::list_dead(desk, &args).await,
+        Command::Dead(DeadCommand::Show(args)) => inspect::show_dead(desk, &args).await,
+        Command::Dead(DeadCommand::Revive(args)) => operate::revive(desk, &args).await,
+        Command::Dead(DeadCommand::Discard(args)) => operate::discard(desk, &args).await,
+        Command::Dead(DeadCommand::Restore(args)) => operate::restore(desk, &args).await,
+        Command::Dead(DeadCommand::Acknowledge(args)) => operate::acknowledge(desk, &args).await,
+        Command::Replays(ReplaysCommand::List(page)) => inspect::list_replays(desk, &page).await,
+        Command::Replays(ReplaysCommand::Stop(args)) => operate::stop_replay(desk, &args).await,
+        Command::Replays(ReplaysCommand::Resume(args)) => operate::resume_replay(desk, &args).await,
+        Command::Queues(QueuesCommand::List) => inspect::list_queues(desk).await,
+        Command::Queues(QueuesCommand::Pause(args)) => operate::pause(desk, &args).await,
+        Command::Queues(QueuesCommand::Resume(args)) => operate::resume(desk, &args).await,
+        Command::Workers(WorkersCommand::List(args)) => inspect::list_workers(desk, &args).await,
+        Command::Workers(WorkersCommand::Drain(args)) => operate::drain(desk, &args).await,
+        Command::Alerts(AlertsCommand::List(page)) => inspect::list_alerts(desk, &page).await,
+        Command::Doctor => cmd::doctor::run(desk).await,
+        other => unreachable!("{other:?} does not come here"),
     }
 }

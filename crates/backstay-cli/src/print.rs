@@ -2,7 +2,7 @@
 #![allow(clippy::print_stdout)]
 
 use std::cell::Cell;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, BufRead, IsTerminal, Write};
 
 use backstay::config::{Fault, Origin};
 use clap::ValueEnum;
@@ -78,7 +78,12 @@ pub(crate) struct Printer {
     color_out: bool,
     color_err: bool,
     closed: Cell<bool>,
+    /// A line that says how far something is stands on the terminal.
+    busy: Cell<bool>,
 }
+
+/// Cells are folded down to this width of the terminal, and not for less.
+const NARROWEST: u16 = 40;
 
 /// Rows with headings: columns on a terminal, tabs elsewhere.
 #[derive(Debug, Default)]
@@ -99,7 +104,11 @@ impl Table {
     /// Two blanks between columns, no lines: as wide as the terminal allows.
     fn columns(&self) -> String {
         let mut grid = Grid::new();
-        grid.load_style(NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
+        grid.load_style(NOTHING);
+        // A terminal that tells no width, or a silly one, is one that a program holds.
+        if grid.width().is_some_and(|width| width >= NARROWEST) {
+            grid.set_content_arrangement(ContentArrangement::Dynamic);
+        }
         grid.set_header(self.headings.iter().copied());
         grid.add_rows(&self.rows);
         for column in grid.column_iter_mut() {
@@ -124,12 +133,39 @@ impl Printer {
             color_out: !wishes.json && wishes.color.decide(environment, out),
             color_err: wishes.color.decide(environment, err),
             closed: Cell::new(false),
+            busy: Cell::new(false),
         }
     }
 
     /// Tells whether one JSON document is wanted rather than text.
     pub(crate) fn is_json(&self) -> bool {
         self.wishes.json
+    }
+
+    /// Tells whether a person reads the results: then times are told as people tell them.
+    pub(crate) fn is_terminal(&self) -> bool {
+        self.terminal
+    }
+
+    /// Asks a person on the terminal; nothing where nobody sits there.
+    pub(crate) fn ask(&self, question: &str) -> Option<String> {
+        if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+            return None;
+        }
+        self.err(&visible(question));
+        let mut answer = String::new();
+        io::stdin().lock().read_line(&mut answer).ok()?;
+        Some(answer.trim().to_owned())
+    }
+
+    /// Shows how far something is: over and over on the same line, on a terminal only.
+    pub(crate) fn status(&self, text: &str) {
+        let is_wanted = io::stderr().is_terminal() && !self.wishes.quiet;
+        // Nothing is wiped off that was never shown.
+        if is_wanted && (!text.is_empty() || self.busy.get()) {
+            self.err(&format!("\r\u{1b}[K{}", visible(text)));
+            self.busy.set(!text.is_empty());
+        }
     }
 
     /// How much more than usual is wanted: the number of `-v`.

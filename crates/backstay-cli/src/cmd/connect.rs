@@ -3,7 +3,7 @@
 use backstay::config::Settings;
 use backstay::migrate::MigrateError;
 use backstay::model::code::Code;
-use backstay::{Database, StartError, StoreError};
+use backstay::{CallError, Database, Refusal, StartError, StoreError};
 
 use crate::failure::Failure;
 use crate::settings::database_url;
@@ -25,15 +25,42 @@ pub(crate) async fn database(settings: &Settings) -> Result<Database, Failure> {
 
 /// An error of the database, with its code and what to do about it.
 pub(crate) fn of_store(error: &StoreError) -> Failure {
+    if error.code() == "BS502" {
+        return not_installed(error);
+    }
     let failure = Failure::new(known(error.code()), error.to_string());
     match (error.hint(), error.code()) {
         (Some(hint), _) => failure.hint(hint),
         (None, "BS501") => failure
             .hint("is the server up, and is the address right? (--database-url, DATABASE_URL)"),
-        (None, "BS502") => failure.hint("install Backstay with: backstay migrate up"),
         (None, "BS504") => failure
             .hint("ask the owner for the role: backstay init --print shows which roles there are"),
         _ => failure,
+    }
+}
+
+/// The server only says which name it does not know.
+fn not_installed(error: &(dyn std::error::Error + 'static)) -> Failure {
+    Failure::new("BS502", "Backstay is not installed in this database")
+        .because(error)
+        .hint("install it with: backstay migrate up")
+}
+
+/// A call of a door that failed.
+pub(crate) fn of_call(error: &CallError) -> Failure {
+    match error.refusal() {
+        Some(refusal) if refusal.sqlstate.starts_with("BS") => of_refusal(error.code(), refusal),
+        Some(_) if error.code() == "BS502" => not_installed(error),
+        _ => Failure::new(known(error.code()), error.to_string()).because(error),
+    }
+}
+
+/// What a door said when it refused.
+pub(crate) fn of_refusal(code: &str, refusal: &Refusal) -> Failure {
+    let failure = Failure::new(known(code), refusal.message.clone());
+    match &refusal.hint {
+        Some(hint) => failure.hint(hint),
+        None => failure,
     }
 }
 
@@ -59,6 +86,6 @@ pub(crate) fn of_start(error: &StartError) -> Failure {
 }
 
 /// The code as the table of codes spells it.
-fn known(code: &str) -> &'static str {
+pub(crate) fn known(code: &str) -> &'static str {
     Code::of(code).map_or("BS999", |code| code.code)
 }

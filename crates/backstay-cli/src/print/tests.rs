@@ -9,6 +9,7 @@ fn printer(terminal: bool) -> Printer {
         color_out: false,
         color_err: false,
         closed: Cell::new(false),
+        busy: Cell::new(false),
     }
 }
 

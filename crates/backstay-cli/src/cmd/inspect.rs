@@ -1,0 +1,83 @@
+//! What operators look at: jobs, dead letters, queues, workers, alerts, replays.
+
+mod dead;
+mod jobs;
+mod machines;
+
+pub(crate) use dead::{list as list_dead, show as show_dead};
+pub(crate) use jobs::{headline, list as list_jobs, show as show_job};
+pub(crate) use machines::{
+    alerts as list_alerts, queues as list_queues, replays as list_replays, workers as list_workers,
+};
+
+use std::time::SystemTime;
+
+use backstay::model::instant::Instant;
+use backstay::unit::about;
+use serde::Serialize;
+use serde_json::json;
+
+use crate::print::Printer;
+
+/// How long ago, as people say it; the instant itself where a program reads.
+fn ago(printer: &Printer, at: Instant) -> String {
+    if !printer.is_terminal() {
+        return at.to_string();
+    }
+    let now = SystemTime::now();
+    if at.ahead(now).is_zero() {
+        format!("{} ago", about(at.age(now)))
+    } else {
+        format!("in {}", about(at.ahead(now)))
+    }
+}
+
+fn ago_maybe(printer: &Printer, at: Option<Instant>) -> String {
+    at.map(|at| ago(printer, at)).unwrap_or_default()
+}
+
+/// For how long something has been so.
+fn lasting(printer: &Printer, since: Instant) -> String {
+    if !printer.is_terminal() {
+        return since.to_string();
+    }
+    about(since.age(SystemTime::now()))
+}
+
+/// The instants of a job document, which is for applications, too.
+fn instant(at: Option<SystemTime>) -> Option<Instant> {
+    at.and_then(|at| Instant::try_from(at).ok())
+}
+
+/// A list as one document.
+fn list_json(printer: &Printer, items: &impl Serialize, next: Option<&String>) {
+    printer.json(&json!({ "items": items, "next": next }));
+}
+
+/// Says where the list goes on, to whoever reads it.
+fn more(printer: &Printer, next: Option<&String>) {
+    if let Some(next) = next {
+        printer.note(format!("more: --cursor {next}"));
+    }
+}
+
+/// A text of a job on one line, cut to what a table can bear.
+fn brief(text: &str) -> String {
+    const CHARS: usize = 72;
+    let line = text.lines().next().unwrap_or_default();
+    match line.char_indices().nth(CHARS) {
+        Some((at, _)) => format!("{}…", &line[..at]),
+        None => line.to_owned(),
+    }
+}
+
+/// The name of a level where it has one.
+fn level(priority: i16) -> String {
+    match priority {
+        0 => "urgent".into(),
+        2 => "high".into(),
+        5 => "normal".into(),
+        8 => "low".into(),
+        other => other.to_string(),
+    }
+}

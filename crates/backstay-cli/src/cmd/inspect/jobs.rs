@@ -1,0 +1,252 @@
+//! `backstay jobs list`, `backstay jobs show`.
+
+use std::time::Duration;
+
+use backstay::JobState;
+use backstay::inspect::{self, AttemptRecord, JobDocument, WorkerStatus};
+use backstay::model::instant::Instant;
+use serde_json::json;
+
+use super::super::connect::of_store;
+use super::super::desk::Desk;
+use super::{ago, ago_maybe, brief, instant, lasting, level, list_json, more};
+use crate::args::{JobsListArgs, JobsShowArgs};
+use crate::failure::{Exit, Failure};
+use crate::print::{Printer, Table};
+
+pub(crate) async fn list(desk: &Desk<'_>, args: &JobsListArgs) -> Result<Exit, Failure> {
+    let mut filter = args.filter.read()?;
+    filter.states.clone_from(&args.state);
+    filter.worker = args.worker;
+    let page = &args.page;
+    let found = inspect::jobs(&desk.database, &filter, page.cursor.as_deref(), page.limit).await;
+    let found = found.map_err(|error| of_store(&error))?;
+    if desk.printer.is_json() {
+        list_json(desk.printer, &found.items, found.next.as_ref());
+        return Ok(Exit::Done);
+    }
+    desk.printer.table(&table(desk.printer, &found.items));
+    if found.items.is_empty() {
+        desk.printer.note("no job fits");
+    }
+    more(desk.printer, found.next.as_ref());
+    Ok(Exit::Done)
+}
+
+pub(super) fn table(printer: &Printer, jobs: &[JobDocument]) -> Table {
+    let mut table =
+        Table::new(&["JOB", "KIND", "QUEUE", "STATE", "PRIORITY", "ATTEMPT", "WHEN", "NOTE"]);
+    for job in jobs {
+        table.row([
+            job.id.to_string(),
+            job.kind.clone(),
+            job.queue.clone(),
+            job.state.to_string(),
+            level(job.priority),
+            job.attempt.to_string(),
+            when(printer, job),
+            note(job),
+        ]);
+    }
+    table
+}
+
+/// The instant that matters in this state.
+fn when(printer: &Printer, job: &JobDocument) -> String {
+    match job.state {
+        JobState::Running => {
+            instant(job.started_at).map(|at| lasting(printer, at)).unwrap_or_default()
+        }
+        JobState::Completed | JobState::Cancelled | JobState::Dead => {
+            ago_maybe(printer, instant(job.finished_at))
+        }
+        _ => ago_maybe(printer, instant(job.run_at.or(job.enqueued_at))),
+    }
+}
+
+/// What else is worth a look in this state.
+fn note(job: &JobDocument) -> String {
+    let reason = job.reason.clone().unwrap_or_default();
+    let error = job.error.as_ref().and_then(|error| error.message.as_deref()).map(brief);
+    match job.state {
+        JobState::Running => progress(job),
+        JobState::Dead => match error {
+            Some(error) => format!("{reason}: {error}"),
+            None => reason,
+        },
+        JobState::Scheduled if job.attempt > 0 => match error {
+            Some(error) => format!("{} of {} retries: {error}", job.retry_count, job.max_retries),
+            None => reason,
+        },
+        _ => reason,
+    }
+}
+
+fn progress(job: &JobDocument) -> String {
+    let Some(progress) = &job.progress else { return String::new() };
+    let percent = progress.percent.map(|percent| format!("{percent:.0} %"));
+    [percent, progress.note.clone()].into_iter().flatten().collect::<Vec<_>>().join("  ")
+}
+
+pub(crate) async fn show(desk: &Desk<'_>, args: &JobsShowArgs) -> Result<Exit, Failure> {
+    let found = inspect::job(&desk.database, args.id).await.map_err(|error| of_store(&error))?;
+    let job = found.ok_or_else(|| unknown(args.id))?;
+    let attempts = if args.attempts { attempts(desk, args.id).await? } else { Vec::new() };
+    let workers = inspect::workers(&desk.database, true).await.map_err(|error| of_store(&error))?;
+    if desk.printer.is_json() {
+        let mut document = json!(job);
+        if args.attempts {
+            document["attempts"] = json!(attempts);
+        }
+        desk.printer.json(&document);
+        return Ok(Exit::Done);
+    }
+    desk.printer.line(headline(&job));
+    desk.printer.line(facts(desk.printer, &job, &workers).trim_end());
+    if args.attempts {
+        desk.printer.line(history(desk.printer, &job, &attempts, &workers).trim_end());
+    }
+    Ok(Exit::Done)
+}
+
+pub(super) async fn attempts(desk: &Desk<'_>, id: i64) -> Result<Vec<AttemptRecord>, Failure> {
+    inspect::attempts(&desk.database, id).await.map_err(|error| of_store(&error))
+}
+
+pub(super) fn unknown(id: i64) -> Failure {
+    Failure::new("BS301", format!("there is no job {id}"))
+        .hint("it may be past its retention; what there is: backstay jobs list")
+}
+
+/// `report 4187  running in reports  priority low  group tenant-7  retries 1 of 5`.
+pub(crate) fn headline(job: &JobDocument) -> String {
+    let mut line = format!("{} {}  {} in {}", job.kind, job.id, job.state, job.queue);
+    line += &format!("  priority {}", level(job.priority));
+    if let Some(group) = &job.group {
+        line += &format!("  group {group}");
+    }
+    line += &format!("  retries {} of {}", job.retry_count, job.max_retries);
+    for (count, word) in [
+        (job.crash_count, "crashes"),
+        (job.lost_count, "lost"),
+        (job.snooze_count, "snoozes"),
+        (job.revived_count, "revived"),
+    ] {
+        if count > 0 {
+            line += &format!("  {word} {count}");
+        }
+    }
+    line
+}
+
+/// One line for each thing that is known, its name first.
+pub(super) fn facts(printer: &Printer, job: &JobDocument, workers: &[WorkerStatus]) -> String {
+    let at = |at| instant(at).map(|at| told(printer, at));
+    let error = job.error.as_ref().and_then(|error| {
+        let outcome = error.outcome.as_deref().unwrap_or("failed");
+        Some(format!("{outcome}: {}", error.message.as_deref()?))
+    });
+    let is_waiting = !matches!(
+        job.state,
+        JobState::Running | JobState::Completed | JobState::Cancelled | JobState::Dead
+    );
+    let rows = [
+        ("reason", job.reason.clone()),
+        ("error", error),
+        ("progress", Some(progress(job)).filter(|text| !text.is_empty())),
+        ("enqueued", at(job.enqueued_at)),
+        ("run at", at(job.run_at).filter(|_| is_waiting)),
+        ("started", at(job.started_at)),
+        ("finished", at(job.finished_at)),
+        ("expires", at(job.expires_at)),
+        ("worker", job.worker.as_deref().map(|id| place(id, workers))),
+        ("unique", job.unique.clone()),
+        ("tags", Some(job.tags.join(", ")).filter(|tags| !tags.is_empty())),
+        ("limits", Some(job.limits.join(", ")).filter(|limits| !limits.is_empty())),
+        ("meta", job.meta.clone().filter(|meta| meta != "{}")),
+        ("trace", job.trace.clone()),
+        ("args", job.args.clone()),
+        ("output", job.output.clone().filter(|output| output != "null")),
+    ];
+    let set = rows.into_iter().filter_map(|(name, value)| Some(format!("  {name:9} {}\n", value?)));
+    set.collect()
+}
+
+/// The instant, and on a terminal how long ago it was.
+fn told(printer: &Printer, at: Instant) -> String {
+    let whole = at.to_string();
+    if !printer.is_terminal() {
+        return whole;
+    }
+    let seconds = whole.split(['.', 'Z']).next().unwrap_or_default();
+    format!("{seconds}Z  {}", ago(printer, at))
+}
+
+fn place(id: &str, workers: &[WorkerStatus]) -> String {
+    match workers.iter().find(|worker| worker.id == id) {
+        Some(worker) => format!("{id} on {} ({})", worker.host, worker.state),
+        None => id.to_owned(),
+    }
+}
+
+/// A line for each attempt, and with `-v` the end of what it printed; the running one last.
+pub(super) fn history(
+    printer: &Printer,
+    job: &JobDocument,
+    attempts: &[AttemptRecord],
+    workers: &[WorkerStatus],
+) -> String {
+    let mut text = String::new();
+    for attempt in attempts {
+        text += &format!("{}\n", attempt_line(attempt));
+        if printer.verbosity() > 0 {
+            let said = attempt.trace.iter().chain(&attempt.stderr);
+            for line in said.flat_map(|text| text.lines()) {
+                text += &format!("       | {line}\n");
+            }
+        }
+    }
+    if job.state == JobState::Running {
+        let host = workers.iter().find(|worker| Some(&worker.id) == job.worker.as_ref());
+        let host = host.map_or("?", |worker| &worker.host);
+        let since = instant(job.started_at).map(|at| lasting(printer, at)).unwrap_or_default();
+        let line = format!("  {:>2}  running     {host}  {since}  {}", job.attempt, progress(job));
+        text += &format!("{}\n", line.trim_end());
+    }
+    if text.is_empty() { "  no attempt yet\n".into() } else { text }
+}
+
+fn attempt_line(attempt: &AttemptRecord) -> String {
+    let span = |ms: i32| spell(Duration::from_millis(u64::try_from(ms).unwrap_or(0)));
+    let mut line = format!("  {:>2}  {:10}", attempt.attempt, attempt.outcome);
+    if let Some(host) = &attempt.host {
+        line += &format!("  {host}");
+    }
+    if let Some(ms) = attempt.wall_ms {
+        line += &format!("  {}", span(ms));
+    }
+    if let Some(ms) = attempt.cpu_ms {
+        line += &format!("  cpu {}", span(ms));
+    }
+    if let Some(kib) = attempt.peak_kib {
+        line += &format!("  peak {} MiB", kib / 1024);
+    }
+    match (attempt.exit_code, attempt.signal) {
+        (_, Some(signal)) => line += &format!("  signal {signal}"),
+        (Some(code), None) if code != 0 => line += &format!("  exit {code}"),
+        _ => {}
+    }
+    if let Some(message) = &attempt.message {
+        line += &format!("  \"{}\"", brief(message));
+    }
+    line.trim_end().to_owned()
+}
+
+/// `41.2 s`, `12 min`.
+fn spell(span: Duration) -> String {
+    match span.as_millis() {
+        0..1_000 => format!("{} ms", span.as_millis()),
+        1_000..100_000 => format!("{:.1} s", span.as_secs_f32()),
+        _ => backstay::unit::about(span),
+    }
+}

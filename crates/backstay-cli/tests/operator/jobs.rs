@@ -1,0 +1,121 @@
+//! `jobs list`, `show`, `cancel`, `promote`.
+
+use crate::{bare, desk};
+
+#[test]
+fn a_list_is_tab_separated_for_programs_and_one_document_as_json() {
+    let Some(desk) = desk() else { return };
+    let later = desk.enqueue(&["report", "--run-in", "1h", "--priority", "high"]);
+    let now = desk.enqueue(&["mail", "{\"n\": 1}", "--queue", "mails", "--tag", "a"]);
+    let list = desk.run(&["jobs", "list"]).exits(0);
+    let lines: Vec<Vec<&str>> = list.out.lines().map(|line| line.split('\t').collect()).collect();
+    assert_eq!(lines[0][..6], [&now, "mail", "mails", "ready", "normal", "0"]);
+    assert_eq!(lines[1][..6], [&later, "report", "default", "scheduled", "high", "0"]);
+    let page = desk.run(&["jobs", "list", "--json", "--limit", "1"]).exits(0).json();
+    assert_eq!(page["items"][0]["id"], now);
+    assert_eq!(page["items"][0]["tags"], serde_json::json!(["a"]));
+    let cursor = page["next"].as_str().unwrap();
+    let rest = desk.run(&["jobs", "list", "--json", "--cursor", cursor]).exits(0).json();
+    assert_eq!((&rest["items"][0]["id"], &rest["next"]), (&later.into(), &serde_json::Value::Null));
+    let none = desk.run(&["jobs", "list", "--kind", "mail", "--state", "running"]).exits(0);
+    assert_eq!((none.out.as_str(), none.err.as_str()), ("", "no job fits\n"));
+}
+
+#[test]
+fn a_job_is_shown_with_its_args_and_as_a_document_with_its_attempts() {
+    let Some(desk) = desk() else { return };
+    let id = desk.enqueue(&["report", "{\"month\": 11, \"token\": \"x\"}", "--group", "g"]);
+    let shown = desk.run(&["jobs", "show", &id]).exits(0);
+    let head =
+        format!("report {id}  ready in default  priority normal  group g  retries 0 of 10\n");
+    assert!(shown.out.starts_with(&head), "{}", shown.out);
+    assert!(
+        shown.out.contains("  args      {\"month\": 11, \"token\": \"***\"}\n"),
+        "{}",
+        shown.out
+    );
+    let document = desk.run(&["jobs", "show", &id, "--attempts", "--json"]).exits(0).json();
+    assert_eq!(document["args"]["token"], "***");
+    assert_eq!(document["attempts"], serde_json::json!([]));
+    let unknown = desk.run(&["jobs", "show", "999"]).exits(1);
+    assert!(unknown.err.starts_with("error BS301: there is no job 999\n"), "{}", unknown.err);
+}
+
+#[test]
+fn cancel_says_what_became_of_each_job() {
+    let Some(desk) = desk() else { return };
+    let id = desk.enqueue(&["report"]);
+    let done = desk.run(&["cancel", &id, "--reason", "wrong month"]).exits(0);
+    assert_eq!(done.out, format!("{id}\tcancelled\tit had not begun\n"));
+    let again = desk.run(&["jobs", "cancel", &id, "999", "--json"]).exits(1).json();
+    let answers: Vec<&str> = again["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|it| it["answer"].as_str().unwrap())
+        .collect();
+    assert_eq!(answers, ["too_late", "not_found"]);
+    let shown = desk.run(&["jobs", "show", &id, "--json"]).exits(0).json();
+    assert_eq!((&shown["state"], &shown["reason"]), (&"cancelled".into(), &"wrong month".into()));
+}
+
+#[test]
+fn a_filter_acts_only_on_as_many_as_were_expected() {
+    let Some(desk) = desk() else { return };
+    for _ in 0..3 {
+        desk.enqueue(&["digest"]);
+    }
+    let silent = desk.run(&["jobs", "cancel", "--kind", "digest"]).exits(2);
+    assert!(silent.err.contains("--expect 3, or --yes"), "{}", silent.err);
+    let wrong = desk.run(&["jobs", "cancel", "--kind", "digest", "--expect", "9"]).exits(1);
+    assert!(wrong.err.starts_with("error BS304: 3 jobs fit, 9 were expected\n"), "{}", wrong.err);
+    let done = desk.run(&["jobs", "cancel", "--kind", "digest", "--expect", "3"]).exits(0);
+    assert_eq!(done.out.lines().count(), 3);
+    let none = desk.run(&["jobs", "cancel", "--kind", "digest", "--yes"]).exits(1);
+    assert_eq!(none.err, "nothing fits; nothing was done\n");
+    desk.run(&["jobs", "cancel"]).exits(2);
+    desk.run(&["jobs", "cancel", "1", "--kind", "digest"]).exits(2);
+}
+
+#[test]
+fn promote_brings_a_scheduled_job_into_line() {
+    let Some(desk) = desk() else { return };
+    let id = desk.enqueue(&["report", "--run-in", "1h"]);
+    assert_eq!(desk.run(&["jobs", "promote", &id]).exits(0).out, "1 job promoted\n");
+    let again = desk.run(&["jobs", "promote", &id]).exits(1);
+    assert!(again.err.starts_with(&format!("{id}: BS302 ")), "{}", again.err);
+    let json = desk.run(&["jobs", "promote", &id, "--json"]).exits(1).json();
+    assert_eq!(json["skipped"][0]["code"], "BS302");
+}
+
+#[test]
+fn without_a_database_a_verb_says_how_to_name_one() {
+    let nothing = bare(&["jobs", "list"]).exits(69);
+    assert!(nothing.err.contains("DATABASE_URL"), "{}", nothing.err);
+    let nobody = "postgres://nobody@127.0.0.1:1/none";
+    let refused = bare(&["jobs", "list", "--database-url", nobody]).exits(69);
+    assert!(refused.err.starts_with("error BS501: "), "{}", refused.err);
+}
+
+#[test]
+fn a_database_without_backstay_is_told_how_to_get_it() {
+    let Some(desk) = desk() else { return };
+    desk.sql("drop schema backstay cascade");
+    for verb in [&["jobs", "list"][..], &["enqueue", "report"], &["jobs", "cancel", "1"]] {
+        let said = desk.run(verb).exits(78);
+        assert!(said.err.starts_with("error BS502: "), "{}", said.err);
+        assert!(said.err.contains("backstay migrate up"), "{}", said.err);
+    }
+}
+
+#[test]
+fn words_of_other_queues_below_a_noun_are_answered_too() {
+    for (typed, ours) in [
+        (["dead", "retry"], "backstay dead revive ID"),
+        (["jobs", "kill"], "backstay jobs cancel ID"),
+        (["dead", "requeue"], "backstay dead revive ID"),
+    ] {
+        let said = bare(&[typed[0], typed[1], "5"]).exits(2);
+        assert!(said.err.contains(ours), "{}", said.err);
+    }
+}

@@ -1,0 +1,64 @@
+//! `queues`, `workers`, `alerts`.
+
+use crate::desk;
+
+#[test]
+fn a_queue_is_paused_shown_and_resumed() {
+    let Some(desk) = desk() else { return };
+    desk.enqueue(&["report", "--queue", "reports", "--priority", "urgent"]);
+    let verb = ["queues", "pause", "reports", "--for", "30m", "--reason", "disk full"];
+    let paused = desk.run(&verb).exits(0);
+    assert_eq!(paused.out, "queue reports paused for 30m; what runs goes on\n");
+    let list = desk.run(&["queues", "list"]).exits(0);
+    let cells: Vec<&str> = list.out.trim_end().split('\t').collect();
+    assert_eq!((cells[0], cells[1], cells[2]), ("reports", "1", "urgent 1"));
+    assert!(cells[8].contains("by backstay: disk full"), "{}", list.out);
+    let json = desk.run(&["queues", "list", "--json"]).exits(0).json();
+    assert_eq!(json["items"][0]["ready"], serde_json::json!({"count": 1, "more": false}));
+    assert_eq!(json["items"][0]["paused"]["reason"], "disk full");
+    desk.run(&["queues", "resume", "reports"]).exits(0);
+    let again = desk.run(&["queues", "resume", "reports"]).exits(1);
+    assert_eq!(again.err, "queue reports is not paused\n");
+    desk.run(&["queues", "pause", "a b"]).exits(1);
+}
+
+#[test]
+fn a_worker_is_drained_by_the_beginning_of_its_id() {
+    let Some(desk) = desk() else { return };
+    assert!(desk.run(&["workers", "list"]).exits(0).err.contains("backstay work"));
+    desk.sql(
+        "insert into backstay.worker (id, beat_at, lease_until, started_at, pid, slots, host, release, level, queues, kinds)
+         select ('0000000' || n || '-0000-4000-8000-000000000000')::uuid, now(), now() + interval '1 minute', now(), 1, 4, 'app-' || n, '1', 'process',
+                '{reports}', '{\"report\": 1}' from generate_series(1, 2) n",
+    );
+    let both = desk.run(&["workers", "drain", "0000000"]).exits(2);
+    assert!(both.err.starts_with("error BS102: `0000000` may be "), "{}", both.err);
+    let none = desk.run(&["workers", "drain", "ffff"]).exits(1);
+    assert!(none.err.starts_with("error BS301: "), "{}", none.err);
+    let one = desk.run(&["workers", "drain", "00000002"]).exits(0);
+    assert_eq!(one.out, "worker 00000002 on app-2 finishes 0 running and leaves\n");
+    let list = desk.run(&["workers", "list", "--json"]).exits(0).json();
+    let states = list["items"].as_array().unwrap().iter();
+    let mut states: Vec<&str> = states.map(|worker| worker["state"].as_str().unwrap()).collect();
+    states.sort_unstable();
+    assert_eq!(states, ["draining", "live"]);
+}
+
+#[test]
+fn alerts_are_listed_with_what_became_of_them() {
+    let Some(desk) = desk() else { return };
+    assert_eq!(desk.run(&["alerts", "list"]).exits(0).err, "no alert has been sent\n");
+    desk.sql(
+        "insert into backstay.message (made_at, due_at, next_try_at, delivered_at, count, tries, rule, subject, channel, dedupe_key, last_error, body)
+         values (now(), now(), now(), now(), 3, 1, 'first', 'a3f19c02', 'team', 'k1', null, '{\"title\": \"report died\"}'),
+                (now(), now(), now(), null, 1, 2, 'burst', 'report', 'page', 'k2', 'HTTP 404', '{\"title\": \"20 reports died\"}')",
+    );
+    let list = desk.run(&["alerts", "list", "--json"]).exits(0).json();
+    let seen: Vec<(&str, &str)> = list["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|message| (message["state"].as_str().unwrap(), message["title"].as_str().unwrap()))
+        .collect();
+    assert_eq!(seen, [("failing", "20 reports died"), ("sent", "report died")]);
+}
