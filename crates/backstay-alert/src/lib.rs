@@ -1,1 +1,153 @@
-//! backstay-alert
+//! The channels by which alerts of Backstay reach people: webhooks, Slack, mail, a command.
+//!
+//! [`channels`] makes them of the settings; a worker delivers by them. A channel says `Ok` only when
+//! the other side has accepted. Everything else is tried again for three days: an address may be
+//! mended, a key replaced, a program deployed meanwhile. For that reason no answer is final, not
+//! even a 404.
+//!
+//! ```
+//! # use backstay::config::AlertSettings;
+//! # fn of(settings: &AlertSettings) -> Result<(), backstay_alert::ChannelError> {
+//! let channels = backstay_alert::channels(settings)?;
+//! let worker = backstay::Worker::without_state().channels(channels);
+//! # Ok(())
+//! # }
+//! ```
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use backstay::config::{AlertSettings, Way};
+use backstay::model::alert::{Alert, AlertState, Rule, dedupe_key};
+use backstay::{Channels, Deliver, DeliverError};
+
+pub mod address;
+mod command;
+mod email;
+mod message;
+pub mod sign;
+mod slack;
+mod tls;
+mod webhook;
+
+/// A channel that cannot be made of its settings.
+#[derive(Debug, thiserror::Error)]
+#[error("alert channel `{channel}`: {reason}")]
+pub struct ChannelError {
+    /// Its name.
+    pub channel: String,
+    /// What is wrong; it never shows a secret.
+    pub reason: Reason,
+}
+
+impl ChannelError {
+    /// The stable code: a setting with a bad value.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        "BS402"
+    }
+}
+
+/// What is wrong with the settings of a channel.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Reason {
+    /// The address is no URL.
+    #[error("the address is not understood: {0}")]
+    Url(String),
+    /// The call would not be encrypted.
+    #[error(
+        "http:// is not encrypted; use https://, or name the inner network in `alerts.allow_networks`"
+    )]
+    Plain,
+    /// The address may not be called.
+    #[error(transparent)]
+    Refused(#[from] address::Refused),
+    /// A mail address is wrong.
+    #[error("not a mail address: {0}")]
+    Mail(String),
+    /// The address of the mail server is wrong.
+    #[error("the address of the mail server: {0}")]
+    Smtp(String),
+    /// TLS or the HTTP client cannot be set up.
+    #[error("calls cannot be set up: {0}")]
+    Client(String),
+}
+
+/// Makes the channels of the settings, with their routes; the environment is the worker's to add.
+///
+/// # Errors
+///
+/// BS402 for the first channel whose address makes no sense or may not be called.
+pub fn channels(settings: &AlertSettings) -> Result<Channels, ChannelError> {
+    let mut by_name: BTreeMap<String, Arc<dyn Deliver>> = BTreeMap::new();
+    for channel in &settings.channels {
+        let made = make(&channel.way, settings)
+            .map_err(|reason| ChannelError { channel: channel.name.clone(), reason })?;
+        by_name.insert(channel.name.clone(), made);
+    }
+    Ok(Channels {
+        by_name,
+        routes: settings.routes.clone(),
+        quiet: Some(settings.quiet),
+        environment: None,
+    })
+}
+
+fn make(way: &Way, settings: &AlertSettings) -> Result<Arc<dyn Deliver>, Reason> {
+    let allowed = &settings.allow_networks;
+    Ok(match way {
+        Way::Webhook { url, secret } => Arc::new(webhook::Webhook::new(url, secret, allowed)?),
+        Way::Slack { url } => Arc::new(slack::Slack::new(url, allowed)?),
+        Way::Email { to, from, smtp } => Arc::new(email::Email::new(to, from, smtp)?),
+        Way::Command { argv, timeout } => Arc::new(command::Command::new(argv, *timeout)),
+    })
+}
+
+/// Sends a test alert through one channel; how long that took.
+///
+/// # Errors
+///
+/// What the channel said, without its address.
+///
+/// # Cancellation
+///
+/// May be dropped; the other side may have accepted then.
+pub async fn test(
+    channel: &dyn Deliver,
+    environment: Option<&str>,
+) -> Result<Duration, DeliverError> {
+    let began = Instant::now();
+    channel.deliver(&trial(environment)).await?;
+    Ok(began.elapsed())
+}
+
+fn trial(environment: Option<&str>) -> Alert {
+    let since = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
+    let now = i64::try_from(since.as_secs()).ok();
+    let now =
+        now.and_then(|seconds| jiff::Timestamp::from_second(seconds).ok()).unwrap_or_default();
+    Alert {
+        id: format!("test-{}", since.as_millis()),
+        dedupe_key: dedupe_key(environment, Rule::Test, "alerts"),
+        rule: Rule::Test,
+        subject: "alerts".into(),
+        severity: Rule::Test.severity(),
+        state: AlertState::Open,
+        title: "this is a test".into(),
+        text: "Somebody tries out this channel. Nothing is wrong.".into(),
+        link: None,
+        environment: environment.map(str::to_owned),
+        count: 1,
+        first_at: now,
+        last_at: now,
+        fingerprint: None,
+        kind: None,
+        queue: None,
+        job: None,
+    }
+}
+
+#[cfg(test)]
+mod tests;

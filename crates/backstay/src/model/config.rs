@@ -9,6 +9,7 @@ mod form;
 mod key;
 mod kind;
 mod log;
+mod network;
 mod queue;
 mod retention;
 mod route;
@@ -28,6 +29,7 @@ pub use fault::{
 pub use key::{Form, Key, Keys};
 pub use kind::{History, KindSettings};
 pub use log::{LogFormat, LogSettings};
+pub use network::{BadNetwork, Network};
 pub use queue::{ContactLost, Isolation, QueueSettings, Recycle, Runner};
 pub use retention::{Keep, Retention};
 pub use route::Route;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::fault::{BAD_VALUE, DUPLICATE};
 use super::form;
 use super::key::{Form, Keys, key};
+use super::network::{BadNetwork, Network};
 use super::route::{Route, read_routes};
 use super::secret::Secret;
 use super::section::{Book, Section};
@@ -23,6 +24,12 @@ pub(super) const KEYS: Keys = Keys {
             Form::Span("1m", "365d"),
             "\"24h\"",
             "How long a dead letter may stay unseen before somebody is told again",
+        ),
+        key(
+            "allow_networks",
+            Form::Texts,
+            "[]",
+            "Inner networks that webhooks may reach, such as \"10.0.0.0/8\"; http:// works there only",
         ),
         key("channels", Form::Other("[alerts.channels], one per name"), "", "Ways to people"),
         key("routes", Form::Other("[[alerts.routes]]"), "", "Which alerts go to which channels"),
@@ -50,7 +57,7 @@ const EMAIL: Keys = Keys {
     now: &[
         key("email", Form::Texts, "", "Addresses that get each alert"),
         key("from", Form::Text, "", "The sender's address"),
-        key("smtp", Form::Secret, "", "smtp://user:password@host:587 or smtps://host:465"),
+        key("smtp", Form::Secret, "", "smtps://user:password@host (TLS) or smtp://host (STARTTLS)"),
     ],
     later: &[],
     moved: &[],
@@ -59,7 +66,7 @@ const EMAIL: Keys = Keys {
 const COMMAND: Keys = Keys {
     now: &[
         key("command", Form::Command, "", "A program that gets each alert as JSON on stdin"),
-        key("timeout", Form::Span("1s", "5m"), "\"10s\"", "Longest run of the program"),
+        key("timeout", Form::Span("1s", "45s"), "\"10s\"", "Longest run of the program"),
     ],
     later: &[],
     moved: &[],
@@ -76,6 +83,8 @@ pub struct AlertSettings {
     pub quiet: Duration,
     /// How long a dead letter may stay unseen before somebody is told again \[24 h\].
     pub unread: Duration,
+    /// Inner networks that webhooks may reach; none unless it is said \[none\].
+    pub allow_networks: Vec<Network>,
     /// The ways to people, in the order of the file.
     pub channels: Vec<ChannelSettings>,
     /// Which alerts go where; one that fits none goes to the log.
@@ -133,7 +142,14 @@ pub(super) fn read<'a>(book: &'a Book<'a>, section: &Section<'a>) -> AlertSettin
         .collect();
     let routes = read_routes(book, section, &names);
     let (quiet, unread) = (section.span_set("quiet"), section.span_set("unread"));
-    AlertSettings { quiet, unread, channels, routes }
+    let allow_networks =
+        section.take("allow_networks", |_, value| networks(value)).unwrap_or_default();
+    AlertSettings { quiet, unread, allow_networks, channels, routes }
+}
+
+fn networks(value: &Value) -> Result<Vec<Network>, String> {
+    let read = |text: &String| text.parse().map_err(|bad: BadNetwork| bad.to_string());
+    form::texts(value)?.iter().map(read).collect()
 }
 
 fn read_channel<'a>(
@@ -217,8 +233,9 @@ fn read_email(section: &Section<'_>) -> Option<Way> {
         section.missing("from", "give the sender's address, such as \"backstay@example.org\"");
     }
     let smtp = needed(section, "smtp", "give the mail server, such as { env = \"SMTP_URL\" }")?;
-    if !smtp.expose().starts_with("smtp://") && !smtp.expose().starts_with("smtps://") {
-        section.fault(BAD_VALUE, "smtp", "a mail server starts with smtp:// or smtps://");
+    if !["smtps://", "smtp://", "smtp+starttls://"].iter().any(|way| smtp.expose().starts_with(way))
+    {
+        section.fault(BAD_VALUE, "smtp", "a mail server starts with smtps:// or smtp://");
         return None;
     }
     if let Some(from) = from.as_deref().filter(|from| !is_mail_address(from)) {

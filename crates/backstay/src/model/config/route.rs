@@ -5,7 +5,7 @@ use super::form::not_among;
 use super::key::{Form, Keys, key};
 use super::section::{Book, Section};
 use super::value::{Shape, Value};
-use crate::model::alert::Rule;
+use crate::model::alert::{LOG, Rule};
 use crate::model::nearest::nearest;
 
 /// Rules that come with limits of memory, circuit breakers and cron.
@@ -67,7 +67,8 @@ fn read_route(section: &Section<'_>, channels: &[&str]) -> Route {
     if section.find("to").is_none() {
         section.missing("to", "say which channels get these alerts, such as to = [\"team\"]");
     }
-    for name in route.to.iter().filter(|name| !channels.contains(&name.as_str())) {
+    let is_there = |name: &&String| channels.contains(&name.as_str()) || *name == LOG;
+    for name in route.to.iter().filter(|name| !is_there(name)) {
         section.fault(UNKNOWN_REFERENCE, "to", unknown_channel(name, channels));
     }
     route

@@ -305,12 +305,14 @@ fn channels_and_routes_become_ways_to_people() {
             "mail": {"email": ["ops@example.org"], "from": "b@example.org", "smtp": "smtp://h:587"},
             "page": {"command": ["bin/page-me"]},
         },
-        "routes": [{"rules": ["first", "again"], "queues": ["default"], "to": ["team", "mail"]}],
+        "allow_networks": ["127.0.0.0/8", "::1"],
+        "routes": [{"rules": ["first", "again"], "queues": ["default"], "to": ["team", "log"]}],
     }}));
     assert_eq!(resolved.faults, []);
     let alerts = &resolved.settings.alerts;
     assert_eq!(alerts.channels.len(), 4);
-    assert_eq!(alerts.routes[0].to, ["team", "mail"]);
+    assert_eq!(alerts.allow_networks, ["127.0.0.0/8".parse().unwrap(), "::1".parse().unwrap()]);
+    assert_eq!(alerts.routes[0].to, ["team", "log"]);
     let page = alerts.channels.iter().find(|channel| channel.name == "page").unwrap();
     let Way::Command { timeout, .. } = page.way else { panic!("{page:?}") };
     assert_eq!(timeout, Duration::from_secs(10));
@@ -343,6 +345,12 @@ fn faults_of_channels_and_routes_name_them() {
     check(
         json!({"alerts": {"channels": {"mail": {"email": ["ops"], "from": "b@e", "smtp": "smtp://h"}}}}),
         &["BS402 alerts.channels.mail.email: `ops` is no mail address"],
+    );
+    check(
+        json!({"alerts": {"allow_networks": ["10/8"]}}),
+        &[
+            "BS402 alerts.allow_networks: `10/8` is no network; write 10.0.0.0/8, fd00::/8 or one address",
+        ],
     );
 }
 

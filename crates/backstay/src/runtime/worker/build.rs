@@ -253,6 +253,12 @@ impl<S: Clone + Send + Sync + 'static> Worker<S> {
         self
     }
 
+    /// Adds many channels, such as those that `backstay_alert::channels` makes of the settings.
+    pub fn channels(mut self, channels: Channels) -> Worker<S> {
+        self.channels.by_name.extend(channels.by_name);
+        self
+    }
+
     /// Checks what was put together.
     ///
     /// # Errors
