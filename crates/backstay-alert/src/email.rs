@@ -13,8 +13,9 @@ use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
 use reqwest::Url;
 use sha2::{Digest, Sha256};
 
+use crate::message;
+use crate::reason::Reason;
 use crate::sign::hex;
-use crate::{Reason, message};
 
 /// Each step of the conversation may take this long, the whole of it three times as long.
 const STEP: Duration = Duration::from_secs(10);

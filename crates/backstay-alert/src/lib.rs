@@ -26,54 +26,13 @@ pub mod address;
 mod command;
 mod email;
 mod message;
+mod reason;
 pub mod sign;
 mod slack;
 mod tls;
 mod webhook;
 
-/// A channel that cannot be made of its settings.
-#[derive(Debug, thiserror::Error)]
-#[error("alert channel `{channel}`: {reason}")]
-pub struct ChannelError {
-    /// Its name.
-    pub channel: String,
-    /// What is wrong; it never shows a secret.
-    pub reason: Reason,
-}
-
-impl ChannelError {
-    /// The stable code: a setting with a bad value.
-    #[must_use]
-    pub fn code(&self) -> &'static str {
-        "BS402"
-    }
-}
-
-/// What is wrong with the settings of a channel.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum Reason {
-    /// The address is no URL.
-    #[error("the address is not understood: {0}")]
-    Url(String),
-    /// The call would not be encrypted.
-    #[error(
-        "http:// is not encrypted; use https://, or name the inner network in `alerts.allow_networks`"
-    )]
-    Plain,
-    /// The address may not be called.
-    #[error(transparent)]
-    Refused(#[from] address::Refused),
-    /// A mail address is wrong.
-    #[error("not a mail address: {0}")]
-    Mail(String),
-    /// The address of the mail server is wrong.
-    #[error("the address of the mail server: {0}")]
-    Smtp(String),
-    /// TLS or the HTTP client cannot be set up.
-    #[error("calls cannot be set up: {0}")]
-    Client(String),
-}
+pub use reason::{ChannelError, Reason};
 
 /// Makes the channels of the settings, with their routes; the environment is the worker's to add.
 ///

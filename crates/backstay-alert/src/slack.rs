@@ -7,8 +7,9 @@ use backstay::model::alert::Alert;
 use backstay::{Deliver, DeliverError};
 use serde_json::{Value, json};
 
+use crate::message;
+use crate::reason::Reason;
 use crate::webhook::Post;
-use crate::{Reason, message};
 
 /// An incoming webhook of a chat.
 #[derive(Debug)]

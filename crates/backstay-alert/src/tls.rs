@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rustls::{ClientConfig, RootCertStore};
 
-use crate::Reason;
+use crate::reason::Reason;
 
 pub(crate) fn client() -> Result<ClientConfig, Reason> {
     let mut roots = RootCertStore::empty();

@@ -12,7 +12,8 @@ use reqwest::redirect::Policy;
 use reqwest::{Client, Response, Url};
 
 use crate::address::Reach;
-use crate::{Reason, sign, tls};
+use crate::reason::Reason;
+use crate::{sign, tls};
 
 /// A whole call may take this long.
 const CALL: Duration = Duration::from_secs(5);

@@ -21,6 +21,7 @@ pub mod outcome;
 pub mod priority;
 pub mod request;
 pub mod retry;
+pub mod route;
 pub mod state;
 pub mod status;
 pub mod unique;

@@ -12,14 +12,15 @@ use super::nearest::nearest;
 
 mod compose;
 mod fold;
-mod route;
 
 pub use compose::{Scene, compose};
 pub use fold::{
     Cause, Deaths, Folding, Group, GroupState, How, Incident, News, Pace, Raised, Subject, Told,
     fold, subjects,
 };
-pub use route::{About, LOG, channels_for};
+
+/// The channel that is always there.
+pub const LOG: &str = "log";
 
 /// By which rule an alert was raised; each can be switched off and routed by its word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

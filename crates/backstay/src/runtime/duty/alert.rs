@@ -12,11 +12,11 @@ use tokio::sync::{Mutex, Notify};
 
 use self::courier::Courier;
 use crate::model::alert::{
-    About, Alert, Deaths, Folding, How, News, Pace, Raised, Scene, channels_for, compose, fold,
-    subjects,
+    Alert, Deaths, Folding, How, News, Pace, Raised, Scene, compose, fold, subjects,
 };
 use crate::model::bounds::ALERTS_PER_ROUND;
 use crate::model::config::Settings;
+use crate::model::route::{About, channels_for};
 use crate::runtime::deliver::Channels;
 use crate::store::statement::Link;
 use crate::store::{StoreError, alert};

@@ -184,14 +184,13 @@ async fn each_channel_counts_for_itself_when_one_has_been_tried_and_the_other_no
     bench.tick().await;
     bench.run("update backstay.message set next_try_at = now() where delivered_at is null").await;
     bench.deliver().await;
-    let mut counts =
-        |heard: &mut tokio::sync::mpsc::UnboundedReceiver<crate::model::alert::Alert>| {
-            let mut sum = 0;
-            while let Ok(alert) = heard.try_recv() {
-                sum += alert.count;
-            }
-            sum
-        };
+    let counts = |heard: &mut tokio::sync::mpsc::UnboundedReceiver<crate::model::alert::Alert>| {
+        let mut sum = 0;
+        while let Ok(alert) = heard.try_recv() {
+            sum += alert.count;
+        }
+        sum
+    };
     assert_eq!((counts(&mut teams), counts(&mut mails)), (5, 5));
 }
 

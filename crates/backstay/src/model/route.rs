@@ -2,11 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::Rule;
-use crate::model::config::Route;
-
-/// The channel that is always there.
-pub const LOG: &str = "log";
+use super::alert::{LOG, Rule};
+use super::config::Route;
 
 /// What a route looks at.
 #[derive(Debug, Clone, Copy)]
