@@ -225,6 +225,7 @@ impl Printer {
 
     /// Prints why a command failed, once: code, sentence, causes, hint.
     pub(crate) fn failure(&self, failure: &Failure) {
+        self.status("");
         if self.wishes.json {
             return self.err(&format!("{}\n", failure_json(failure)));
         }

@@ -9,6 +9,7 @@ mod operator {
     pub(crate) mod enqueue;
     pub(crate) mod jobs;
     pub(crate) mod machines;
+    pub(crate) mod roles;
 }
 
 use std::io::Write;
@@ -67,6 +68,16 @@ impl Desk {
         command.args(arguments).env_clear().env("PATH", "/usr/bin:/bin");
         command.env("DATABASE_URL", &self.database.url).current_dir(std::env::temp_dir());
         said(command, input)
+    }
+
+    /// Runs a command as somebody who has one of our roles and nothing else.
+    fn run_as(&self, role: &str, arguments: &[&str]) -> Said {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_backstay"));
+        command.args(arguments).env_clear().env("PATH", "/usr/bin:/bin");
+        let separator = if self.database.url.contains('?') { '&' } else { '?' };
+        let url = format!("{}{separator}options=-c%20role%3D{role}", self.database.url);
+        command.env("DATABASE_URL", url).current_dir(std::env::temp_dir());
+        said(command, "")
     }
 
     fn sql(&self, text: &str) {

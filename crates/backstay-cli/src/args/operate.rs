@@ -68,9 +68,9 @@ pub(crate) struct VerbArgs {
     #[arg(value_name = "ID")]
     pub(crate) ids: Vec<i64>,
     #[command(flatten)]
-    pub(crate) filter: Filter,
-    #[command(flatten)]
     pub(crate) many: Many,
+    #[command(flatten)]
+    pub(crate) filter: Filter,
 }
 
 /// Dead letters by their ids, or by a filter; never neither.
@@ -79,13 +79,13 @@ pub(crate) struct LettersArgs {
     /// The jobs
     #[arg(value_name = "ID")]
     pub(crate) ids: Vec<i64>,
+    #[command(flatten)]
+    pub(crate) many: Many,
     /// Only of this dead group
     #[arg(long, value_name = "GROUP", help_heading = "Filters")]
     pub(crate) fingerprint: Option<String>,
     #[command(flatten)]
     pub(crate) filter: Filter,
-    #[command(flatten)]
-    pub(crate) many: Many,
 }
 
 #[derive(Debug, Subcommand)]
@@ -157,8 +157,6 @@ pub(crate) struct DeadShowArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct ReviveArgs {
-    #[command(flatten)]
-    pub(crate) which: LettersArgs,
     /// Run one letter again with other args: a JSON object, @FILE, or -
     #[arg(long, value_name = "JSON")]
     pub(crate) args: Option<String>,
@@ -174,6 +172,8 @@ pub(crate) struct ReviveArgs {
     /// Stop when more than this part of the last 50 failed
     #[arg(long, value_name = "PERCENT", value_parser = percent)]
     pub(crate) stop_at: Option<u8>,
+    #[command(flatten)]
+    pub(crate) which: LettersArgs,
 }
 
 /// Reads `20%` or `20`.

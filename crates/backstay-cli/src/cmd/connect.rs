@@ -33,8 +33,9 @@ pub(crate) fn of_store(error: &StoreError) -> Failure {
         (Some(hint), _) => failure.hint(hint),
         (None, "BS501") => failure
             .hint("is the server up, and is the address right? (--database-url, DATABASE_URL)"),
-        (None, "BS504") => failure
-            .hint("ask the owner for the role: backstay init --print shows which roles there are"),
+        (None, "BS504") => failure.hint(
+            "the owner may grant it the role: backstay_viewer to look, backstay_operator to act",
+        ),
         _ => failure,
     }
 }

@@ -90,11 +90,14 @@ fn promote_brings_a_scheduled_job_into_line() {
 
 #[test]
 fn without_a_database_a_verb_says_how_to_name_one() {
-    let nothing = bare(&["jobs", "list"]).exits(69);
-    assert!(nothing.err.contains("DATABASE_URL"), "{}", nothing.err);
     let nobody = "postgres://nobody@127.0.0.1:1/none";
     let refused = bare(&["jobs", "list", "--database-url", nobody]).exits(69);
     assert!(refused.err.starts_with("error BS501: "), "{}", refused.err);
+    // Where a private server happens to run, the verb joins it, and says so.
+    let nothing = bare(&["jobs", "list"]);
+    if !nothing.err.starts_with("no database is named: using the private one, PostgreSQL ") {
+        assert!(nothing.exits(69).err.contains("DATABASE_URL"));
+    }
 }
 
 #[test]

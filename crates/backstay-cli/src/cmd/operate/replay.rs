@@ -69,23 +69,29 @@ async fn follow(desk: &Desk<'_>, id: i64) -> Result<Exit, Failure> {
             "{} of {} handled: {} completed, {} dead, {} on their way",
             status.handled, status.total, status.completed, status.dead, status.open
         );
-        if status.state != "running" && status.open == 0 || status.state == "stopped" {
+        let is_over = status.state == "stopped" || status.state == "done" && status.open == 0;
+        if is_over {
             desk.printer.status("");
-            desk.printer.line(format!(
-                "completed {}, dead {}. {}",
-                status.completed, status.dead, status.state
-            ));
-            if status.state == "stopped" {
-                desk.printer.note(format!(
-                    "too many failed again; after a look: backstay replays resume {id}"
-                ));
-            }
-            let well = status.state == "done" && status.dead == 0;
-            return Ok(if well { Exit::Done } else { Exit::NotDone });
+            return Ok(end(desk, id, &status));
         }
         desk.printer.status(&far);
         tokio::time::sleep(LOOK).await;
     }
+}
+
+fn end(desk: &Desk<'_>, id: i64, status: &ReplayStatus) -> Exit {
+    let (completed, dead, open) = (status.completed, status.dead, status.open);
+    let open = if open > 0 { format!(", {open} still on their way") } else { String::new() };
+    desk.printer.line(format!("completed {completed}, dead {dead}{open}. {}", status.state));
+    match (status.state.as_str(), status.handled < status.total) {
+        ("done", _) => {}
+        (_, true) => desk
+            .printer
+            .note(format!("too many failed again; after a look: backstay replays resume {id}")),
+        (_, false) => desk.printer.note("too many failed again; every one has been tried"),
+    }
+    let well = status.state == "done" && dead == 0;
+    if well { Exit::Done } else { Exit::NotDone }
 }
 
 async fn look(desk: &Desk<'_>, id: i64) -> Result<ReplayStatus, Failure> {

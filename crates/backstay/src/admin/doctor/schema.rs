@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::{Finding, blind, count, facts};
+use super::{Finding, Health, blind, count, facts};
 use crate::store::database::Database;
 use crate::store::doctor::Facts;
 use crate::store::migrate::{self, SCHEMA};
@@ -20,7 +20,8 @@ pub(super) async fn check(database: &Database) -> (Vec<Finding>, bool) {
     let (found, installed) = match standing(database).await {
         Ok((0, _)) => (version(0, 0), false),
         Ok((version_, missing)) => (version(version_, missing), true),
-        Err(error) => (blind("schema", &error), false),
+        // Nobody is ready who may not even look.
+        Err(error) => (Finding { health: Health::Fail, ..blind("schema", &error) }, false),
     };
     let mut found = vec![found];
     if installed {
@@ -88,7 +89,6 @@ fn roles(seen: &Roles) -> Finding {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Health;
     use super::*;
 
     #[test]
