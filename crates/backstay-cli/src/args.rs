@@ -100,6 +100,18 @@ Examples:
   backstay work                              every queue of backstay.toml
   backstay work --queues reports,default --slots reports=1")]
     Work(WorkArgs),
+    /// See the whole life of a job on a real PostgreSQL, every claim checked, in about a minute
+    #[command(after_help = "\
+Examples:
+  backstay demo                              a shop, its API, its worker; ends by itself
+  backstay demo --keep                       stays up, with its addresses, until Ctrl-C")]
+    Demo(DemoArgs),
+    /// Develop with a private PostgreSQL, the schema, and a worker that follows your files
+    #[command(after_help = "\
+Examples:
+  backstay dev                               stays up until Ctrl-C
+  backstay dev --watch jobs -- node api.js   the same beside your API, which gets DATABASE_URL")]
+    Dev(DevArgs),
     /// Install Backstay in a database: schema, functions, roles
     #[command(after_help = "\
 Examples:
@@ -234,6 +246,9 @@ Examples:
   backstay bench                             on the private PostgreSQL of this machine
   backstay bench --jobs 20000 --repeat 3 --database-url postgres://localhost/test")]
     Bench(BenchArgs),
+    /// A process of the demo
+    #[command(name = "__demo", hide = true, subcommand)]
+    DemoPart(DemoPart),
     /// Print the version
     #[command(after_help = "\
 Examples:
@@ -256,6 +271,41 @@ pub(crate) struct WorkArgs {
     /// Use the private PostgreSQL of this machine where no database is named
     #[arg(long)]
     pub(crate) dev: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DemoArgs {
+    /// Stay up when the story is told, with the addresses of API and database, until Ctrl-C
+    #[arg(long)]
+    pub(crate) keep: bool,
+    /// Never fetch a PostgreSQL, also where none is installed
+    #[arg(long)]
+    pub(crate) no_fetch: bool,
+}
+
+/// The processes that `backstay demo` starts of its own program.
+#[derive(Debug, Subcommand)]
+pub(crate) enum DemoPart {
+    /// The shop's API
+    Api,
+    /// The shop's worker
+    Worker,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DevArgs {
+    /// Also start the worker again when a file below this folder changes; may be repeated
+    #[arg(long, value_name = "DIR")]
+    pub(crate) watch: Vec<PathBuf>,
+    /// Put the old data of the private PostgreSQL aside and begin anew
+    #[arg(long)]
+    pub(crate) fresh: bool,
+    /// Never fetch a PostgreSQL, also where none is installed
+    #[arg(long)]
+    pub(crate) no_fetch: bool,
+    /// A command to run beside it, with DATABASE_URL set; when it ends, all ends
+    #[arg(last = true, value_name = "CMD")]
+    pub(crate) command: Vec<String>,
 }
 
 #[derive(Debug, Args)]

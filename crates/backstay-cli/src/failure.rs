@@ -24,6 +24,10 @@ pub(crate) enum Exit {
     NotAllowed = 77,
     /// The configuration or the installation must be changed first.
     Configuration = 78,
+    /// Ended by Ctrl-C.
+    Interrupted = 130,
+    /// Ended by TERM.
+    Terminated = 143,
 }
 
 impl Exit {

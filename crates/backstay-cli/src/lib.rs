@@ -5,6 +5,7 @@
 
 mod args;
 mod cmd;
+mod demo;
 mod explain;
 mod failure;
 mod log;
@@ -91,6 +92,9 @@ fn run<S: Clone + Send + Sync + 'static>(
         Command::Completions(args) => cmd::completions::run(&args, printer),
         Command::Man(args) => cmd::man::run(&args, printer),
         Command::Work(args) => cmd::work::run(&args, sources.clone(), environment, printer, worker),
+        Command::Demo(args) => cmd::demo::run(&args, &sources, environment, printer),
+        Command::DemoPart(part) => cmd::demo::part(&part, &sources, environment, printer),
+        Command::Dev(args) => cmd::dev::run(&args, &sources, environment, printer),
         Command::Init(args) => cmd::init::run(&args, &sources, environment, printer),
         Command::Migrate(command) => cmd::migrate::run(&command, &sources, environment, printer),
         Command::Bench(args) => cmd::bench::run(&args, &sources, environment, printer),

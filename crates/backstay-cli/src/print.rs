@@ -173,6 +173,11 @@ impl Printer {
         self.wishes.verbose
     }
 
+    /// Tells whether only results and faults are wanted.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.wishes.quiet
+    }
+
     /// Tells whether whoever read stdout has gone: a command that goes on for long should end.
     pub(crate) fn is_closed(&self) -> bool {
         self.closed.get()

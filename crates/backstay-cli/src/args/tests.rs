@@ -5,9 +5,14 @@ use super::*;
 /// Runs `look` on every command that can be typed, with its full name.
 fn each(command: &clap::Command, name: &str, look: &mut impl FnMut(&clap::Command, &str)) {
     look(command, name);
-    for below in command.get_subcommands() {
+    for below in command.get_subcommands().filter(|below| !below.is_hide_set()) {
         each(below, &format!("{name} {}", below.get_name()), look);
     }
+}
+
+/// The lines below the heading; behind a blank one a command may say more.
+fn examples(help: &str) -> impl Iterator<Item = &str> {
+    help.lines().skip(1).take_while(|line| !line.is_empty())
 }
 
 #[test]
@@ -19,7 +24,7 @@ fn the_tree_is_sound() {
 fn every_help_ends_with_two_examples_of_its_own_command() {
     each(&Cli::command(), "backstay", &mut |command, name| {
         let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
-        let examples: Vec<&str> = help.lines().skip(1).collect();
+        let examples: Vec<&str> = examples(&help).collect();
         assert!(help.starts_with("Examples:\n"), "{name} has no examples");
         assert_eq!(examples.len(), 2, "{name}");
         let own = |line: &&str| line.trim_start().starts_with(name);
@@ -31,7 +36,7 @@ fn every_help_ends_with_two_examples_of_its_own_command() {
 fn the_examples_can_be_typed() {
     each(&Cli::command(), "backstay", &mut |command, _| {
         let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
-        for line in help.lines().skip(1) {
+        for line in examples(&help) {
             // What follows two blanks explains; what follows a sign of the shell is the shell's.
             let typed = line.trim_start().split("  ").next().unwrap_or_default();
             let ours = typed.split(['>', '&']).next().unwrap_or_default();

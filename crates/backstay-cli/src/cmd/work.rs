@@ -6,6 +6,7 @@ use backstay::{BuildError, Database, Running, Worker};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::connect;
+use super::private::Place;
 use crate::args::WorkArgs;
 use crate::failure::{Exit, Failure};
 use crate::print::Printer;
@@ -30,13 +31,38 @@ pub(crate) fn run<S: Clone + Send + Sync + 'static>(
         flag: "--slots",
     }));
     let tree = worker.tree();
+    let private = if args.dev { private_place(&mut sources, environment, printer)? } else { None };
     let mut settings = load(&sources, environment, tree)?;
     only(&mut settings, &args.queues)?;
     crate::log::start(&settings.log, environment, printer.verbosity());
-    runtime.block_on(async {
+    let ended = runtime.block_on(async {
         let database = connect::database(&settings).await?;
         work(worker, &database, settings, args.once, printer).await
-    })
+    });
+    drop(runtime);
+    if let Some(line) = private.and_then(Place::release) {
+        printer.note(line);
+    }
+    ended
+}
+
+/// `--dev`: the private PostgreSQL where no database is named, and its address as if it had been.
+fn private_place(
+    sources: &mut Sources,
+    environment: &Environment,
+    printer: &Printer,
+) -> Result<Option<Place>, Failure> {
+    let named = settings::load(sources, environment, Need::Database)?.settings.database.url;
+    if named.is_some() {
+        return Ok(None);
+    }
+    let (place, url) = super::dev::private("work --dev", environment, printer)?;
+    sources.flags.push(FlagValue {
+        path: vec!["database".into(), "url".into()],
+        text: url,
+        flag: "--dev",
+    });
+    Ok(Some(place))
 }
 
 /// What the code declares, with the file, the environment and the flags laid over it.
