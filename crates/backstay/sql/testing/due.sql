@@ -12,6 +12,8 @@ select (select count(*) from claimable) as ready,
        (select string_agg(format('%s (%s)', r.job_id, r.kind), ', ' order by r.job_id)
           from backstay.running r where r.worker = $1::uuid) as names,
        (select count(*) from backstay.scheduled s where s.run_at <= backstay.clock()) as scheduled,
+       (select count(*) from backstay.ready r join backstay.pause p on p.scope = 'kind' and p.name = r.kind
+         where p.until is null or p.until > backstay.clock()) as misplaced,
        (select count(*) from backstay.parked p
          where p.reason = 'paused'
                and not exists (select from backstay.pause x

@@ -171,6 +171,14 @@ pub fn check_name(name: &str) -> Result<(), NameError> {
     }
 }
 
+/// Whether a JSON text holds the escape of NUL, and not merely its letters after a backslash.
+pub(crate) fn has_nul(json: &str) -> bool {
+    json.match_indices("\\u0000").any(|(at, _)| {
+        let before = json[..at].bytes().rev().take_while(|byte| *byte == b'\\').count();
+        before % 2 == 0
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

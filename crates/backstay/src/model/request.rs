@@ -7,6 +7,7 @@ use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
+use super::bounds;
 use super::contract::Contract;
 use super::options::Options;
 
@@ -165,19 +166,11 @@ fn check_args(kind: &str, args: Box<RawValue>) -> Result<Box<RawValue>, RequestE
         let what = "give the type named fields; `struct Tick {}` has none and still is an object";
         return Err(RequestError::Args(format!("the args of `{kind}` are no JSON object; {what}")));
     }
-    if has_nul(args.get()) {
+    if bounds::has_nul(args.get()) {
         let what = "PostgreSQL cannot store U+0000; remove it, or encode the bytes as base64";
         return Err(RequestError::Args(format!("the args of `{kind}` hold a NUL; {what}")));
     }
     Ok(args)
-}
-
-/// Whether a JSON text holds the escape of NUL, and not merely its letters after a backslash.
-fn has_nul(json: &str) -> bool {
-    json.match_indices("\\u0000").any(|(at, _)| {
-        let before = json[..at].bytes().rev().take_while(|byte| *byte == b'\\').count();
-        before % 2 == 0
-    })
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use tokio::sync::{mpsc, oneshot, watch};
 
-use crate::call::caller::Caller;
+use crate::call::caller::{Caller, Refusal};
 use crate::call::complete::{self, AttemptError};
 use crate::call::enqueue::EnqueueError;
 use crate::model::bounds;
@@ -114,6 +114,7 @@ struct Inner {
     draining: watch::Receiver<bool>,
     told_at: Mutex<Option<Instant>>,
     completed: AtomicBool,
+    enqueued: AtomicBool,
 }
 
 /// The supervisor's ends of a [`Ctx`].
@@ -140,6 +141,7 @@ impl Ctx {
             draining,
             told_at: Mutex::default(),
             completed: AtomicBool::new(false),
+            enqueued: AtomicBool::new(false),
         };
         (Ctx { inner: Arc::new(inner) }, CtxEnds { says, stop })
     }
@@ -241,6 +243,11 @@ impl Ctx {
     ///
     /// BS1xx when the job is refused, BS201 when this attempt no longer holds its own.
     pub async fn enqueue(&self, job: impl Into<Request>) -> Result<(), Denied> {
+        if self.has_completed() {
+            let message = "the job is completed; enqueue in the transaction that completes it";
+            return Err(Denied::new("BS102", message));
+        }
+        self.inner.enqueued.store(true, Ordering::Relaxed);
         let job: Request = job.into();
         let no = |error: RequestError| {
             let error = EnqueueError::from(error);
@@ -266,12 +273,19 @@ impl Ctx {
     ///
     /// # Errors
     ///
-    /// BS201 when this attempt no longer holds the job: roll back.
+    /// BS201 when this attempt no longer holds the job: roll back. BS102 after [`Ctx::enqueue`], whose jobs would be
+    /// lost: call [`crate::enqueue`] in the same transaction.
     pub async fn complete<T: Serialize>(
         &self,
         db: impl Caller,
         output: T,
     ) -> Result<(), AttemptError> {
+        if self.inner.enqueued.load(Ordering::Relaxed) {
+            let message = "jobs of `ctx.enqueue` come with the worker's own completion";
+            let refusal = Refusal::new("BS102", message)
+                .hint(Some("call `enqueue` in the transaction that completes the job"));
+            return Err(AttemptError::BadOption(refusal));
+        }
         complete::complete(db, &self.fence(), &output).await?;
         self.inner.completed.store(true, Ordering::Relaxed);
         Ok(())

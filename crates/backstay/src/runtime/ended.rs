@@ -105,6 +105,9 @@ pub(crate) fn settle(claimed: &Claimed, mut ended: Ended, terms: &Terms, jitter:
     let policy = policy_of(claimed, terms);
     let verdict = judge(&ended.attempted, &claimed.counters, &policy, jitter);
     let message = bounds::clip(&sentence(&ended), bounds::ERROR_MESSAGE_BYTES);
+    if verdict == Verdict::Cancel && ended.reason.is_none() && ended.message.is_some() {
+        ended.reason = Some(bounds::clip(&message, bounds::REASON_BYTES));
+    }
     let (mut mark, mut title) = (String::new(), String::new());
     if let Verdict::Bury { reason, .. } = &verdict {
         let kind = &claimed.info.kind;
@@ -162,7 +165,7 @@ fn storable(output: &RawValue) -> String {
         );
         return json!({ "backstay_note": note }).to_string();
     }
-    if text.contains("\\u0000") {
+    if bounds::has_nul(text) {
         return json!({ "backstay_note": "the output held U+0000, which PostgreSQL cannot store, and was dropped" })
             .to_string();
     }

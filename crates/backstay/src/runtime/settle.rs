@@ -9,48 +9,51 @@ use crate::store::sqlstate::Remedy;
 use crate::store::statement::Link;
 use crate::store::turn::{self, Turn};
 
+/// What became of one verdict.
+pub(crate) enum Alone {
+    /// It is written.
+    Written(Turn),
+    /// It is a completion whose jobs the database refuses, so it is none; why.
+    JobsRefused(String),
+}
+
 /// Writes one verdict in a transaction of its own.
 ///
-/// What the database refuses to store is replaced by a note; a completion whose jobs cannot be enqueued
-/// becomes a failure, and what cannot be written at all is buried as `internal`, which tells somebody.
+/// What the database refuses to store is replaced by a note, and what cannot be written at all is buried as
+/// `internal`, which tells somebody.
 pub(crate) async fn alone(
     link: &Link,
     worker: Uuid,
     release: &str,
     one: &Settled,
-) -> Result<Turn, StoreError> {
-    let first = match turn::turn(link, worker, release, std::slice::from_ref(one), &[]).await {
-        Err(error) if error.remedy() == Remedy::FailRow => error,
-        answer => return answer,
+) -> Result<Alone, StoreError> {
+    let write = async |settled: &Settled| {
+        turn::turn(link, worker, release, std::slice::from_ref(settled), &[]).await
     };
+    let first = match write(one).await {
+        Err(error) if error.remedy() == Remedy::FailRow => error,
+        answer => return answer.map(Alone::Written),
+    };
+    if one.facts.enqueue.is_some() {
+        return Ok(Alone::JobsRefused(refusal(&first)));
+    }
     let plain = plainer(one, &first);
-    match turn::turn(link, worker, release, std::slice::from_ref(&plain), &[]).await {
-        Err(error) if error.remedy() == Remedy::FailRow => {
-            let buried = buried(&plain, &error);
-            turn::turn(link, worker, release, std::slice::from_ref(&buried), &[]).await
-        }
+    match write(&plain).await {
+        Err(error) if error.remedy() == Remedy::FailRow => write(&buried(&plain, &error)).await,
         answer => answer,
     }
+    .map(Alone::Written)
+}
+
+fn refusal(error: &StoreError) -> String {
+    let hint = error.hint().map(|hint| format!("; {hint}")).unwrap_or_default();
+    format!("{}: a job that it enqueued was refused: {error}{hint}", error.code())
 }
 
 /// The same verdict without what may have offended.
 fn plainer(one: &Settled, error: &StoreError) -> Settled {
     let mut plain = one.clone();
     let note = format!("the details could not be stored ({})", error.code());
-    if let (Verdict::Complete, Some(_)) = (&plain.verdict, &plain.facts.enqueue) {
-        // The completion and its jobs come into being together or not at all.
-        plain.facts.enqueue = None;
-        plain.facts.detail = detail(
-            "failed",
-            &format!("{}: a job that it enqueued was refused: {error}", error.code()),
-        );
-        plain.verdict = Verdict::Retry {
-            delay: std::time::Duration::from_secs(15),
-            bill: Bill::Retry,
-            memory: None,
-        };
-        return plain;
-    }
     plain.facts.output =
         plain.facts.output.map(|_| serde_json::json!({ "backstay_note": note }).to_string());
     plain.facts.detail = detail("failed", &note);

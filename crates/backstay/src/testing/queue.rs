@@ -97,6 +97,8 @@ struct Due {
     ready: i64,
     running: i64,
     scheduled: i64,
+    /// In line though their kind is paused.
+    misplaced: i64,
     parked: i64,
     expired: i64,
     /// The queue of the job that is next.
@@ -116,7 +118,7 @@ impl Due {
     }
 
     fn needs_duty(&self) -> i64 {
-        self.scheduled + self.parked + self.expired
+        self.scheduled + self.misplaced + self.parked + self.expired
     }
 }
 
@@ -193,6 +195,7 @@ impl TestQueue {
     /// When a handler has not ended after a minute, or the database fails.
     pub async fn drain(&self) -> Drained {
         let before = self.tally().await;
+        self.until("bring jobs into line", |due| due.needs_duty() == 0).await;
         self.running.allow(Allowance::All).await;
         self.until("run what is due", Due::is_nothing).await;
         self.running.allow(Allowance::Nothing).await;
@@ -258,6 +261,7 @@ impl TestQueue {
             ready: row.get("ready"),
             running: row.get("running"),
             scheduled: row.get("scheduled"),
+            misplaced: row.get("misplaced"),
             parked: row.get("parked"),
             expired: row.get("expired"),
             queue: row.get("queue"),
@@ -321,7 +325,7 @@ async fn bring(link: &Link, due: &Due) -> Result<(), StoreError> {
     if due.scheduled > 0 {
         duty::promote(link, ROWS, None).await?;
     }
-    if due.parked > 0 {
+    if due.misplaced + due.parked > 0 {
         sort::tick(link).await?;
     }
     if due.expired > 0 {

@@ -3,15 +3,28 @@
 // Helpers of tests may panic as the tests do.
 #![allow(clippy::unwrap_used)]
 
+mod act;
 mod attempt;
+mod cancel;
+mod complete;
+mod context;
 mod database;
 mod dead_letter;
+mod death;
 mod doctor;
 mod doors;
+mod drain;
 mod enqueue;
+mod expiry;
 mod inspect;
 mod job;
 mod kit;
 mod operate;
 mod options;
+mod order;
+mod pause;
+mod poison;
+mod rescue;
+mod retry;
+mod unique;
 mod verbs;

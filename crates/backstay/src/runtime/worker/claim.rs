@@ -55,8 +55,9 @@ struct Hand {
     room: usize,
     level: usize,
     job: JobRef,
-    /// Kept where the handler completes the job itself, in case its transaction never commits.
-    unproved: Option<Claimed>,
+    /// Kept where a completion may turn out to be a failure: the handler's own transaction never commits, or the jobs
+    /// that it enqueues are refused.
+    claimed: Option<Claimed>,
 }
 
 /// The loop and all that it holds.

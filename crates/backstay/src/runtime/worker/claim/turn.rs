@@ -11,7 +11,7 @@ use crate::model::event::{self, Event};
 use crate::model::judge::Verdict;
 use crate::model::outcome::Outcome;
 use crate::runtime::ended::{self, Ended};
-use crate::runtime::settle;
+use crate::runtime::settle::{self, Alone};
 use crate::store::StoreError;
 use crate::store::settle::Settled;
 use crate::store::sqlstate::Remedy;
@@ -38,30 +38,35 @@ impl Claims {
         }
         let terms = self.runner.terms(&claimed.info.queue, &claimed.info.kind);
         let jitter = self.state.dice.roll();
-        let is_unproved = ended.completed_in_tx;
+        let may_fail_yet = ended.completed_in_tx || !ended.enqueue.is_empty();
         let settled = ended::settle(&claimed, ended, &terms, jitter);
         if settled.verdict == Verdict::Drop {
             self.let_go(claimed.info.id);
             return;
         }
-        if let Some(hand) = self.state.hands.get_mut(&claimed.info.id).filter(|_| is_unproved) {
-            hand.unproved = Some(claimed);
+        if let Some(hand) = self.state.hands.get_mut(&claimed.info.id).filter(|_| may_fail_yet) {
+            hand.claimed = Some(claimed);
         }
         self.push(settled);
     }
 
     /// The handler said that it completed the job itself, and the row still stands: an ordinary failure.
-    pub(super) fn never_committed(&mut self, job: i64, wall_ms: i32) {
-        let Some(claimed) = self.state.hands.get_mut(&job).and_then(|hand| hand.unproved.take())
+    fn never_committed(&mut self, job: i64, wall_ms: i32) {
+        let message =
+            "BS203: the transaction in which the job was completed was never committed".to_owned();
+        self.fails_after_all(job, wall_ms, "not_committed", message);
+    }
+
+    /// What looked like a completion is a failure, and judged as one.
+    fn fails_after_all(&mut self, job: i64, wall_ms: i32, class: &str, message: String) {
+        let Some(claimed) = self.state.hands.get_mut(&job).and_then(|hand| hand.claimed.take())
         else {
             return;
         };
         let wall = Duration::from_millis(u64::try_from(wall_ms).unwrap_or(0));
         let mut ended = Ended::bare(Outcome::Failed, wall);
-        ended.attempted.error_class = Some("not_committed".to_owned());
-        ended.message = Some(
-            "BS203: the transaction in which the job was completed was never committed".to_owned(),
-        );
+        ended.attempted.error_class = Some(class.to_owned());
+        ended.message = Some(message);
         self.gather(Finished { claimed, ended });
     }
 
@@ -163,15 +168,20 @@ impl Claims {
         let mut failed = None;
         for one in rest.by_ref() {
             match settle::alone(link, self.worker, &self.release, &one).await {
-                Ok(turn) => done.push((one, turn)),
+                Ok(alone) => done.push((one, alone)),
                 Err(error) => {
                     failed = Some((one, error));
                     break;
                 }
             }
         }
-        for (one, turn) in done {
-            self.conclude(vec![one], &turn);
+        for (one, alone) in done {
+            match alone {
+                Alone::Written(turn) => self.conclude(vec![one], &turn),
+                Alone::JobsRefused(why) => {
+                    self.fails_after_all(one.fence.job, one.facts.wall_ms, "enqueue_refused", why)
+                }
+            }
         }
         let Some((one, error)) = failed else {
             self.state.only_settle = false;
@@ -208,7 +218,7 @@ impl Claims {
             room,
             level,
             job: ended::job_ref(&claimed),
-            unproved: None,
+            claimed: None,
         };
         self.state.hands.insert(claimed.info.id, hand);
         event::emit(&Event::Claimed {

@@ -1,0 +1,74 @@
+//! Jobs that are not wanted any more: waiting, running, and by their own handlers.
+
+use backstay::testing::Drained;
+use backstay::unit::mins;
+use backstay::{Cancelled, Ctx, Fail, JobState, Options, cancel};
+
+use crate::act::{Act, add, queue, shown, until};
+
+const CANCELLED: Drained =
+    Drained { completed: 0, cancelled: 1, dead: 0, retried: 0, snoozed: 0, released: 0 };
+
+#[tokio::test]
+async fn a_waiting_job_is_gone_at_once() {
+    let handler = async |_: Act| Ok::<_, Fail>(());
+    let Some(t) = queue(1, handler).await else { return };
+    let (now, later) =
+        (add(&t, 1, Options::new()).await, add(&t, 2, Options::new().run_in(mins(5))).await);
+    for id in [now, later] {
+        assert_eq!(cancel(t.database(), id, "paid").await.unwrap(), Cancelled::Cancelled);
+        let job = shown(&t, id).await;
+        assert_eq!((job.state, job.reason.as_deref()), (JobState::Cancelled, Some("paid")));
+        assert_eq!(cancel(t.database(), id, "").await.unwrap(), Cancelled::TooLate);
+    }
+    t.advance(mins(6)).await;
+    assert_eq!(t.drain().await, Drained::default());
+}
+
+#[tokio::test]
+async fn a_running_job_is_told_and_ends_as_cancelled_even_if_it_finishes() {
+    let handler = async |job: Act, ctx: Ctx| {
+        ctx.cancelled().await;
+        match job.n {
+            1 => Err(Fail::from("stopped half-way")),
+            _ => Ok(()),
+        }
+    };
+    let Some(t) = queue(2, handler).await else { return };
+    for n in 1..=2 {
+        let id = add(&t, n, Options::new()).await;
+        let stop = async {
+            until("it runs", async || shown(&t, id).await.state == JobState::Running).await;
+            assert_eq!(cancel(t.database(), id, "paid").await.unwrap(), Cancelled::Cancelling);
+        };
+        let (drained, ()) = tokio::join!(t.drain(), stop);
+        assert_eq!(drained, CANCELLED);
+        let job = shown(&t, id).await;
+        assert_eq!((job.state, job.reason.as_deref()), (JobState::Cancelled, Some("paid")));
+    }
+}
+
+#[tokio::test]
+async fn a_job_that_does_not_listen_is_ended_after_its_grace() {
+    let handler = async |_: Act| {
+        std::future::pending::<()>().await;
+        Ok::<_, Fail>(())
+    };
+    let Some(t) = queue(1, handler).await else { return };
+    let id = add(&t, 1, Options::new()).await;
+    let stop = async {
+        until("it runs", async || shown(&t, id).await.state == JobState::Running).await;
+        cancel(t.database(), id, "paid").await.unwrap();
+    };
+    let (drained, ()) = tokio::join!(t.drain(), stop);
+    assert_eq!(drained, CANCELLED);
+}
+
+#[tokio::test]
+async fn a_handler_may_end_its_own_job_and_its_reason_stays() {
+    let handler = async |_: Act| Err::<(), _>(Fail::cancel("the customer has left"));
+    let Some(t) = queue(1, handler).await else { return };
+    let id = add(&t, 1, Options::new()).await;
+    assert_eq!(t.drain().await, CANCELLED);
+    assert_eq!(shown(&t, id).await.reason.as_deref(), Some("the customer has left"));
+}
