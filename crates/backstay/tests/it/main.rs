@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod act;
+mod alert;
 mod attempt;
 mod cancel;
 mod complete;

@@ -133,6 +133,24 @@ fn workers_and_codes_are_fields_too() {
 }
 
 #[test]
+fn an_alert_in_the_log_is_one_line_with_all_of_its_text() {
+    let alert = |resolved| Event::AlertLogged {
+        rule: "first".into(),
+        subject: "a3f19c02".into(),
+        count: 400,
+        headline: "report died: failed: no\u{1b}such month (400 times)".into(),
+        text: format!("{}What to do: backstay dead show a3f19c02", "word ".repeat(60)),
+        resolved,
+    };
+    let (level, _, fields) = logged(&alert(false));
+    assert_eq!((level, fields["event"].as_str()), (Level::ERROR, "alert.raised"));
+    assert_eq!((fields["channel"].as_str(), fields["count"].as_str()), ("log", "400"));
+    let line = &fields["message"];
+    assert!(line.ends_with("backstay dead show a3f19c02") && !line.chars().any(char::is_control));
+    assert_eq!(alert(true).level(), Level::INFO);
+}
+
+#[test]
 fn every_level_reaches_the_log() {
     for (event, level) in [
         (Event::Promoted { count: 1 }, Level::DEBUG),
