@@ -15,9 +15,9 @@ use clap_complete::Shell;
 pub(crate) use enqueue::EnqueueArgs;
 pub(crate) use filter::Page;
 pub(crate) use operate::{
-    AcknowledgeArgs, AlertsCommand, DeadCommand, DeadListArgs, DeadShowArgs, DrainArgs,
-    JobsCommand, JobsListArgs, JobsShowArgs, LettersArgs, PauseArgs, QueuesCommand, ReplayArgs,
-    ReplaysCommand, ResumeArgs, ReviveArgs, VerbArgs, WorkersCommand, WorkersListArgs,
+    AcknowledgeArgs, AlertsCommand, AlertsTestArgs, DeadCommand, DeadListArgs, DeadShowArgs,
+    DrainArgs, JobsCommand, JobsListArgs, JobsShowArgs, LettersArgs, PauseArgs, QueuesCommand,
+    ReplayArgs, ReplaysCommand, ResumeArgs, ReviveArgs, VerbArgs, WorkersCommand, WorkersListArgs,
 };
 
 use crate::print::{Color, Wishes};

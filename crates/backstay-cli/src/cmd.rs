@@ -1,5 +1,6 @@
 //! One file per command: each asks the layers below and hands the answer to the printer.
 
+pub(crate) mod alerts;
 pub(crate) mod bench;
 pub(crate) mod check;
 pub(crate) mod completions;

@@ -99,6 +99,9 @@ fn run<S: Clone + Send + Sync + 'static>(
         Command::Migrate(command) => cmd::migrate::run(&command, &sources, environment, printer),
         Command::Bench(args) => cmd::bench::run(&args, &sources, environment, printer),
         Command::Version => cmd::version::run(printer),
+        Command::Alerts(AlertsCommand::Test(args)) => {
+            cmd::alerts::test(&args, &sources, environment, printer)
+        }
         at_the_desk => cmd::desk::run(&sources, environment, printer, &consent, async |desk| {
             operator(at_the_desk, desk).await
         }),

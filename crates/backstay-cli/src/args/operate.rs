@@ -303,4 +303,17 @@ Examples:
   backstay alerts list
   backstay alerts list --json")]
     List(Page),
+    /// Send a test alert through a channel, or through all of them
+    #[command(after_help = "\
+Examples:
+  backstay alerts test
+  backstay alerts test team")]
+    Test(AlertsTestArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct AlertsTestArgs {
+    /// A channel of [alerts.channels]; none: all of them
+    #[arg(value_name = "CHANNEL")]
+    pub(crate) channel: Option<String>,
 }

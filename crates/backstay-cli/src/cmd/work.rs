@@ -105,7 +105,7 @@ async fn work<S: Clone + Send + Sync + 'static>(
         |error: std::io::Error| Failure::new("BS999", "signals cannot be heard").because(&error);
     let mut signals = Signals::listen().map_err(unset)?;
     let queues: Vec<String> = settings.queues.iter().map(|queue| queue.name.clone()).collect();
-    let worker = with_channels(worker, &settings)?;
+    let worker = worker.channels(super::alerts::channels(&settings)?);
     let mut running =
         worker.start_with(database, settings).await.map_err(|error| connect::of_start(&error))?;
     let mut idle = std::pin::pin!(until_idle(database, &queues, once));
@@ -121,13 +121,6 @@ async fn work<S: Clone + Send + Sync + 'static>(
             }
         }
     }
-}
-
-fn with_channels<S: Clone + Send + Sync + 'static>(
-    worker: Worker<S>,
-    _settings: &Settings,
-) -> Result<Worker<S>, Failure> {
-    Ok(worker)
 }
 
 /// Waits until the queues hold nothing that is due; how many jobs have died meanwhile.

@@ -55,6 +55,7 @@ pub(crate) enum Signal {
     /// Kill what runs, and end.
     Quit,
     /// Claim no more than this from now on; `heard` is answered when no claim of before is under way.
+    #[allow(dead_code, reason = "only the testing kit steps a worker")]
     Allow { allowance: Allowance, heard: oneshot::Sender<()> },
 }
 
@@ -64,6 +65,7 @@ pub(crate) enum Allowance {
     /// As many jobs as there are slots for.
     All,
     /// One job of this queue.
+    #[allow(dead_code, reason = "only the testing kit steps a worker")]
     One { queue: String },
     /// No job.
     Nothing,
@@ -153,6 +155,7 @@ impl Running {
     }
 
     /// Sets what may be claimed, and waits until that holds.
+    #[allow(dead_code, reason = "only the testing kit steps a worker")]
     pub(crate) async fn allow(&self, allowance: Allowance) {
         let (heard, answer) = oneshot::channel();
         // A worker that has ended claims nothing either.
