@@ -29,7 +29,7 @@ pub(crate) struct Noop {
 impl Noop {
     pub(crate) const NAME: &str = Noop::KIND;
 
-    fn new(n: u64) -> backstay::Request {
+    fn request(n: u64) -> backstay::Request {
         let noop = Noop {
             n,
             tenant: (n % 97) as u32,
@@ -70,7 +70,7 @@ pub(crate) async fn bulk(database: &Database, jobs: u64) -> Result<f64, Failure>
     let mut spent = Duration::ZERO;
     let mut n = 0;
     while n < jobs {
-        let some: Vec<_> = (n..jobs.min(n + BULK)).map(Noop::new).collect();
+        let some: Vec<_> = (n..jobs.min(n + BULK)).map(Noop::request).collect();
         let began = Instant::now();
         n += enqueue_many(database, some).await.map_err(|error| failed(&error))?.len() as u64;
         spent += began.elapsed();
@@ -86,7 +86,7 @@ pub(crate) async fn single(url: &str, clients: u16, span: Duration) -> Result<f6
         tasks.push(tokio::spawn(async move {
             let (began, mut n) = (Instant::now(), 0u64);
             while began.elapsed() < span {
-                enqueue(&database, Noop::new(n)).await.map_err(|error| failed(&error))?;
+                enqueue(&database, Noop::request(n)).await.map_err(|error| failed(&error))?;
                 n += 1;
             }
             Ok::<f64, Failure>(n as f64 / began.elapsed().as_secs_f64())
