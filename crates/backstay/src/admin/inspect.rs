@@ -38,7 +38,7 @@ fn below(cursor: Option<&str>) -> Result<Option<i64>, StoreError> {
 
 fn bad_cursor(cursor: &str) -> StoreError {
     StoreError::Refused {
-        sqlstate: "BS806".into(),
+        sqlstate: "BS102".into(),
         message: format!("`{cursor}` is no cursor of this list"),
         detail: None,
         hint: Some("take the `next` of the page before, with the same filter".into()),

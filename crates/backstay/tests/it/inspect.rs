@@ -102,7 +102,7 @@ async fn a_cursor_of_something_else_is_refused() {
     let Some(db) = fresh() else { return };
     let database = Database::connect(&db.url).await.unwrap();
     let error = jobs(&database, &JobFilter::default(), Some("x"), 2).await.unwrap_err();
-    assert_eq!(error.code(), "BS806");
+    assert_eq!(error.code(), "BS102");
 }
 
 #[tokio::test]

@@ -104,7 +104,7 @@ fn judge(tables: &Tables) -> Vec<Finding> {
         found.push(Finding::warn("dead_rows", finding, format!("vacuum backstay.{table}")));
     }
     for table in &tables.unvacuumed {
-        let remedy = format!("alter table backstay.{table} reset (autovacuum_enabled)");
+        let remedy = format!("run: alter table backstay.{table} reset (autovacuum_enabled)");
         found.push(Finding::warn("autovacuum", format!("off for `{table}`"), remedy));
     }
     for index in &tables.invalid {

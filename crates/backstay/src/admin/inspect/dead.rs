@@ -11,7 +11,7 @@ use crate::store::inspect as store;
 ///
 /// # Errors
 ///
-/// BS806 for a cursor of something else, BS5xx from the database.
+/// BS102 for a cursor of something else, BS5xx from the database.
 pub async fn dead_groups(
     database: &Database,
     filter: &JobFilter,
@@ -44,7 +44,7 @@ pub async fn dead_group(
 ///
 /// # Errors
 ///
-/// BS806 for a cursor of something else, BS5xx from the database.
+/// BS102 for a cursor of something else, BS5xx from the database.
 pub async fn dead_letters(
     database: &Database,
     filter: &JobFilter,

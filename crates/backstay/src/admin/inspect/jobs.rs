@@ -12,7 +12,7 @@ use crate::store::inspect as store;
 ///
 /// # Errors
 ///
-/// BS806 for a cursor of something else, BS5xx from the database.
+/// BS102 for a cursor of something else, BS5xx from the database.
 pub async fn jobs(
     database: &Database,
     filter: &JobFilter,

@@ -28,7 +28,7 @@ pub async fn workers(database: &Database, gone: bool) -> Result<Vec<WorkerStatus
 ///
 /// # Errors
 ///
-/// BS806 for a cursor of something else, BS5xx from the database.
+/// BS102 for a cursor of something else, BS5xx from the database.
 pub async fn alerts(
     database: &Database,
     cursor: Option<&str>,
@@ -42,7 +42,7 @@ pub async fn alerts(
 ///
 /// # Errors
 ///
-/// BS806 for a cursor of something else, BS5xx from the database.
+/// BS102 for a cursor of something else, BS5xx from the database.
 pub async fn replays(
     database: &Database,
     cursor: Option<&str>,
