@@ -12,6 +12,9 @@ use crate::failure::{Exit, Failure};
 use crate::print::Printer;
 use crate::settings::{self, Environment, Need, Sources};
 
+/// Steps below the priority of everybody else, as `nice` counts.
+const NICE: i32 = 10;
+
 pub(crate) fn run(
     args: &DemoArgs,
     sources: &Sources,
@@ -19,8 +22,8 @@ pub(crate) fn run(
     printer: &Printer,
 ) -> Result<Exit, Failure> {
     let began = Instant::now();
-    let settings = settings::load(sources, environment, Need::Database)?.checked()?.settings;
-    let place = Place::find("demo", &settings, sources, environment, !args.no_fetch)?;
+    let loaded = settings::load(sources, environment, Need::Database)?.checked()?;
+    let place = Place::find("demo", &loaded, environment, !args.no_fetch)?;
     let runtime = connect::runtime()?;
     let ended = runtime.block_on(demo(args, &place, printer, began));
     drop(runtime);
@@ -47,9 +50,18 @@ pub(crate) fn part(
             crate::demo::run_api(settings::database_url(&settings)?.expose(), printer)
         }
         DemoPart::Worker => {
+            be_modest();
             let args = WorkArgs { queues: Vec::new(), slots: Vec::new(), once: false, dev: false };
             super::work::run(&args, sources.clone(), environment, printer, crate::demo::worker)
         }
+    }
+}
+
+/// Whoever runs heavy work beside an API gives it less of the processor; its children inherit that.
+fn be_modest() {
+    if !backstay::is_child() {
+        // Without it the demo is only a little less smooth.
+        let _nice = rustix::process::nice(NICE);
     }
 }
 

@@ -36,9 +36,9 @@ pub(crate) fn run(
     if args.fresh {
         set_aside(printer)?;
     }
-    let settings = settings::load(sources, environment, Need::Database)?.checked()?.settings;
+    let loaded = settings::load(sources, environment, Need::Database)?.checked()?;
     let began = std::time::Instant::now();
-    let place = Place::find("dev", &settings, sources, environment, !args.no_fetch)?;
+    let place = Place::find("dev", &loaded, environment, !args.no_fetch)?;
     let runtime = connect::runtime()?;
     let ended = runtime.block_on(async {
         let url = prepare(&place, printer).await?;

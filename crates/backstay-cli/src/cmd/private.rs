@@ -1,15 +1,12 @@
 //! Finds the database of `dev`, `demo` and `work --dev`: the one that somebody named, else a private PostgreSQL.
 
-use backstay::config::Settings;
+use backstay::config::Origin;
 use backstay_postgres::{Cluster, Options, Released};
 use tokio_postgres::Config;
 use tokio_postgres::config::Host;
 
 use crate::failure::{Exit, Failure};
-use crate::settings::{Environment, Sources};
-
-/// The flag that names a database.
-const FLAG: &str = "--database-url";
+use crate::settings::{Environment, Loaded};
 
 /// Where a command for development works, and the private server that must stay up meanwhile.
 pub(crate) struct Place {
@@ -28,30 +25,23 @@ impl Place {
     /// happen to a database somewhere else because a shell still knew its address.
     pub(crate) fn find(
         command: &str,
-        settings: &Settings,
-        sources: &Sources,
+        loaded: &Loaded,
         environment: &Environment,
         fetch: bool,
     ) -> Result<Place, Failure> {
-        let Some(url) = &settings.database.url else {
+        let Some(url) = &loaded.settings.database.url else {
             return Place::private(command, environment, fetch);
         };
-        let is_asked_for = sources.flags.iter().any(|flag| flag.flag == FLAG);
-        if !is_asked_for && !is_local(url.expose()) {
-            return Err(Failure::new(
-                "BS402",
-                "the database that the settings name is on another machine",
-            )
-            .hint(format!(
-                "to mean it, name it with {FLAG}; for a private PostgreSQL: env -u DATABASE_URL backstay {command}"
-            ))
-            .exit(Exit::Usage));
+        let origin = loaded.rows.iter().find(|row| row.path == "database.url");
+        let origin = origin.map_or(Origin::Default, |row| row.origin.clone());
+        if !matches!(origin, Origin::Flag(_)) && !is_local(url.expose()) {
+            return Err(Failure::new("BS402", format!("{origin} names a database on another machine"))
+                .hint(format!(
+                    "to mean it, name it with --database-url; for a private PostgreSQL: env -u DATABASE_URL backstay {command}"
+                ))
+                .exit(Exit::Usage));
         }
-        let how = if is_asked_for {
-            format!("the server of {FLAG}")
-        } else {
-            "the server of this machine that the settings name".to_owned()
-        };
+        let how = format!("PostgreSQL at {}, named by {origin}", host(url.expose()));
         Ok(Place { url: url.expose().to_owned(), how, cluster: None })
     }
 
@@ -103,6 +93,19 @@ pub(crate) fn is_local(url: &str) -> bool {
         }
     });
     by_name && config.get_hostaddrs().iter().all(std::net::IpAddr::is_loopback)
+}
+
+/// Where a server is, without login and password.
+fn host(url: &str) -> String {
+    let Ok(config) = url.parse::<Config>() else {
+        return "an address that is not understood".into();
+    };
+    let port = config.get_ports().first().copied().unwrap_or(5432);
+    match config.get_hosts().first() {
+        Some(Host::Tcp(name)) => format!("{name}:{port}"),
+        Some(Host::Unix(folder)) => format!("{} port {port}", folder.display()),
+        None => "its usual socket".into(),
+    }
 }
 
 /// The same server, another database.

@@ -35,6 +35,9 @@ pub(crate) fn fill(folder: &Path, language: Language, sink: &str, secret: &str) 
          [kinds.receipt]\n\
          queue = \"receipts\"\n\
          command = [\"{}\", \"{}\"]\n\n\
+         [alerts]\n\
+         # The demo's own sink is on this machine and speaks no TLS.\n\
+         allow_networks = [\"127.0.0.0/8\"]\n\n\
          [alerts.channels]\n\
          desk = {{ webhook = \"http://{sink}/alerts\", secret = \"{secret}\" }}\n\n\
          [[alerts.routes]]\n\

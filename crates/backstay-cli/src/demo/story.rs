@@ -41,6 +41,7 @@ pub(crate) struct Stage<'a> {
     db: Client,
     url: String,
     how: String,
+    is_private: bool,
     folder: PathBuf,
     language: Language,
     size: Size,

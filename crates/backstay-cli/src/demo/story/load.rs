@@ -17,7 +17,7 @@ const BATCH: i64 = 100;
 const ORDERS: usize = 40;
 /// Workers trust their view of each other only when the server has been up for half a minute; the kill comes just
 /// before, so that its rescue is not delayed by that.
-const SERVER_UP: Duration = Duration::from_secs(27);
+const SERVER_UP: Duration = Duration::from_secs(26);
 /// The notifications begin when this much of the export is done, in percent.
 const BEGUN: f64 = 10.0;
 /// The kill comes when at least this much of the export is done, in percent ...

@@ -55,6 +55,7 @@ impl<'a> Stage<'a> {
             db,
             url,
             how: place.how.clone(),
+            is_private: place.cluster.is_some(),
             folder,
             language,
             size,
