@@ -67,6 +67,8 @@ pub(super) struct Child {
     pub(super) stop_seen: bool,
     /// It was told that the job in hand is its last.
     pub(super) draining: bool,
+    /// What is left of the drain when its job is sent.
+    pub(super) drain_after_job: Option<Duration>,
     pub(super) ready: Option<oneshot::Sender<Result<Ready, BootFailed>>>,
     pub(super) boot_error: Option<BootError>,
     pub(super) attempt: Option<Attempt>,
@@ -107,6 +109,7 @@ impl Child {
             stopping,
             stop_seen: false,
             draining: false,
+            drain_after_job: None,
             ready: birth.ready,
             boot_error: None,
             attempt: birth.job.map(Attempt::new),
@@ -146,7 +149,11 @@ impl Child {
         let line = write::job(&attempt.job.order.job, &scratch);
         attempt.started = Some(Instant::now());
         self.phase = Phase::Busy;
-        self.wires.say_first(&line).is_ok()
+        let sent = self.wires.say_first(&line).is_ok();
+        match self.drain_after_job.take() {
+            Some(left) if sent => self.wires.say(&write::drain(left)),
+            _ => sent,
+        }
     }
 
     /// Says whether a message may be taken in now.

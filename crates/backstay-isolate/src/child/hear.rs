@@ -195,6 +195,11 @@ impl Child {
             return;
         }
         self.draining = true;
+        if matches!(self.phase, Phase::Booting { .. }) {
+            // Told before its job, it would go without it: `begin` says it after the job.
+            self.drain_after_job = Some(left);
+            return;
+        }
         if !self.wires.say(&write::drain(left)) {
             self.broke(Fault::AnswersUnread, "it does not read what it is told");
         }

@@ -31,6 +31,7 @@ use crate::model::lease::BeatBook;
 use crate::model::unit::format_duration;
 use crate::store::attempt::Introduction;
 use crate::store::database::{Database, Purpose};
+use crate::store::sqlstate::Remedy;
 use crate::store::migrate::{self, MigrateError};
 use crate::store::{StoreError, attempt, duty};
 
@@ -38,6 +39,9 @@ use crate::store::{StoreError, attempt, duty};
 const FINISHED: usize = 4096;
 /// Signals that may wait: wakes are folded, cancels come again with the next beat.
 const SIGNALS: usize = 256;
+
+/// Each try waits for a lock up to 500 ms.
+const PREPARE_TRIES: u32 = 20;
 
 /// What the claim loop is told from outside.
 #[derive(Debug)]
@@ -216,16 +220,14 @@ pub(crate) async fn start(id: Uuid, parts: Parts) -> Result<Running, StartError>
     migrate::check(&database).await?;
     let link = database.open(Purpose::Duty, Some(&id.to_string())).await?;
     durable(&link, settings.database.require_durable).await?;
-    if settings.worker.apply {
-        sync(&link, &settings).await?;
+    let mut tries = 0;
+    while let Err(error) = prepare(&link, &settings).await {
+        // Workers that start at the same time wait for each other's locks.
+        tries += 1;
+        if error.remedy() != Remedy::Retry || tries == PREPARE_TRIES {
+            return Err(error.into());
+        }
     }
-    duty::partitions(
-        &link,
-        settings.retention.completed,
-        settings.retention.args_and_output,
-        settings.retention.attempts,
-    )
-    .await?;
     let (signals, heard_signals) = mpsc::channel(SIGNALS);
     let (heard_sender, heard) = watch::channel(Heard::default());
     let (over_sender, over) = watch::channel(false);
@@ -364,6 +366,18 @@ fn introduction(id: Uuid, settings: &Settings, runner: &Runner, level: String) -
 
 pub(crate) fn release() -> String {
     env!("CARGO_PKG_VERSION").to_owned()
+}
+
+/// Brings the database to where this worker can begin.
+async fn prepare(
+    link: &crate::store::statement::Link,
+    settings: &Settings,
+) -> Result<(), StoreError> {
+    if settings.worker.apply {
+        sync(link, settings).await?;
+    }
+    let keep = &settings.retention;
+    duty::partitions(link, keep.completed, keep.args_and_output, keep.attempts).await
 }
 
 /// Writes the fleet's part of the settings to the database.

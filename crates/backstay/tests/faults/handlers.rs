@@ -1,0 +1,113 @@
+//! The worker's side: a handler that works, or does the harm that it is asked for.
+
+use std::convert::Infallible;
+use std::io::Write;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use backstay::config::{Isolation, Settings};
+use backstay::model::lease::Times;
+use backstay::{Ctx, Database, Fail, Job, Queue, State, Worker};
+use serde::{Deserialize, Serialize};
+use tokio::signal::unix::{SignalKind, signal};
+
+/// What a job does and how long it takes.
+#[derive(Debug, Clone, Serialize, Deserialize, Job)]
+#[job(kind = "act")]
+pub(crate) struct Act {
+    pub(crate) n: i64,
+    #[serde(default)]
+    pub(crate) what: String,
+    #[serde(default)]
+    pub(crate) ms: u64,
+}
+
+/// Slots of each worker.
+pub(crate) const SLOTS: u16 = 4;
+
+/// The file where every start is written down, or no name.
+#[derive(Clone)]
+struct Starts(String);
+
+async fn act(job: Act, ctx: Ctx, State(starts): State<Starts>) -> Result<String, Fail> {
+    starts.note(job.n)?;
+    match job.what.as_str() {
+        "abort" => std::process::abort(),
+        "exit" => std::process::exit(0),
+        "panic" => panic!("as asked"),
+        "never" => std::future::pending::<()>().await,
+        "block" => std::thread::sleep(Duration::from_secs(600)),
+        "stderr" => shout()?,
+        "large" => return Ok("x".repeat(300_000)),
+        "huge" => return Ok("x".repeat(9_000_000)),
+        "fail" => return Err("as asked".into()),
+        "dead" => return Err(Fail::dead("as asked")),
+        "listen" => ctx.cancelled().await,
+        _ => tokio::time::sleep(Duration::from_millis(job.ms)).await,
+    }
+    Ok("done".into())
+}
+
+/// Writes 1 GiB to stderr.
+fn shout() -> std::io::Result<()> {
+    let block = vec![b'x'; 1 << 20];
+    let mut stderr = std::io::stderr().lock();
+    (0..1024).try_for_each(|_| stderr.write_all(&block))
+}
+
+impl Starts {
+    fn note(&self, n: i64) -> std::io::Result<()> {
+        if self.0.is_empty() {
+            return Ok(());
+        }
+        // One short line, appended at once, is never torn by other processes.
+        let mut file = std::fs::File::options().append(true).create(true).open(&self.0)?;
+        file.write_all(format!("{n}\n").as_bytes())
+    }
+}
+
+/// Is a worker: isolation, address.
+pub(crate) fn work(arguments: &[String]) -> ExitCode {
+    let [isolation, url] = arguments else { return ExitCode::from(64) };
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    runtime.block_on(live(isolation, url))
+}
+
+async fn live(isolation: &str, url: &str) -> ExitCode {
+    let starts = Starts(std::env::var("FAULTS_STARTS").unwrap_or_default());
+    let worker = Worker::new(move || {
+        let starts = starts.clone();
+        async move { Ok::<_, Infallible>(starts) }
+    });
+    let worker = worker
+        .queue(Queue::new("default").slots(SLOTS).grace(Duration::from_millis(500)))
+        .handle(act)
+        .build()
+        .unwrap();
+    worker.serve().await;
+    tracing_subscriber::fmt().with_writer(std::io::stderr).init();
+    std::thread::spawn(end_with_the_test);
+    let mut settings = Settings::from_value(&worker.tree()).unwrap();
+    settings.worker.times = Times::fast();
+    settings.worker.poll = Duration::from_millis(250);
+    settings.worker.drain_timeout = Duration::from_secs(1);
+    settings.queues[0].isolation =
+        if isolation == "inline" { Isolation::Inline } else { Isolation::Process };
+    let database = Database::connect(url).await.unwrap();
+    let mut running = worker.start_with(&database, settings).await.unwrap();
+    let mut term = signal(SignalKind::terminate()).unwrap();
+    loop {
+        tokio::select! {
+            () = running.join() => return ExitCode::SUCCESS,
+            _ = term.recv() => running.hurry().await,
+        }
+    }
+}
+
+/// The test holds the other end of our stdin, and nothing ever comes from there.
+fn end_with_the_test() {
+    let mut nothing = String::new();
+    let _end = std::io::stdin().read_line(&mut nothing);
+    std::process::exit(70);
+}

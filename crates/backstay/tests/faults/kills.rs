@@ -1,0 +1,86 @@
+//! Workers that are killed at any moment, and one that is frozen past its lease.
+
+use std::time::Duration;
+
+use rustix::process::Signal;
+
+use crate::database::fresh;
+use crate::handlers::SLOTS;
+use crate::place::Place;
+use crate::process::{Process, chance};
+
+const WORKERS: usize = 3;
+
+/// Eighty kills of workers whose handlers run in their own process.
+pub(crate) fn inline() {
+    kill_at_random("inline", 80, 2500);
+}
+
+/// Twenty kills of workers with children.
+pub(crate) fn with_children() {
+    kill_at_random("process", 20, 400);
+}
+
+fn kill_at_random(isolation: &str, kills: usize, jobs: i64) {
+    let Some(db) = fresh() else { return };
+    let place = Place::open(&db.url);
+    place.add(0..jobs, 40);
+    let mut workers: Vec<Process> =
+        (0..WORKERS).map(|_| Process::start(&db.url, isolation)).collect();
+    place.until("a worker works", Duration::from_secs(20), |place| place.running() > 0);
+    let (mut in_flight, mut more) = (0, jobs);
+    for _ in 0..kills {
+        std::thread::sleep(Duration::from_millis(50 + chance(250)));
+        let victim = usize::try_from(chance(WORKERS as u64)).unwrap();
+        let pid = workers[victim].pid();
+        workers[victim].kill();
+        in_flight += place.number(&format!(
+            "select count(*) from backstay.running r join backstay.worker w on w.id = r.worker where w.pid = {pid}"
+        ));
+        workers[victim] = Process::start(&db.url, isolation);
+        if place.number("select count(*) from backstay.job") < 100 {
+            // Always under load.
+            place.add(more..more + 300, 40);
+            more += 300;
+        }
+    }
+    place.until_done(Duration::from_secs(60));
+    assert_eq!(place.completed(), more, "every job is completed");
+    assert_eq!(place.double_ends(), 0);
+    let repeats = place.number("select sum(attempt - 1)::bigint from backstay.history");
+    println!(
+        "  {kills} kills, {more} jobs, {in_flight} in flight at the kills, {repeats} repeated"
+    );
+    assert!(repeats <= in_flight, "{repeats} repeats of {in_flight} in flight");
+    assert!(in_flight > 0, "no kill met a running job");
+    let unfair = "select count(*) from backstay.history where retry_count > 0 or crash_count > 0";
+    assert_eq!(place.number(unfair), 0, "a kill of the worker bills neither retry nor crash");
+}
+
+/// A worker is stopped past its lease while its jobs run; another takes them over; it comes back.
+pub(crate) fn frozen() {
+    let Some(db) = fresh() else { return };
+    let place = Place::open(&db.url);
+    let slots = i64::from(SLOTS);
+    let frozen = Process::start(&db.url, "inline");
+    place.until("it beats", Duration::from_secs(20), |place| place.workers() == 1);
+    place.add(0..slots, 1500);
+    place.until("it is full", Duration::from_secs(5), |place| place.running() == slots);
+    frozen.signal(Signal::STOP);
+    let _other = Process::start(&db.url, "inline");
+    // The lease of 3 s has to run out, and the other one must have beaten as long.
+    place.until("the other has done it all", Duration::from_secs(20), |place| {
+        place.completed() == slots
+    });
+    assert_eq!(place.number("select min(attempt)::bigint from backstay.history"), 2);
+    frozen.signal(Signal::CONT);
+    // Its handlers end now and settle, too late; then it works on like any other.
+    place.until("it beats again", Duration::from_secs(10), |place| place.workers() == 2);
+    place.add(100..140, 100);
+    place.until_done(Duration::from_secs(20));
+    assert_eq!((place.completed(), place.double_ends()), (slots + 40, 0));
+    let again = "select count(distinct worker) from backstay.history where attempt = 1";
+    assert_eq!(place.number(again), 2, "both work");
+    let late = "select count(*) from backstay.history where attempt > 2";
+    assert_eq!(place.number(late), 0);
+}

@@ -1,0 +1,73 @@
+//! Faults that real processes meet: kills, freezes, a server that restarts, handlers that do harm, a pooler in between.
+//!
+//! One binary is everything: run plainly it is the test, with the argument `worker` it is a worker, and that
+//! worker's children are the same binary again. So `backstay::enter()` comes first, and there is no harness.
+//!
+//! `FAULTS_SEED=7` repeats a run's chance; a word as argument runs only the faults whose names contain it.
+
+// Helpers of tests may panic as the tests do.
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
+
+#[path = "../it/database.rs"]
+#[allow(dead_code)]
+mod database;
+mod drains;
+mod handlers;
+mod harm;
+mod kills;
+mod place;
+mod pooler;
+mod process;
+mod server;
+
+use std::process::ExitCode;
+use std::time::Instant;
+
+use backstay_postgres::template;
+
+/// What is done to the workers, by name.
+const FAULTS: &[(&str, fn())] = &[
+    ("random_kills_lose_no_job_and_repeat_only_what_ran", kills::inline),
+    ("killed_workers_take_their_children_along", kills::with_children),
+    ("a_frozen_worker_comes_back_and_changes_nothing", kills::frozen),
+    ("a_server_that_restarts_costs_no_job_and_no_start", server::restarts),
+    ("a_server_that_is_away_for_long_costs_no_job_and_no_start", server::away),
+    ("harm_is_billed_to_the_job_that_does_it", harm::all),
+    ("a_term_drains_and_gives_back_for_free", drains::term),
+    ("through_a_transaction_pooler_everything_works", pooler::transaction),
+];
+
+fn main() -> ExitCode {
+    backstay::enter();
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if arguments.first().is_some_and(|first| first == "worker") {
+        return handlers::work(&arguments[1..]);
+    }
+    run(&arguments)
+}
+
+fn run(arguments: &[String]) -> ExitCode {
+    // Of the harness's own flags only the one that lists means something here.
+    if arguments.iter().any(|argument| argument == "--list") {
+        FAULTS.iter().for_each(|(name, _)| println!("{name}: test"));
+        return ExitCode::SUCCESS;
+    }
+    if template::is_skipped() {
+        return ExitCode::SUCCESS;
+    }
+    let words: Vec<&String> = arguments.iter().filter(|word| !word.starts_with('-')).collect();
+    let wanted = |name: &str| words.is_empty() || words.iter().any(|word| name.contains(*word));
+    println!("faults: seed {}", process::seed());
+    let (mut passed, mut failed) = (0, 0);
+    for (name, fault) in FAULTS.iter().filter(|(name, _)| wanted(name)) {
+        let began = Instant::now();
+        // Named like a test, so that what it prints and skips is told by its name.
+        let thread = std::thread::Builder::new().name((*name).to_owned()).spawn(*fault).unwrap();
+        let is_fine = thread.join().is_ok();
+        let word = if is_fine { "ok" } else { "FAILED" };
+        println!("fault {name} ... {word} ({:.1} s)", began.elapsed().as_secs_f32());
+        *(if is_fine { &mut passed } else { &mut failed }) += 1;
+    }
+    println!("faults: {passed} passed, {failed} failed");
+    if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}

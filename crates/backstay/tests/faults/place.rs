@@ -1,0 +1,124 @@
+//! The database under a fault: jobs go in, and what became of them is counted.
+
+use std::future::Future;
+use std::time::{Duration, Instant};
+
+use backstay::{Backoff, Database, Enqueued, Job, Options, Request, enqueue_many};
+use tokio_postgres::{Client, NoTls};
+
+use crate::handlers::Act;
+
+/// A connection to the database, and a runtime to use it.
+pub(crate) struct Place {
+    runtime: tokio::runtime::Runtime,
+    client: Client,
+    database: Database,
+    pub(crate) url: String,
+}
+
+impl Place {
+    /// Connects. Lost workers never bury a job here: some are hit again and again.
+    pub(crate) fn open(url: &str) -> Place {
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+        let runtime = runtime.unwrap();
+        let (client, database) = runtime.block_on(connect(url));
+        let place = Place { runtime, client, database, url: url.to_owned() };
+        place.run("alter table backstay.job alter lost_limit set default 1000");
+        place
+    }
+
+    /// Connects again after the server was away.
+    pub(crate) fn reopen(&mut self) {
+        (self.client, self.database) = self.runtime.block_on(connect(&self.url));
+    }
+
+    pub(crate) fn wait<T>(&self, work: impl Future<Output = T>) -> T {
+        self.runtime.block_on(work)
+    }
+
+    /// The handle for calls of the library.
+    pub(crate) fn database(&self) -> &Database {
+        &self.database
+    }
+
+    pub(crate) fn run(&self, sql: &str) {
+        self.wait(self.client.batch_execute(sql)).unwrap();
+    }
+
+    pub(crate) fn number(&self, sql: &str) -> i64 {
+        self.wait(self.client.query_one(sql, &[])).unwrap().get(0)
+    }
+
+    /// Every row as one text, for messages.
+    pub(crate) fn texts(&self, sql: &str) -> Vec<String> {
+        let rows = self.wait(self.client.query(sql, &[])).unwrap();
+        rows.iter().map(|row| row.get(0)).collect()
+    }
+
+    /// Enqueues `act` with these numbers.
+    pub(crate) fn add(&self, numbers: std::ops::Range<i64>, ms: u64) {
+        self.add_all(numbers.map(|n| {
+            let again = Options::new().backoff(Backoff::Fixed(Duration::from_millis(50)));
+            Act { n, what: String::new(), ms }.with(again)
+        }));
+    }
+
+    pub(crate) fn add_one(&self, n: i64, what: &str, options: Options) -> i64 {
+        let act = Act { n, what: what.to_owned(), ms: 0 };
+        self.add_all([act.with(options)])[0].id
+    }
+
+    fn add_all(&self, jobs: impl IntoIterator<Item = Request>) -> Vec<Enqueued> {
+        self.wait(enqueue_many(&self.database, jobs)).unwrap()
+    }
+
+    /// Waits until it is so.
+    pub(crate) fn until(&self, what: &str, most: Duration, is_so: impl Fn(&Place) -> bool) {
+        let end = Instant::now() + most;
+        while !is_so(self) {
+            if Instant::now() > end {
+                let states = self.texts(
+                    "select state || ' ' || count(*) || ' (attempt ' || max(attempt) || ')' from backstay.jobs group by state",
+                );
+                panic!("waited {most:?} in vain: {what}; {}", states.join(", "));
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Waits until nothing waits or runs any more.
+    pub(crate) fn until_done(&self, most: Duration) {
+        self.until("all jobs have ended", most, |place| {
+            place.number("select count(*) from backstay.job") == 0
+        });
+    }
+
+    pub(crate) fn completed(&self) -> i64 {
+        self.number("select count(distinct job_id) from backstay.history where state = 'completed'")
+    }
+
+    /// Ends beyond one per job: there must never be one.
+    pub(crate) fn double_ends(&self) -> i64 {
+        self.number("select count(*) - count(distinct job_id) from backstay.history")
+    }
+
+    pub(crate) fn running(&self) -> i64 {
+        self.number("select count(*) from backstay.running")
+    }
+
+    /// Workers that beat within the last moments.
+    pub(crate) fn workers(&self) -> i64 {
+        self.number(
+            "select count(*) from backstay.worker where goodbye_at is null and lost_at is null \
+             and beat_at > now() - interval '2 seconds'",
+        )
+    }
+}
+
+async fn connect(url: &str) -> (Client, Database) {
+    let (client, connection) = tokio_postgres::connect(url, NoTls).await.unwrap();
+    // It ends with its client.
+    tokio::spawn(connection);
+    (client, Database::connect(url).await.unwrap())
+}
