@@ -34,9 +34,7 @@ fn kill_at_random(isolation: &str, kills: usize, jobs: i64) {
         let victim = usize::try_from(chance(WORKERS as u64)).unwrap();
         let pid = workers[victim].pid();
         workers[victim].kill();
-        in_flight += place.number(&format!(
-            "select count(*) from backstay.running r join backstay.worker w on w.id = r.worker where w.pid = {pid}"
-        ));
+        in_flight += left_behind(&place, pid);
         workers[victim] = Process::start(&db.url, isolation);
         if place.number("select count(*) from backstay.job") < 100 {
             // Always under load.
@@ -53,8 +51,23 @@ fn kill_at_random(isolation: &str, kills: usize, jobs: i64) {
     );
     assert!(repeats <= in_flight, "{repeats} repeats of {in_flight} in flight");
     assert!(in_flight > 0, "no kill met a running job");
+    let most = "select max(n) from (select count(*) n from backstay.attempt group by worker) w";
+    assert!(place.number(most) <= i64::from(SLOTS), "no worker is lost twice");
     let unfair = "select count(*) from backstay.history where retry_count > 0 or crash_count > 0";
     assert_eq!(place.number(unfair), 0, "a kill of the worker bills neither retry nor crash");
+}
+
+/// The jobs that a killed worker leaves behind, once the server has done what it was told last.
+fn left_behind(place: &Place, pid: i32) -> i64 {
+    let sessions = format!(
+        "select count(*) from pg_stat_activity a join backstay.worker w on w.pid = {pid} \
+         and a.application_name like 'backstay work ' || left(w.id::text, 8) || '%' \
+         where a.datname = current_database()"
+    );
+    place.until("its sessions end", Duration::from_secs(5), |place| place.number(&sessions) == 0);
+    place.number(&format!(
+        "select count(*) from backstay.running r join backstay.worker w on w.id = r.worker where w.pid = {pid}"
+    ))
 }
 
 /// A worker is stopped past its lease while its jobs run; another takes them over; it comes back.
