@@ -57,7 +57,7 @@ fn print(logins: &[(LoginSort, String)], printer: &Printer) {
             printer.line(";");
         }
         if step.sort == "role" {
-            printer.line("grant backstay_owner to current_user;\nset local role backstay_owner;");
+            printer.line(format!("{};", migrate::become_owner().trim_end()));
         }
     }
     printer.line("reset role;");

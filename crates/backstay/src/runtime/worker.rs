@@ -31,8 +31,8 @@ use crate::model::lease::BeatBook;
 use crate::model::unit::format_duration;
 use crate::store::attempt::Introduction;
 use crate::store::database::{Database, Purpose};
-use crate::store::sqlstate::Remedy;
 use crate::store::migrate::{self, MigrateError};
+use crate::store::sqlstate::Remedy;
 use crate::store::{StoreError, attempt, duty};
 
 /// Verdicts on their way from attempts to the claim loop: more than all slots of one worker.

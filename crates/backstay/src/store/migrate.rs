@@ -173,6 +173,11 @@ async fn read_status(link: &Link) -> Result<Status, StoreError> {
     Ok(Status { version: applied.last().map_or(0, |last| last.0), applied, with_roles })
 }
 
+/// What follows the step `role`: the login goes on as the owner of all that is made.
+pub fn become_owner() -> &'static str {
+    BECOME_OWNER.text
+}
+
 /// What `up` would do on an empty database: every statement, in order.
 pub fn whole() -> Vec<Step> {
     let mut steps = vec![step("role", "roles", files::ROLES)];

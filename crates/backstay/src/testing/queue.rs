@@ -1,5 +1,6 @@
 //! A database of its own with a worker on it that runs what is due when the test says so.
 
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use backstay_postgres::template::TestDatabase;
@@ -88,6 +89,8 @@ pub struct TestQueue {
     database: Database,
     pool: PgPool,
     client: Client,
+    /// What was counted when somebody looked last: housekeeping goes on between two looks.
+    counted: Mutex<Drained>,
     // The last field: the database goes when everybody has left it.
     place: TestDatabase,
 }
@@ -147,7 +150,8 @@ impl TestQueue {
         let pool = PgPoolOptions::new().max_connections(CONNECTIONS).connect_lazy(&place.url);
         let pool = pool.map_err(|error| TestError::Connect(error.into()))?;
         let client = connect(&place.url).await?;
-        Ok(TestQueue { running, queues, kinds, database, pool, client, place })
+        let counted = Mutex::default();
+        Ok(TestQueue { running, queues, kinds, database, pool, client, counted, place })
     }
 
     /// A pool of sqlx 0.9 on the test's database.
@@ -189,17 +193,23 @@ impl TestQueue {
         moved.unwrap_or_else(|error| panic!("the clock cannot be moved: {error}"));
     }
 
-    /// Runs until nothing is due, and counts what attempts came to. What is due later is left alone.
+    /// Runs until nothing is due, and counts what jobs came to since the last look. What is due later is left alone.
     ///
     /// # Panics
     /// When a handler has not ended after a minute, or the database fails.
     pub async fn drain(&self) -> Drained {
-        let before = self.tally().await;
         self.until("bring jobs into line", |due| due.needs_duty() == 0).await;
         self.running.allow(Allowance::All).await;
         self.until("run what is due", Due::is_nothing).await;
         self.running.allow(Allowance::Nothing).await;
-        self.tally().await.since(&before)
+        self.count().await
+    }
+
+    /// Counts since the last look, and remembers this one.
+    async fn count(&self) -> Drained {
+        let now = self.tally().await;
+        let mut counted = self.counted.lock().expect("nobody panics while holding it");
+        now.since(&std::mem::replace(&mut counted, now))
     }
 
     /// Runs the one job that is next, if one is due, and counts what that came to.
@@ -209,19 +219,19 @@ impl TestQueue {
     pub async fn run_one(&self) -> Drained {
         let before = self.tally().await;
         let due = self.until("bring a job into line", |due| due.needs_duty() == 0).await;
-        let Some(queue) = due.queue else { return self.tally().await.since(&before) };
+        let Some(queue) = due.queue else { return self.count().await };
         self.running.allow(Allowance::One { queue }).await;
         let end = Instant::now() + PATIENCE;
-        let after = loop {
+        loop {
             let now = self.tally().await;
             if now != before && self.due().await.running == 0 {
-                break now;
+                break;
             }
             assert!(Instant::now() < end, "the next job has not ended after {PATIENCE:?}");
             tokio::time::sleep(LOOK).await;
-        };
+        }
         self.running.allow(Allowance::Nothing).await;
-        after.since(&before)
+        self.count().await
     }
 
     /// Does what the duties do, at once and again, until it is so.

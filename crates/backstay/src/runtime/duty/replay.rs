@@ -51,11 +51,11 @@ fn next(replay: &Replay) -> Next {
     let is_trial = replay.next <= replay.first;
     let is_judged =
         replay.settled >= JUDGED_FROM || is_trial && replay.open == 0 && replay.settled > 0;
-    if is_judged && share > replay.stop_at {
-        return Next::Stop;
-    }
     if replay.next >= replay.total {
         return if replay.open == 0 { Next::Done } else { Next::Wait };
+    }
+    if is_judged && share > replay.stop_at {
+        return Next::Stop;
     }
     if replay.first > 0 && replay.next < replay.first {
         let n = (replay.first - replay.next).min(ROWS);
