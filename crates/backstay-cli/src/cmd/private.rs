@@ -41,7 +41,7 @@ impl Place {
                 ))
                 .exit(Exit::Usage));
         }
-        let how = format!("PostgreSQL at {}, named by {origin}", host(url.expose()));
+        let how = format!("the PostgreSQL at {}, named by {origin}", host(url.expose()));
         Ok(Place { url: url.expose().to_owned(), how, cluster: None })
     }
 

@@ -10,6 +10,9 @@ use crate::print::{Printer, visible};
 
 /// Without a terminal, one line about the state this often.
 const STATUS_EVERY: Duration = Duration::from_secs(5);
+/// Columns before the text of a bar, and before that of the foot, with one that stays free for Ctrl-C.
+const BAR: usize = 45;
+const FOOT: usize = 8;
 /// Room for the time before each line of the story.
 const INDENT: usize = 9;
 
@@ -89,7 +92,7 @@ impl Live {
     fn new() -> Live {
         let view = MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(10));
         let foot = view.add(ProgressBar::no_length());
-        foot.set_style(style("  {spinner}  {wide_msg}"));
+        foot.set_style(style("  {spinner}  {msg}"));
         Live { view, bars: Vec::new(), foot }
     }
 
@@ -98,27 +101,28 @@ impl Live {
             let bar = self.bar(level.name);
             bar.set_length(level.all.unsigned_abs());
             bar.set_position(level.done.max(0).unsigned_abs());
-            bar.set_message(format!(
-                "{} of {}  {}",
-                grouped(level.done),
-                grouped(level.all),
-                level.note
-            ));
+            let text = format!("{} of {}  {}", grouped(level.done), grouped(level.all), level.note);
+            bar.set_message(fit(&text, BAR));
         }
-        self.foot.set_message(foot.to_owned());
+        self.foot.set_message(fit(foot, FOOT));
         self.foot.tick();
     }
 
     fn bar(&mut self, name: &'static str) -> &ProgressBar {
         let at = self.bars.iter().position(|(known, _)| *known == name).unwrap_or_else(|| {
             let bar = self.view.insert_before(&self.foot, ProgressBar::new(1));
-            bar.set_style(style("  {prefix:14} {bar:24.cyan/dim} {wide_msg}"));
+            bar.set_style(style("  {prefix:14} {bar:24.cyan/dim} {msg}"));
             bar.set_prefix(name);
             self.bars.push((name, bar));
             self.bars.len() - 1
         });
         &self.bars[at].1
     }
+}
+
+/// Cuts what would not fit behind so many columns. A line that fills the terminal would be two after Ctrl-C.
+fn fit(text: &str, used: usize) -> String {
+    text.trim_end().chars().take(width().saturating_sub(used)).collect()
 }
 
 fn style(template: &str) -> ProgressStyle {

@@ -67,6 +67,13 @@ impl Sink {
     }
 }
 
+impl Sink {
+    /// Whether an alert of this rule came, signed.
+    pub(crate) fn has_alert(&self, rule: &str) -> bool {
+        self.arrived().alerts.iter().any(|alert| alert.is_signed && alert.document["rule"] == rule)
+    }
+}
+
 impl Drop for Sink {
     fn drop(&mut self) {
         self.serving.abort();

@@ -12,6 +12,9 @@ use crate::failure::Failure;
 
 /// A worker's death is seen and its jobs are in other hands within this.
 const RESCUE: Duration = Duration::from_secs(10);
+/// The alert that a worker is lost, and how long it may take.
+const WORKER_LOST: &str = "worker_lost";
+const ALERT: Duration = Duration::from_secs(20);
 /// The API under load may be this much slower than at rest, or three times as slow, whichever is more. Two cores that
 /// also run the database, the worker and whoever asks need some room; the same report inside the API takes seconds.
 const SLOWER: Duration = Duration::from_millis(100);
@@ -153,16 +156,18 @@ select count(*), coalesce(encode(sha256(convert_to(string_agg(line, '' order by 
         let took = lost
             .rescued_in
             .map_or("never".to_owned(), |took| format!("after {:.1} s", took.as_secs_f64()));
+        let said = self.until(ALERT, |_, sink| sink.has_alert(WORKER_LOST)).await?;
+        let alert = if said { "a signed alert said so" } else { "NOBODY WAS TOLD" };
         let kinds: std::collections::BTreeSet<&str> =
             lost.held.iter().map(|(_, kind)| kind.as_str()).collect();
         let kinds: Vec<&str> = kinds.into_iter().collect();
         let text = format!(
-            "worker {} got SIGKILL with the export at {:.0} %; the other worker took over its {rescued} jobs ({}) {took}",
+            "worker {} got SIGKILL with the export at {:.0} %; the other worker took over its {rescued} jobs ({}) {took}, and {alert}",
             lost.number,
             lost.export_at,
             kinds.join(", ")
         );
-        self.claim("worker killed", in_time && rescued > 0, text);
+        self.claim("worker killed", in_time && rescued > 0 && said, text);
         let text = "
 select count(*) filter (where ends = 1), count(*) filter (where ends > 1), count(*) filter (where ends = 0)
   from (select (select count(*) from backstay.attempts a where a.job_id = j.id and a.outcome = 'completed')

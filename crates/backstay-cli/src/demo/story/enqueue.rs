@@ -25,11 +25,8 @@ impl Stage<'_> {
     pub(super) async fn claim_server(&mut self) -> Result<(), Failure> {
         let text = "select current_setting('fsync') = 'on' and current_setting('synchronous_commit') <> 'off'";
         let durable: bool = ask::one(&self.db, text, &[]).await?;
-        let version: String =
-            ask::one(&self.db, "select current_setting('server_version')", &[]).await?;
         let keeps = if durable { "it keeps" } else { "by its settings it does not keep" };
-        let text =
-            format!("{} (server {version}); {keeps} through a crash what was committed", self.how);
+        let text = format!("{}; {keeps} through a crash what was committed", self.how);
         // A server of somebody's own may be set up otherwise; ours may not. It was told when it was found.
         let held = durable || !self.is_private;
         self.claims.push(Claim { name: "postgresql", text, held });
