@@ -56,6 +56,9 @@ fn print(logins: &[(LoginSort, String)], printer: &Printer) {
         if !step.sql.trim_end().ends_with(';') {
             printer.line(";");
         }
+        if let Some(note) = migrate::note_sql(step) {
+            printer.line(note);
+        }
         if step.sort == "role" {
             printer.line(format!("{};", migrate::become_owner().trim_end()));
         }

@@ -178,6 +178,37 @@ pub fn become_owner() -> &'static str {
     BECOME_OWNER.text
 }
 
+/// The statement that notes a step as taken, for whoever runs the steps by hand; none for roles, which stand outside.
+pub fn note_sql(step: &Step) -> Option<String> {
+    let (text, values) = match step.sort {
+        "role" => return None,
+        "migration" => {
+            let version = number(&step.name).to_string();
+            (
+                NOTE_MIGRATION.text,
+                vec![version, quoted(&step.name), quoted(step.phase), quoted(&hash(step.sql))],
+            )
+        }
+        _ => (NOTE_BODY.text, vec![quoted(body_name(step)), quoted(&hash(step.sql))]),
+    };
+    let filled = values
+        .iter()
+        .enumerate()
+        .fold(text.to_owned(), |text, (n, value)| text.replace(&format!("${}", n + 1), value));
+    // The header explains the parameters, which are gone now.
+    let lines: Vec<&str> = filled.lines().filter(|line| !line.starts_with("--")).collect();
+    Some(format!("{};", lines.join("\n").trim_end()))
+}
+
+/// A text of ours as a literal; none of them holds a quote.
+fn quoted(text: &str) -> String {
+    format!("'{text}'")
+}
+
+fn body_name(step: &Step) -> &str {
+    if step.sort == "grant" { "role/grants" } else { step.name.as_str() }
+}
+
 /// What `up` would do on an empty database: every statement, in order.
 pub fn whole() -> Vec<Step> {
     let mut steps = vec![step("role", "roles", files::ROLES)];
@@ -319,8 +350,7 @@ async fn note(link: &Link, step: &Step) -> Result<(), StoreError> {
             .await
             .map(drop);
     }
-    let file = if step.sort == "grant" { "role/grants" } else { step.name.as_str() };
-    link.query(&NOTE_BODY, &[&file, &hash]).await.map(drop)
+    link.query(&NOTE_BODY, &[&body_name(step), &hash]).await.map(drop)
 }
 
 /// What a login is for.
