@@ -7,6 +7,7 @@ mod operator {
     pub(crate) mod dead;
     pub(crate) mod doctor;
     pub(crate) mod enqueue;
+    pub(crate) mod install;
     pub(crate) mod jobs;
     pub(crate) mod machines;
     pub(crate) mod roles;
