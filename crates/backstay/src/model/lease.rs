@@ -48,7 +48,8 @@ impl Times {
             beat: unit.saturating_mul(5),
             lease: unit.saturating_mul(30),
             presence_look: unit,
-            presence_look_others: unit.saturating_mul(5),
+            // The leader may be the one that has died, and then its jobs must not wait longer than others'.
+            presence_look_others: unit,
             looks_apart: unit.saturating_mul(3),
             lease_sweep: unit.saturating_mul(5),
             settle_timeout: unit.saturating_mul(5),
