@@ -94,7 +94,8 @@ impl Globals {
 pub(crate) enum Command {
     /// Claim and run jobs, until told to stop
     ///
-    /// Signals: TERM and INT drain (again: no waiting), QUIT gives everything back at once.
+    /// Signals: TERM and INT drain (again: no waiting), QUIT gives everything back at once, USR1 stops
+    /// claiming and stays, USR2 writes the running jobs to the log.
     #[command(after_help = "\
 Examples:
   backstay work                              every queue of backstay.toml

@@ -147,6 +147,8 @@ struct Signals {
     int: Signal,
     quit: Signal,
     hup: Signal,
+    usr1: Signal,
+    usr2: Signal,
     told: u32,
 }
 
@@ -155,6 +157,8 @@ enum Told {
     Stop,
     Quit,
     Reload,
+    StopClaiming,
+    Tell,
 }
 
 impl Signals {
@@ -164,6 +168,8 @@ impl Signals {
             int: signal(SignalKind::interrupt())?,
             quit: signal(SignalKind::quit())?,
             hup: signal(SignalKind::hangup())?,
+            usr1: signal(SignalKind::user_defined1())?,
+            usr2: signal(SignalKind::user_defined2())?,
             told: 0,
         })
     }
@@ -174,6 +180,8 @@ impl Signals {
             _ = self.int.recv() => Told::Stop,
             _ = self.quit.recv() => Told::Quit,
             _ = self.hup.recv() => Told::Reload,
+            _ = self.usr1.recv() => Told::StopClaiming,
+            _ = self.usr2.recv() => Told::Tell,
         }
     }
 
@@ -193,6 +201,13 @@ impl Signals {
                 printer.note("ending now; what runs is given back");
                 running.quit().await;
             }
+            Told::StopClaiming => {
+                printer.note(
+                    "nothing new is claimed any more; running jobs go on, and this worker stays",
+                );
+                running.stop_claiming().await;
+            }
+            Told::Tell => running.tell().await,
             Told::Reload => printer.note(
                 "reloading the settings is not available in this version: drain and start again",
             ),

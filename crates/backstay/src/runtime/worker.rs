@@ -58,8 +58,9 @@ pub(crate) enum Signal {
     Hurry,
     /// Kill what runs, and end.
     Quit,
+    /// Write the running jobs to the log.
+    Tell,
     /// Claim no more than this from now on; `heard` is answered when no claim of before is under way.
-    #[allow(dead_code, reason = "only the testing kit steps a worker")]
     Allow { allowance: Allowance, heard: oneshot::Sender<()> },
 }
 
@@ -152,6 +153,17 @@ impl Running {
         drop(self.signals.send(Signal::Hurry).await);
     }
 
+    /// Stops claiming and stays: running jobs end, and nothing new begins until the process is replaced.
+    pub async fn stop_claiming(&self) {
+        self.allow(Allowance::Nothing).await;
+    }
+
+    /// Writes the running jobs to the log.
+    pub async fn tell(&self) {
+        // A worker that has ended already runs nothing.
+        drop(self.signals.send(Signal::Tell).await);
+    }
+
     /// Ends now: what runs is killed and given back.
     pub async fn quit(&self) {
         // A worker that has ended already has nothing to end.
@@ -159,7 +171,6 @@ impl Running {
     }
 
     /// Sets what may be claimed, and waits until that holds.
-    #[allow(dead_code, reason = "only the testing kit steps a worker")]
     pub(crate) async fn allow(&self, allowance: Allowance) {
         let (heard, answer) = oneshot::channel();
         // A worker that has ended claims nothing either.

@@ -198,6 +198,15 @@ impl Claims {
         Some(if is_half { Instant::now() } else { first_at + GATHER_BUSY })
     }
 
+    /// What runs here, one line a job; asked for by a person, so it is said whatever the level.
+    fn tell(&self) {
+        tracing::warn!(target: "backstay", count = self.state.hands.len(), "{} jobs are running here", self.state.hands.len());
+        for hand in self.state.hands.values() {
+            let JobRef { id, kind, queue, attempt } = &hand.job;
+            tracing::warn!(target: "backstay", job_id = id, kind, queue, attempt, "{kind} {id} runs (attempt {attempt})");
+        }
+    }
+
     fn may_claim(&self) -> bool {
         self.state.drain.may_claim()
             && !self.state.only_settle
@@ -227,6 +236,7 @@ impl Claims {
                 // Whoever asked may have gone.
                 let _unheard = heard.send(());
             }
+            Signal::Tell => self.tell(),
             Signal::Quit => {
                 self.draining.send_replace(true);
                 let step = self.state.drain.quit(self.state.began.elapsed());
