@@ -12,10 +12,8 @@ pub struct Times {
     pub beat: Duration,
     /// How long one sign of life holds.
     pub lease: Duration,
-    /// Between two looks of the leader at the others' presence locks.
+    /// Between two looks at the others' presence locks; everybody looks, for the leader may be the one that died.
     pub presence_look: Duration,
-    /// The same for workers that do not lead.
-    pub presence_look_others: Duration,
     /// How far apart two looks must be to count as two.
     pub looks_apart: Duration,
     /// Between two sweeps for leases that are over.
@@ -48,8 +46,6 @@ impl Times {
             beat: unit.saturating_mul(5),
             lease: unit.saturating_mul(30),
             presence_look: unit,
-            // The leader may be the one that has died, and then its jobs must not wait longer than others'.
-            presence_look_others: unit,
             looks_apart: unit.saturating_mul(3),
             lease_sweep: unit.saturating_mul(5),
             settle_timeout: unit.saturating_mul(5),

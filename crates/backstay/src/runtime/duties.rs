@@ -185,7 +185,6 @@ impl Duties {
             self.rescue.forget();
         }
         let link = guard.as_ref().expect("opened a line ago");
-        let leads = self.leads_until.is_some_and(|until| Instant::now() < until);
         let lows = self.lows.borrow().clone();
         match name {
             "lead" => {
@@ -198,7 +197,7 @@ impl Duties {
             }
             "promote" => self.promote.tick(link).await,
             "sort" => sort::tick(link).await,
-            "rescue" => self.rescue.tick(link, leads).await,
+            "rescue" => self.rescue.tick(link).await,
             "look" => self.look.tick(link, &lows).await,
             "expired" => prune::expired(link).await,
             "alert" => self.alerts.tick(link).await,

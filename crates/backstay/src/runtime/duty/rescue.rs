@@ -54,9 +54,9 @@ impl Rescue {
         self.looks.forget();
     }
 
-    /// One round: the leader looks often, everybody else now and then.
-    pub(crate) async fn tick(&mut self, link: &Link, leads: bool) -> Result<(), StoreError> {
-        let period = if leads { self.times.presence_look } else { self.times.presence_look_others };
+    /// One round.
+    pub(crate) async fn tick(&mut self, link: &Link) -> Result<(), StoreError> {
+        let period = self.times.presence_look;
         if self.looked_at.is_some_and(|at| at.elapsed() < period.mul_f32(0.8)) {
             return Ok(());
         }
@@ -81,7 +81,7 @@ impl Rescue {
         for (worker, evidence) in doomed {
             self.rescue(link, worker, evidence).await?;
         }
-        self.sweep(link, suspects.first()).await
+        self.sweep(link).await
     }
 
     fn may_rescue(&self, seen: &Sighting, suspect: &Suspect) -> Option<Evidence> {
@@ -96,7 +96,7 @@ impl Rescue {
     }
 
     /// Jobs of workers that have no row, and jobs that run past every limit though their worker beats.
-    async fn sweep(&mut self, link: &Link, _any: Option<&Suspect>) -> Result<(), StoreError> {
+    async fn sweep(&mut self, link: &Link) -> Result<(), StoreError> {
         if self.swept_at.is_some_and(|at| at.elapsed() < self.times.lease_sweep) {
             return Ok(());
         }
