@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 
 use crate::ending::{Ending, Evidence, Exit, StopReason, ending, shell_signal};
+use crate::output::OutputRing;
 use crate::protocol::{Fault, LastWord};
 use crate::run::{Instruction, Order, Report, RunEvent};
 
@@ -25,6 +26,7 @@ pub(crate) struct Job {
     pub(crate) events: mpsc::Sender<RunEvent>,
     pub(crate) report: oneshot::Sender<Report>,
     pub(crate) instructions: mpsc::UnboundedReceiver<Instruction>,
+    pub(crate) output: OutputRing,
     pub(crate) permit: OwnedSemaphorePermit,
 }
 

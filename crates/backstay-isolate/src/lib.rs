@@ -60,7 +60,7 @@ pub use frame::{LINE_BYTES, LineDecoder, LineTooLong};
 pub use launcher::Launcher;
 pub use limits::PoolLimits;
 pub use link::{ChildLink, ChildSender, Role, enter, entered};
-pub use output::OutputLimits;
+pub use output::{OutputLimits, OutputLine, OutputReader, OutputRing, Stream};
 pub use pool::Pool;
 pub use program::{Argv, Mode, Program};
 pub use protocol::{Fault, FromChild, LastWord, Then, ToChild};

@@ -1,7 +1,13 @@
-//! stdout and stderr of a child: read no faster than a token bucket allows, with the end of stderr kept as text.
+//! stdout and stderr of a child: read no faster than a token bucket allows, with the newest lines and the end of stderr kept.
+
+mod reader;
+mod ring;
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
+
+pub use reader::{OutputLine, OutputReader};
+pub use ring::{OutputRing, Stream};
 
 /// Bounds what a child may print.
 #[derive(Clone, Copy, Debug)]
@@ -36,20 +42,17 @@ pub(crate) struct Output {
     limits: OutputLimits,
     bucket: Bucket,
     tail: VecDeque<u8>,
+    /// Where the attempt in hand is followed; without one, what is printed belongs to nobody.
+    ring: Option<OutputRing>,
     read: u64,
     mark: u64,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Stream {
-    Stdout,
-    Stderr,
+    stray: u64,
 }
 
 impl Output {
     pub(crate) fn new(limits: OutputLimits, now: Instant) -> Output {
         let bucket = Bucket { tokens: limits.burst_bytes, at: now, empty: false };
-        Output { limits, bucket, tail: VecDeque::new(), read: 0, mark: 0 }
+        Output { limits, bucket, tail: VecDeque::new(), ring: None, read: 0, mark: 0, stray: 0 }
     }
 
     /// Says until when nothing may be read; `None`: now.
@@ -64,6 +67,10 @@ impl Output {
     pub(crate) fn take(&mut self, stream: Stream, bytes: &[u8]) {
         self.read += bytes.len() as u64;
         self.bucket.tokens = self.bucket.tokens.saturating_sub(bytes.len() as u64);
+        match &self.ring {
+            Some(ring) => ring.push(stream, bytes),
+            None => self.stray += bytes.len() as u64,
+        }
         if stream == Stream::Stdout {
             return;
         }
@@ -73,10 +80,26 @@ impl Output {
         self.tail.extend(kept);
     }
 
-    /// Starts the account of the next attempt.
-    pub(crate) fn move_mark(&mut self) {
+    /// Starts the account of the next attempt; says how many bytes came since the last one had ended.
+    pub(crate) fn begin(&mut self, ring: OutputRing) -> u64 {
         self.mark = self.read;
         self.tail.clear();
+        self.ring = Some(ring);
+        std::mem::take(&mut self.stray)
+    }
+
+    /// Ends the account: what comes from now on is the child's own.
+    pub(crate) fn end(&mut self) {
+        self.ring = None;
+    }
+
+    /// Adds a line that the child said instead of printing it.
+    pub(crate) fn log(&self, level: &str, message: &str) {
+        let Some(ring) = &self.ring else { return };
+        let level = if level.is_empty() { "info" } else { level };
+        for line in message.lines() {
+            ring.push(Stream::Log, format!("{level}: {line}\n").as_bytes());
+        }
     }
 
     pub(crate) fn since_mark(&self) -> u64 {
@@ -181,9 +204,29 @@ mod tests {
         let (mut output, _) = output(OutputLimits { total_bytes: 4, ..OutputLimits::default() });
         output.take(Stream::Stderr, b"first");
         assert!(output.over_limit());
-        output.move_mark();
+        output.begin(OutputRing::new());
         output.take(Stream::Stderr, b"2nd");
         assert!(!output.over_limit());
         assert_eq!((output.tail().as_str(), output.since_mark()), ("2nd", 3));
+    }
+
+    #[test]
+    fn what_comes_between_two_attempts_is_counted_and_shown_under_neither() {
+        let (mut output, _) = output(OutputLimits::default());
+        let (first, second) = (OutputRing::new(), OutputRing::new());
+        output.begin(first.clone());
+        output.take(Stream::Stdout, b"one\n");
+        output.end();
+        output.take(Stream::Stdout, b"stray\n");
+        assert_eq!(output.begin(second.clone()), 6);
+        output.take(Stream::Stdout, b"two\n");
+        let texts = |ring: OutputRing| {
+            OutputReader::new(&ring)
+                .rest(usize::MAX)
+                .into_iter()
+                .map(|line| line.text)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!((texts(first), texts(second)), (vec!["one".to_owned()], vec!["two".to_owned()]));
     }
 }

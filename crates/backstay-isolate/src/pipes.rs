@@ -21,6 +21,10 @@ const UNREAD_BYTES: usize = 1024 * 1024;
 /// One read of stdout or stderr.
 const READ_BYTES: usize = 8 * 1024;
 
+/// What is read at most of one stream when an attempt ends: as much as the largest pipe holds, so that a descendant which
+/// goes on printing holds up nobody.
+const DRAINED_BYTES: usize = 1024 * 1024;
+
 /// What has happened on the lines.
 #[derive(Debug)]
 pub(crate) enum Traffic {
@@ -137,7 +141,7 @@ impl Wires {
         // Closed by the child: nothing will come any more.
         match stream {
             Stream::Stdout => self.stdout = None,
-            Stream::Stderr => self.stderr = None,
+            _ => self.stderr = None,
         }
     }
 
@@ -199,16 +203,15 @@ impl Wires {
         let _gone = self.control.try_write(&[byte]);
     }
 
-    /// Reads stdout and stderr until nothing is there, as far as the bucket allows.
+    /// Reads stdout and stderr until nothing is there, so that what was printed before now is told from what comes later.
     ///
-    /// Past the runtime, which would not look at the pipes before it sleeps.
+    /// Whatever the bucket says: what stands in the pipes is bounded. Past the runtime, which would not look at them before
+    /// it sleeps.
     pub(crate) fn read_output(&mut self) {
         for stream in [Stream::Stderr, Stream::Stdout] {
             let index = stream as usize;
-            loop {
-                if self.output.closed_until(Instant::now()).is_some() {
-                    return;
-                }
+            let mut drained = 0;
+            while drained < DRAINED_BYTES && !self.output.over_limit() {
                 let pipe = if stream == Stream::Stderr { &self.stderr } else { &self.stdout };
                 let Some(pipe) = pipe else { break };
                 let buffer = &mut self.printed[index];
@@ -217,6 +220,7 @@ impl Wires {
                 if !matches!(read, Ok(1..)) {
                     break;
                 }
+                drained += self.printed[index].len();
                 self.output.take(stream, &self.printed[index]);
                 self.printed[index].clear();
             }

@@ -14,6 +14,7 @@ use crate::child;
 use crate::ending::Ending;
 use crate::launcher::{Launcher, Shared};
 use crate::limits::PoolLimits;
+use crate::output::OutputRing;
 use crate::program::{Argv, Mode, Program, find_program, is_executable};
 use crate::run::{Order, Report, Run, Stopper};
 use crate::shelf::{Delivery, Idle, Shelf};
@@ -86,10 +87,12 @@ impl Pool {
         let (report, reported) = oneshot::channel();
         let (told, instructions) = mpsc::unbounded_channel();
         let stopper = Stopper { instructions: told };
+        let output = OutputRing::new();
         if let Ok(permit) = permit {
-            self.inner.dispatch(Job { order, events, report, instructions, permit });
+            let output = output.clone();
+            self.inner.dispatch(Job { order, events, report, instructions, output, permit });
         }
-        Run { events: heard, report: reported, stopper }
+        Run { events: heard, report: reported, stopper, output }
     }
 }
 

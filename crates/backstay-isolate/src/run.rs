@@ -7,6 +7,7 @@ use serde_json::value::RawValue;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::ending::{Ending, StopReason};
+use crate::output::OutputRing;
 use crate::protocol::{Fault, LastWord};
 
 /// Says what to run: one attempt of one job.
@@ -151,6 +152,7 @@ pub struct Run {
     pub(crate) events: mpsc::Receiver<RunEvent>,
     pub(crate) report: oneshot::Receiver<Report>,
     pub(crate) stopper: Stopper,
+    pub(crate) output: OutputRing,
 }
 
 impl Run {
@@ -170,6 +172,13 @@ impl Run {
             // The pipes thread is gone: the launcher was stopped under the run.
             Err(_) => RunEvent::Ended(Report::bare(Ending::Interrupted)),
         }
+    }
+
+    /// Gives what the attempt prints, to be read while it runs and after its end.
+    ///
+    /// It is not an event: a child that prints much wakes nobody, and who does not look pays nothing.
+    pub fn output(&self) -> OutputRing {
+        self.output.clone()
     }
 
     /// Gives a handle that stops this attempt, and only this one.

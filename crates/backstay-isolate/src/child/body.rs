@@ -92,6 +92,11 @@ impl Child {
         // One job at a time: whoever takes the door off the shelf is the only one who knocks.
         let (door, deliveries) = mpsc::channel(1);
         let stopping = birth.launcher.stopping();
+        let mut wires = wires;
+        if let (Some(job), Mode::Command) = (&birth.job, birth.program.mode) {
+            // A command is its attempt from its first breath.
+            wires.output.begin(job.output.clone());
+        }
         Child {
             number: birth.number,
             shelf: birth.shelf,
@@ -143,8 +148,16 @@ impl Child {
             // Booting is nobody's work.
             self.take_cpu();
         }
-        self.wires.output.move_mark();
         let Some(attempt) = &mut self.attempt else { return false };
+        self.wires.read_output();
+        let stray_bytes = self.wires.output.begin(attempt.job.output.clone());
+        if stray_bytes > 0 && self.jobs > 0 {
+            tracing::debug!(
+                pid = self.pid,
+                stray_bytes,
+                "child.stray_output: a child printed between two jobs"
+            );
+        }
         let scratch = self.scratch.to_string_lossy();
         let line = write::job(&attempt.job.order.job, &scratch);
         attempt.started = Some(Instant::now());
@@ -181,6 +194,7 @@ impl Child {
             output_bytes: self.wires.output.since_mark(),
             pid: self.pid,
         };
+        self.wires.output.end();
         Some(attempt.conclude(account))
     }
 

@@ -168,7 +168,10 @@ impl Child {
         let event = match said {
             Said::Progress { percent, note } => RunEvent::Progress { percent, note },
             Said::Alive => RunEvent::Alive,
-            Said::Log { level, message, fields } => RunEvent::Log { level, message, fields },
+            Said::Log { level, message, fields } => {
+                self.wires.output.log(&level, &message);
+                RunEvent::Log { level, message, fields }
+            }
             Said::Checkpoint { value, reference } => RunEvent::Checkpoint { value, reference },
             Said::Enqueue { jobs, reference } => RunEvent::Enqueue { jobs, reference },
             Said::Last(_) if attempt.last_word.is_some() => {

@@ -143,6 +143,12 @@ fn handle(hand: &Hand<'_>, link: &mut ChildLink) {
             println!("stdout of {}", hand.job["args"]);
             hand.done(&json!(null));
         }
+        "print-much" => {
+            for n in 0..1_000 {
+                println!("line {n} of {}", hand.job["args"]);
+            }
+            hand.done(&json!(null));
+        }
         "litter" => litter(hand),
         "descriptors" => hand.done(&json!(descriptors())),
         "environment" => {

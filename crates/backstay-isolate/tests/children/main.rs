@@ -8,6 +8,7 @@
 
 mod command;
 mod handler;
+mod output;
 mod run;
 mod shims;
 mod warm;
@@ -37,7 +38,7 @@ fn main() -> ExitCode {
     let tests: Vec<Test> = if measuring {
         vec![("measure", warm::measure as fn())]
     } else {
-        [warm::TESTS, command::TESTS, shims::TESTS].concat()
+        [warm::TESTS, command::TESTS, output::TESTS, shims::TESTS].concat()
     };
     let chosen = tests.iter().filter(|(name, _)| filter.is_none_or(|part| name.contains(part)));
     let (passed, failed) = chosen.map(run_one).fold((0, 0), |(passed, failed), ok| {
