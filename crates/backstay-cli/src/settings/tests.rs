@@ -68,7 +68,7 @@ to = [\"team\"]
 ",
         &[],
         "\
-BS401  backstay.toml:4   queues.reports.memry    unknown key; `memory` is meant? It is not available in this version
+BS401  backstay.toml:4   queues.reports.memry    unknown key; did you mean `memory`?
 BS402  backstay.toml:5   queues.reports.timeout  `30` has no unit; did you mean \"30s\"?
 BS402  backstay.toml:9   kinds.report.priority   `lwo` is no priority; did you mean `low`?
 BS404  backstay.toml:12  alerts.routes.1.to      no channel is called `team`: none is declared

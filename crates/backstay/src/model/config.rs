@@ -8,8 +8,10 @@ mod fault;
 mod form;
 mod key;
 mod kind;
+mod limit;
 mod log;
 mod network;
+mod place;
 mod queue;
 mod retention;
 mod route;
@@ -28,9 +30,10 @@ pub use fault::{
 };
 pub use key::{Form, Key, Keys};
 pub use kind::{History, KindSettings};
+pub use limit::{Cap, CpuPriority, KindLimits, Memory, QueueLimits};
 pub use log::{LogFormat, LogSettings};
 pub use network::{BadNetwork, Network};
-pub use queue::{ContactLost, Isolation, QueueSettings, Recycle, Runner};
+pub use queue::{ContactLost, Isolation, KeepOutput, QueueSettings, Recycle, Runner};
 pub use retention::{Keep, Retention};
 pub use route::Route;
 pub use secret::{ReadSource, Secret, Source};
@@ -140,8 +143,8 @@ impl Settings {
         let book = Book::new(read);
         let mut settings = read_all(&book, tree);
         place_directories(&mut settings, folder);
-        check_places(&book, tree, &settings);
-        let notes = undeclared(tree, &settings);
+        place::check_kinds(&book, tree, &settings);
+        let notes = place::undeclared(tree, &settings);
         let mut faults = book.faults.into_inner();
         faults.sort_by(|a, b| a.order().cmp(&b.order()));
         Resolved { settings, faults, notes, rows: book.rows.into_inner() }
@@ -229,73 +232,6 @@ fn place_directories(settings: &mut Settings, folder: &Path) {
             }
             None => {}
         }
-    }
-}
-
-/// Checks what two sections say together: a kind against its queue.
-fn check_places<'a>(book: &'a Book<'a>, tree: &'a Value, settings: &Settings) {
-    for kind in &settings.kinds {
-        let value = tree.get("kinds").and_then(|kinds| kinds.get(&kind.name));
-        let path = section::join("kinds", &kind.name);
-        let section = Section::silent(book, path, kind::KEYS, value);
-        let queue = settings.queue(kind.queue.as_deref().unwrap_or("default"));
-        if kind.timeout.is_some_and(|timeout| timeout > queue.timeout_max) {
-            let most = crate::model::unit::format_duration(queue.timeout_max);
-            let message = format!("above `{most}`, the timeout_max of queue `{}`", queue.name);
-            section.fault(BAD_VALUE, "timeout", message);
-        }
-        let inherits = kind.isolation.is_none() && queue.isolation == Isolation::Inline;
-        if kind.runner.is_some() && inherits {
-            let message = format!(
-                "queue `{}` runs inline, a command needs a process: add isolation = \"process\"",
-                queue.name
-            );
-            section.fault(BAD_VALUE, "command", message);
-        }
-    }
-}
-
-/// Notes names of queues and kinds that this file does not declare; another worker may.
-fn undeclared(tree: &Value, settings: &Settings) -> Vec<Fault> {
-    let queues: Vec<&str> = settings.queues.iter().map(|queue| queue.name.as_str()).collect();
-    let kinds: Vec<&str> = settings.kinds.iter().map(|kind| kind.name.as_str()).collect();
-    let mut notes = Vec::new();
-    for (name, value) in tree.get("kinds").and_then(Value::entries).unwrap_or_default() {
-        let path = section::join(&section::join("kinds", name), "queue");
-        note(&mut notes, value.get("queue"), path, "queue", &queues);
-    }
-    let routes = tree.get("alerts").and_then(|alerts| alerts.get("routes"));
-    let Some(Value { shape: Shape::List(routes), .. }) = routes else { return notes };
-    for (n, route) in routes.iter().enumerate() {
-        let path = |name: &str| format!("alerts.routes.{}.{name}", n + 1);
-        note(&mut notes, route.get("queues"), path("queues"), "queue", &queues);
-        note(&mut notes, route.get("kinds"), path("kinds"), "kind", &kinds);
-    }
-    notes
-}
-
-fn note(
-    notes: &mut Vec<Fault>,
-    value: Option<&Value>,
-    path: String,
-    what: &str,
-    declared: &[&str],
-) {
-    let Some(value) = value else { return };
-    let names = match &value.shape {
-        Shape::List(items) => items.iter().collect(),
-        _ => vec![value],
-    };
-    for name in names {
-        let Shape::Text(text) = &name.shape else { continue };
-        if declared.contains(&text.as_str()) {
-            continue;
-        }
-        let near = crate::model::nearest::nearest(text, declared.iter().copied());
-        let near = near.map(|near| format!("; nearest: `{near}`")).unwrap_or_default();
-        let message = format!("{what} `{text}` is not declared in this file{near}");
-        let place = name.origin.clone();
-        notes.push(Fault { code: UNKNOWN_REFERENCE, place, path: path.clone(), message });
     }
 }
 

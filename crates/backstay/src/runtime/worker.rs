@@ -28,7 +28,7 @@ use crate::model::config::{KindSettings, Settings};
 use crate::model::drain::Drain;
 use crate::model::event::{self, Event};
 use crate::model::lease::BeatBook;
-use crate::model::unit::format_duration;
+use crate::model::unit::{format_duration, format_size};
 use crate::store::attempt::Introduction;
 use crate::store::database::{Database, Purpose};
 use crate::store::migrate::{self, MigrateError};
@@ -400,14 +400,16 @@ pub(crate) async fn sync(
         .queues
         .iter()
         .map(|queue| {
-            (
-                queue.name.as_str(),
-                json!({
-                    "timeout": format_duration(queue.timeout),
-                    "timeout_max": format_duration(queue.timeout_max),
-                    "contact_lost": queue.contact_lost.as_str(),
-                }),
-            )
+            let mut said = json!({
+                "timeout": format_duration(queue.timeout),
+                "timeout_max": format_duration(queue.timeout_max),
+                "contact_lost": queue.contact_lost.as_str(),
+            });
+            // The doors refuse what is above it; without it this worker still limits what a job gets.
+            if let Some(most) = queue.limits.memory_max {
+                said["memory_max"] = format_size(most).into();
+            }
+            (queue.name.as_str(), said)
         })
         .collect();
     let kinds: BTreeMap<&str, serde_json::Value> =

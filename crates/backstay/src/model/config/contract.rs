@@ -25,6 +25,7 @@ pub(super) fn read(section: &Section<'_>) -> Map<String, Json> {
     put("max_retries", section.take("max_retries", checked(form::whole)));
     put("backoff", section.take("backoff", |_, value| backoff(value)));
     put("timeout", section.find("timeout").map(Value::to_json));
+    put("memory", section.find("memory").map(Value::to_json));
     put("unique", section.take("unique", |_, value| unique(value)));
     put("group", section.take("group", |_, value| keyed(value)));
     put("limit_key", section.take("limit_key", |_, value| keyed(value)));
@@ -32,6 +33,7 @@ pub(super) fn read(section: &Section<'_>) -> Map<String, Json> {
     put("tags", section.take("tags", |_, value| tags(value)));
     put("meta", section.take("meta", |_, value| meta(value)));
     put("on", section.take("on", |_, value| on(value)));
+    put("on_oom", section.take("on_oom", |_, value| on_oom(value)));
     put("restart", section.word("restart").map(Json::from));
     // Checked where the kind is read; the database asks the contract for them.
     put("history", section.find("history").map(Value::to_json));
@@ -265,5 +267,40 @@ fn on_then(value: &Value) -> Result<(), String> {
             form::span(&DELAY, delay).map(drop)
         }
         _ => form::word(&["bury", "cancel"], value).map(drop),
+    }
+}
+
+/// Reads what follows when memory ran out; `max` is a size, or how many times the first size.
+fn on_oom(value: &Value) -> Result<Json, String> {
+    const RETRY: Key = key("retry", Form::Whole(0, 10), "", "");
+    const FACTOR: Key = key("factor", Form::Hundredths(110, 1000), "", "");
+    let Some(entries) = value.entries() else {
+        return Err(format!(
+            "a table is wanted: {{ retry = 1, factor = 2, max = \"4GiB\" }}, this is {}",
+            value.kind()
+        ));
+    };
+    only(value, &["retry", "factor", "max", "queue"])?;
+    for (name, value) in entries {
+        match name.as_str() {
+            "retry" => form::whole(&RETRY, value).map(drop),
+            "factor" => form::number(&FACTOR, value).map(drop),
+            "max" => memory_most(value),
+            _ => value.as_text().and_then(form::check_name),
+        }
+        .map_err(|message| format!("{name}: {message}"))?;
+    }
+    Ok(value.to_json())
+}
+
+/// The text of `max`, which the judge reads once more.
+fn memory_most(value: &Value) -> Result<(), String> {
+    const SIZE: Key = key("max", Form::Size("32MiB", "4096GiB"), "", "");
+    let Some(times) = value.as_text()?.strip_suffix('x') else {
+        return form::size(&SIZE, value).map(drop);
+    };
+    match times.parse::<f64>() {
+        Ok(times) if (1.0..=64.0).contains(&times) => Ok(()),
+        _ => Err(format!("`{times}x` is not between 1x and 64x")),
     }
 }

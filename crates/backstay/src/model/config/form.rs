@@ -81,6 +81,22 @@ pub(super) fn size(key: &Key, value: &Value) -> Result<u64, String> {
     Err(format!("`{text}` is outside {least} to {most}"))
 }
 
+/// Reads the word of [`Form::Either`] as nothing, and anything else by `read`.
+pub(super) fn either<T>(
+    read: fn(&Key, &Value) -> Result<T, String>,
+) -> impl Fn(&Key, &Value) -> Result<Option<T>, String> {
+    move |key, value| {
+        let Form::Either(word, form) = key.form else { return read(key, value).map(Some) };
+        match &value.shape {
+            Shape::Text(text) if text == word => Ok(None),
+            Shape::Text(text) if !text.contains(|c: char| c.is_ascii_digit()) => {
+                Err(format!("`{text}` is neither `{word}` nor {}", form.bound()))
+            }
+            _ => read(&Key { form: *form, ..*key }, value).map(Some),
+        }
+    }
+}
+
 pub(super) fn whole(key: &Key, value: &Value) -> Result<i64, String> {
     let number = match &value.shape {
         Shape::Whole(number) => *number,

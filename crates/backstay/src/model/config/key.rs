@@ -36,6 +36,8 @@ pub enum Form {
     Keep,
     /// A size from the first to the second.
     Size(&'static str, &'static str),
+    /// This word, or the other form.
+    Either(&'static str, &'static Form),
     /// A list of texts.
     Texts,
     /// A program and its arguments, one text each.
@@ -48,7 +50,13 @@ impl Key {
     /// Says in words what may be written, such as `100ms to 1m` or `ride | kill`.
     #[must_use]
     pub fn bound(&self) -> String {
-        match self.form {
+        self.form.bound()
+    }
+}
+
+impl Form {
+    pub(super) fn bound(&self) -> String {
+        match *self {
             Form::Text | Form::Secret => "text, { env = \"NAME\" } or { file = \"/path\" }".into(),
             Form::Name => "1 to 128 of A-Z a-z 0-9 _ . : -".into(),
             Form::Words(words) => words.join(" | "),
@@ -58,6 +66,7 @@ impl Key {
                 format!("{:.2} to {:.2}", least as f64 / 100.0, most as f64 / 100.0)
             }
             Form::Span(least, most) | Form::Size(least, most) => format!("{least} to {most}"),
+            Form::Either(word, form) => format!("{word}, or {}", form.bound()),
             Form::Keep => "a duration, or forever".into(),
             Form::Texts => "a list of texts".into(),
             Form::Command => "a list: the program, then its arguments".into(),

@@ -9,92 +9,92 @@ use super::contract;
 use super::env::{EnvSettings, read_env};
 use super::fault::{BAD_VALUE, DUPLICATE};
 use super::form;
-use super::key::{Form, Keys, key};
+use super::key::{Form, Key, Keys, key};
+use super::limit::{self, KindLimits};
 use super::queue::{ISOLATIONS, Isolation, Runner};
 use super::section::Section;
 use super::value::Value;
 
+const OWN: [Key; 20] = [
+    key("queue", Form::Name, "", "The queue of its jobs; `default` if not set"),
+    key(
+        "priority",
+        Form::Other("0 to 9, or urgent | high | normal | low"),
+        "\"normal\"",
+        "Lower runs first",
+    ),
+    key("max_retries", Form::Whole(0, 100), "10", "Failures that are retried"),
+    key(
+        "backoff",
+        Form::Other("{ first, factor, cap, jitter }, { fixed } or { list }"),
+        "{ first = \"15s\", factor = 2, cap = \"1h\", jitter = 0.2 }",
+        "How long a failed job waits before its next attempt",
+    ),
+    key("timeout", Form::Span("1s", "30d"), "", "Longest run of one attempt; else the queue's"),
+    key(
+        "unique",
+        Form::Other("a key, true, or { key or by, until or period_in, on_conflict }"),
+        "",
+        "Which jobs count as the same, so that only one of them waits",
+    ),
+    key("group", Form::Other("a key, or { by = [args] }"), "", "Whose job it is"),
+    key(
+        "limit_key",
+        Form::Other("a key, or { by = [args] }"),
+        "",
+        "What counts together against a limit per key; the group if not set",
+    ),
+    key(
+        "expires_in",
+        Form::Span("1s", "3652d"),
+        "",
+        "No attempt starts later than that after the enqueue",
+    ),
+    key("tags", Form::Texts, "[]", "Words to find its jobs by: at most 20 of 64 bytes"),
+    key("meta", Form::Other("a table"), "", "Facts for people and tools, up to 16 KiB"),
+    key(
+        "on",
+        Form::Other(
+            "{ timed_out = \"bury\", \"exit:3\" = \"cancel\", \"error:Rate*\" = { delay } }",
+        ),
+        "",
+        "What follows from certain ends instead of the ordinary retry",
+    ),
+    key(
+        "on_oom",
+        Form::Other("{ retry, factor, max, queue }"),
+        "{ retry = 1, factor = 2, max = \"4x\" }",
+        "How often a job that ran out of memory is tried with more, how much more, and where",
+    ),
+    key(
+        "restart",
+        Form::Words(&["never"]),
+        "",
+        "never: bury a job that was started and did not finish, rather than begin it twice",
+    ),
+    key("sensitive", Form::Texts, "[]", "Places in the args that are never shown or sent"),
+    key(
+        "history",
+        Form::Words(&["full", "lean"]),
+        "\"full\"",
+        "lean keeps nothing of a completed job",
+    ),
+    key("command", Form::Command, "", "The program that handles it: a process per job"),
+    key("dir", Form::Text, "", "Working directory; else the queue's, else the file's folder"),
+    key(
+        "env",
+        Form::Other("{ pass = [names], set = { NAME = text } }"),
+        "",
+        "Environment of the program, added to the queue's",
+    ),
+    key("isolation", Form::Words(ISOLATIONS), "", "Where it runs; else as the queue says"),
+];
+
+const ALL: [Key; 30] = limit::joined::<_, _, 30>(OWN, limit::OF_KIND);
+
 pub(super) const KEYS: Keys = Keys {
-    now: &[
-        key("queue", Form::Name, "", "The queue of its jobs; `default` if not set"),
-        key(
-            "priority",
-            Form::Other("0 to 9, or urgent | high | normal | low"),
-            "\"normal\"",
-            "Lower runs first",
-        ),
-        key("max_retries", Form::Whole(0, 100), "10", "Failures that are retried"),
-        key(
-            "backoff",
-            Form::Other("{ first, factor, cap, jitter }, { fixed } or { list }"),
-            "{ first = \"15s\", factor = 2, cap = \"1h\", jitter = 0.2 }",
-            "How long a failed job waits before its next attempt",
-        ),
-        key("timeout", Form::Span("1s", "30d"), "", "Longest run of one attempt; else the queue's"),
-        key(
-            "unique",
-            Form::Other("a key, true, or { key or by, until or period_in, on_conflict }"),
-            "",
-            "Which jobs count as the same, so that only one of them waits",
-        ),
-        key("group", Form::Other("a key, or { by = [args] }"), "", "Whose job it is"),
-        key(
-            "limit_key",
-            Form::Other("a key, or { by = [args] }"),
-            "",
-            "What counts together against a limit per key; the group if not set",
-        ),
-        key(
-            "expires_in",
-            Form::Span("1s", "3652d"),
-            "",
-            "No attempt starts later than that after the enqueue",
-        ),
-        key("tags", Form::Texts, "[]", "Words to find its jobs by: at most 20 of 64 bytes"),
-        key("meta", Form::Other("a table"), "", "Facts for people and tools, up to 16 KiB"),
-        key(
-            "on",
-            Form::Other(
-                "{ timed_out = \"bury\", \"exit:3\" = \"cancel\", \"error:Rate*\" = { delay } }",
-            ),
-            "",
-            "What follows from certain ends instead of the ordinary retry",
-        ),
-        key(
-            "restart",
-            Form::Words(&["never"]),
-            "",
-            "never: bury a job that was started and did not finish, rather than begin it twice",
-        ),
-        key("sensitive", Form::Texts, "[]", "Places in the args that are never shown or sent"),
-        key(
-            "history",
-            Form::Words(&["full", "lean"]),
-            "\"full\"",
-            "lean keeps nothing of a completed job",
-        ),
-        key("command", Form::Command, "", "The program that handles it: a process per job"),
-        key("dir", Form::Text, "", "Working directory; else the queue's, else the file's folder"),
-        key(
-            "env",
-            Form::Other("{ pass = [names], set = { NAME = text } }"),
-            "",
-            "Environment of the program, added to the queue's",
-        ),
-        key("isolation", Form::Words(ISOLATIONS), "", "Where it runs; else as the queue says"),
-    ],
+    now: &ALL,
     later: &[
-        "memory",
-        "memory_max",
-        "cpu_priority",
-        "cpu_cap",
-        "cpu_time",
-        "stall",
-        "processes",
-        "disk",
-        "files",
-        "output",
-        "io_weight",
         "concurrency",
         "concurrency_per_key",
         "rate",
@@ -107,7 +107,6 @@ pub(super) const KEYS: Keys = Keys {
         "http",
         "args",
         "keep",
-        "on_oom",
         "crash_limit",
         "lost_limit",
         "breaker",
@@ -123,6 +122,8 @@ pub(super) const KEYS: Keys = Keys {
         ("recycle", "recycle belongs to a queue: write it under [queues.NAME]"),
         ("reserve", "reserved slots belong to a queue: write it under [queues.NAME]"),
         ("timeout_max", "timeout_max belongs to a queue: write it under [queues.NAME]"),
+        ("memory_max", "memory_max belongs to a queue: write it under [queues.NAME]"),
+        ("keep_output", "keep_output belongs to a queue: write it under [queues.NAME]"),
         ("idempotency_key", "a key of one call cannot be the same for a whole kind"),
         ("run_in", "when a job runs is said at enqueue, not for a whole kind"),
         ("run_at", "when a job runs is said at enqueue, not for a whole kind"),
@@ -146,6 +147,8 @@ pub struct KindSettings {
     pub timeout: Option<Duration>,
     /// Where it runs.
     pub isolation: Option<Isolation>,
+    /// What one attempt may use, where that differs from its queue.
+    pub limits: KindLimits,
     /// What every enqueue of this kind starts from, in the JSON forms of the enqueue options.
     pub contract: Map<String, Json>,
     /// What is kept of a completed job.
@@ -176,6 +179,9 @@ pub(super) fn read(section: &Section<'_>, name: &str) -> KindSettings {
         let message = "a command is a process of its own, which `inline` is not; leave it out";
         section.fault(BAD_VALUE, "isolation", message);
     }
+    if isolation == Some(Isolation::Inline) {
+        limit::refuse_written(section, "it runs inside the worker, and nothing holds it");
+    }
     if section.has("command") && section.has("serve") {
         section.fault(DUPLICATE, "command", "handled twice: by `command` and by `serve`");
     }
@@ -187,6 +193,7 @@ pub(super) fn read(section: &Section<'_>, name: &str) -> KindSettings {
         env: read_env(section),
         timeout: section.span("timeout"),
         isolation,
+        limits: limit::read_kind(section),
         contract,
         history: match section.word("history") {
             Some("lean") => History::Lean,

@@ -7,25 +7,15 @@ use super::env::{EnvSettings, read_env};
 use super::fault::BAD_VALUE;
 use super::form;
 use super::key::{Form, Key, Keys, key};
+use super::limit::{self, QueueLimits};
 use super::section::Section;
 use crate::model::priority::{Ageing, Priority};
 use crate::model::unit::format_duration;
 
 pub(super) const ISOLATIONS: &[&str] = &["process", "fresh", "inline"];
 
-/// Limits of a job's process that are named in the design of the file but come with a later version.
-pub(super) const LIMITS_LATER: &[&str] = &[
-    "memory",
-    "memory_max",
-    "cpu_priority",
-    "cpu_cap",
-    "cpu_time",
-    "stall",
-    "processes",
-    "disk",
-    "files",
-    "output",
-    "io_weight",
+/// Keys that are named in plans of the file but come with a later version.
+const LATER: &[&str] = &[
     "concurrency",
     "concurrency_per_key",
     "rate",
@@ -37,82 +27,87 @@ pub(super) const LIMITS_LATER: &[&str] = &[
     "http",
     "fair",
     "waiting_max",
-    "keep_output",
 ];
 
+const OWN: [Key; 15] = [
+    key("slots", Form::Whole(1, 1024), "4", "Jobs at once in one worker"),
+    key(
+        "isolation",
+        Form::Words(ISOLATIONS),
+        "\"process\"",
+        "Where handlers run: a warm child process, a fresh one per attempt, or this process",
+    ),
+    key("timeout", Form::Span("1s", "30d"), "\"15m\"", "Longest run of one attempt"),
+    key(
+        "timeout_max",
+        Form::Span("1s", "30d"),
+        "",
+        "The longest timeout that a job may ask for; four times `timeout` if not set",
+    ),
+    key(
+        "grace",
+        Form::Span("0s", "5m"),
+        "\"10s\"",
+        "From the first word to stop until the job's processes are killed",
+    ),
+    key("boot", Form::Span("1s", "10m"), "\"30s\"", "How long a child may take until it is ready"),
+    key(
+        "ageing",
+        Form::Other("{ share, after }"),
+        "",
+        "Which part of the starts goes to the longest waiting job, whatever its priority",
+    ),
+    key(
+        "reserve",
+        Form::Other("{ urgent = 1 }: slots by priority"),
+        "",
+        "Slots that only jobs of this priority or a more urgent one may take",
+    ),
+    key(
+        "contact_lost",
+        Form::Words(&["ride", "kill"]),
+        "\"ride\"",
+        "What happens to running jobs while the database cannot be reached",
+    ),
+    key(
+        "snooze_max",
+        Form::Whole(0, 32_767),
+        "1000",
+        "How often a job may ask to be started later",
+    ),
+    key(
+        "start_within",
+        Form::Span("100ms", "7d"),
+        "",
+        "How soon a job should start; later raises the alert queue_late",
+    ),
+    key(
+        "env",
+        Form::Other("{ pass = [names], set = { NAME = text } }"),
+        "",
+        "Environment of handlers that are programs; nothing else is inherited",
+    ),
+    key("dir", Form::Text, "", "Working directory of handlers; the file's folder if not set"),
+    key(
+        "recycle",
+        Form::Other("{ jobs, age, memory }"),
+        "",
+        "When a warm child is replaced by a fresh one",
+    ),
+    key(
+        "keep_output",
+        Form::Words(&["failed", "all", "none"]),
+        "\"failed\"",
+        "Of which attempts the printed lines are kept",
+    ),
+];
+
+const ALL: [Key; 26] =
+    limit::joined::<_, _, 26>(OWN, limit::joined::<_, _, 11>(limit::OF_QUEUE, [limit::MEMORY_MAX]));
+
 pub(super) const KEYS: Keys = Keys {
-    now: &[
-        key("slots", Form::Whole(1, 1024), "4", "Jobs at once in one worker"),
-        key(
-            "isolation",
-            Form::Words(ISOLATIONS),
-            "\"process\"",
-            "Where handlers run: a warm child process, a fresh one per attempt, or this process",
-        ),
-        key("timeout", Form::Span("1s", "30d"), "\"15m\"", "Longest run of one attempt"),
-        key(
-            "timeout_max",
-            Form::Span("1s", "30d"),
-            "",
-            "The longest timeout that a job may ask for; four times `timeout` if not set",
-        ),
-        key(
-            "grace",
-            Form::Span("0s", "5m"),
-            "\"10s\"",
-            "From the first word to stop until the job's processes are killed",
-        ),
-        key(
-            "boot",
-            Form::Span("1s", "10m"),
-            "\"30s\"",
-            "How long a child may take until it is ready",
-        ),
-        key(
-            "ageing",
-            Form::Other("{ share, after }"),
-            "",
-            "Which part of the starts goes to the longest waiting job, whatever its priority",
-        ),
-        key(
-            "reserve",
-            Form::Other("{ urgent = 1 }: slots by priority"),
-            "",
-            "Slots that only jobs of this priority or a more urgent one may take",
-        ),
-        key(
-            "contact_lost",
-            Form::Words(&["ride", "kill"]),
-            "\"ride\"",
-            "What happens to running jobs while the database cannot be reached",
-        ),
-        key(
-            "snooze_max",
-            Form::Whole(0, 32_767),
-            "1000",
-            "How often a job may ask to be started later",
-        ),
-        key(
-            "start_within",
-            Form::Span("100ms", "7d"),
-            "",
-            "How soon a job should start; later raises the alert queue_late",
-        ),
-        key(
-            "env",
-            Form::Other("{ pass = [names], set = { NAME = text } }"),
-            "",
-            "Environment of handlers that are programs; nothing else is inherited",
-        ),
-        key("dir", Form::Text, "", "Working directory of handlers; the file's folder if not set"),
-        key(
-            "recycle",
-            Form::Other("{ jobs, age }"),
-            "",
-            "When a warm child is replaced by a fresh one",
-        ),
-    ],
-    later: LIMITS_LATER,
+    now: &ALL,
+    later: LATER,
     moved: &[
         ("command", "a command handles one kind: write it under [kinds.NAME], with queue = \"…\""),
         ("priority", "a queue has no priority: write it under [kinds.NAME], or give it at enqueue"),
@@ -133,8 +128,14 @@ const RECYCLE: Keys = Keys {
     now: &[
         key("jobs", Form::Whole(1, 1_000_000), "1000", "Jobs that one warm child runs at most"),
         key("age", Form::Span("1s", "30d"), "\"1h\"", "How old a warm child becomes at most"),
+        key(
+            "memory",
+            Form::Hundredths(5, 100),
+            "0.50",
+            "Part of its memory limit that a warm child may keep between jobs",
+        ),
     ],
-    later: &["memory"],
+    later: &[],
     moved: &[],
 };
 
@@ -176,6 +177,22 @@ pub struct QueueSettings {
     pub dir: Option<PathBuf>,
     /// When a warm child is replaced.
     pub recycle: Recycle,
+    /// What one attempt may use.
+    pub limits: QueueLimits,
+    /// Of which attempts the printed lines are kept \[failed\].
+    pub keep_output: KeepOutput,
+}
+
+/// Of which attempts the printed lines are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum KeepOutput {
+    /// Of those that did not complete.
+    #[default]
+    Failed,
+    /// Of all.
+    All,
+    /// Of none; the end of stderr stays with an attempt that failed all the same.
+    None,
 }
 
 /// Where a handler runs.
@@ -231,12 +248,14 @@ pub enum Runner {
 }
 
 /// When a warm child is replaced by a fresh one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Recycle {
     /// After that many jobs \[1,000\].
     pub jobs: u32,
     /// At that age \[1 h\].
     pub age: Duration,
+    /// When it keeps more than this part of its memory limit between jobs \[0.5\].
+    pub memory: f64,
 }
 
 pub(super) fn read(section: &Section<'_>, name: &str) -> QueueSettings {
@@ -263,8 +282,21 @@ pub(super) fn read(section: &Section<'_>, name: &str) -> QueueSettings {
         env: read_env(section),
         dir: section.text("dir").map(PathBuf::from),
         recycle: read_recycle(&section.inner("recycle", RECYCLE)),
+        limits: limit::read_queue(section),
+        keep_output: match section.word("keep_output") {
+            Some("all") => KeepOutput::All,
+            Some("none") => KeepOutput::None,
+            _ => KeepOutput::Failed,
+        },
     };
     check_times(section, &queue);
+    limit::check_stall(section, queue.limits.stall, queue.timeout);
+    if isolation == Isolation::Inline {
+        limit::refuse_written(
+            section,
+            "handlers run inside the worker here, and nothing holds them",
+        );
+    }
     queue
 }
 
@@ -286,7 +318,11 @@ fn read_ageing(section: &Section<'_>) -> Ageing {
 }
 
 fn read_recycle(section: &Section<'_>) -> Recycle {
-    Recycle { jobs: section.whole("jobs") as u32, age: section.span_set("age") }
+    Recycle {
+        jobs: section.whole("jobs") as u32,
+        age: section.span_set("age"),
+        memory: section.number("memory"),
+    }
 }
 
 fn read_reserve(section: &Section<'_>, slots: u16) -> Vec<(Priority, u16)> {

@@ -10,7 +10,7 @@ use super::key::{Form, Key, Keys};
 use super::secret::{ReadSource, Secret};
 use super::value::{Origin, Shape, Value, bare, quoted};
 use crate::model::nearest::nearest;
-use crate::model::unit::{format_duration, parse_duration, parse_size};
+use crate::model::unit::{format_duration, format_size, parse_duration, parse_size};
 
 /// What is collected while a configuration is read.
 pub(super) struct Book<'a> {
@@ -244,6 +244,15 @@ impl<'a> Section<'a> {
         self.span(name).unwrap_or(computed)
     }
 
+    /// Reads a size whose built-in value depends on another setting.
+    pub(super) fn size_or(&self, name: &str, computed: u64) -> u64 {
+        if self.find(name).is_none() {
+            self.show(name, Some(quoted(&format_size(computed))));
+            return computed;
+        }
+        self.take(name, form::size).unwrap_or(computed)
+    }
+
     pub(super) fn whole(&self, name: &str) -> i64 {
         self.take(name, form::whole)
             .or_else(|| plain(self.keys.named(name)).parse().ok())
@@ -363,7 +372,9 @@ fn written(key: &Key, value: &Value) -> String {
     match (key.form, &value.shape) {
         (Form::Secret, Shape::Text(_)) => quoted("***"),
         (Form::Whole(..) | Form::Hundredths(..) | Form::Switch, Shape::Text(text)) => text.clone(),
-        (Form::Other(_), Shape::Text(text)) if value.is_loose() && text.parse::<f64>().is_ok() => {
+        (Form::Other(_) | Form::Either(..), Shape::Text(text))
+            if value.is_loose() && text.parse::<f64>().is_ok() =>
+        {
             text.clone()
         }
         (Form::Texts, Shape::Text(_)) => {

@@ -77,11 +77,11 @@ fn an_unknown_key_gets_the_nearest_or_the_list() {
 #[test]
 fn a_key_of_a_later_version_is_refused_by_name() {
     check(
-        json!({"queues": {"q": {"memory": "1GiB", "memry": "1GiB"}}, "cron": {}}),
+        json!({"queues": {"q": {"fair": true, "fairr": true}}, "cron": {}}),
         &[
             "BS401 cron: `cron` is not available in this version",
-            "BS401 queues.q.memory: `memory` is not available in this version",
-            "BS401 queues.q.memry: unknown key; `memory` is meant? It is not available in this version",
+            "BS401 queues.q.fair: `fair` is not available in this version",
+            "BS401 queues.q.fairr: unknown key; `fair` is meant? It is not available in this version",
         ],
     );
     check(
@@ -462,6 +462,137 @@ fn nothing_that_is_printed_shows_a_secret() {
 }
 
 #[test]
+fn limits_come_from_the_kind_then_its_queue_then_the_defaults() {
+    let settings = resolve(&json!({
+        "defaults": {"processes": 64, "cpu_time": "1m", "stall": "30s"},
+        "queues": {"q": {"memory": "1GiB", "cpu_priority": "idle", "stall": "off"}, "r": {}},
+        "kinds": {"k": {"queue": "q", "memory": "2GiB", "cpu_time": "off", "cpu_cap": 1.5, "io_weight": 10}},
+    }));
+    assert_eq!(settings.faults, []);
+    let settings = settings.settings;
+    let queue = settings.queue("q").limits;
+    assert_eq!(queue.memory, Memory::Bytes(1 << 30));
+    assert_eq!(queue.memory_max, Some(4 << 30), "four times the memory");
+    assert_eq!((queue.processes, queue.stall), (64, Cap::Off));
+    assert_eq!(queue.cpu_time, Cap::At(Duration::from_secs(60)));
+    let kind = settings.kind("k").unwrap();
+    let limits = kind.limits.over(&queue);
+    assert_eq!((limits.memory, limits.cpu_time), (Memory::Bytes(2 << 30), Cap::Off));
+    assert_eq!((limits.cpu_cap, limits.io_weight), (Cap::At(1.5), Cap::At(10)));
+    assert_eq!((limits.cpu_priority, limits.processes), (CpuPriority::Idle, 64));
+    assert_eq!(kind.contract["memory"], "2GiB", "so that a door knows how much its jobs need");
+    let plain = settings.queue("r").limits;
+    assert_eq!((plain.memory, plain.memory_max), (Memory::Auto, None));
+}
+
+#[test]
+fn what_is_built_in_is_what_the_descriptions_say() {
+    assert_eq!(
+        Settings::from_value(&Value::empty()).unwrap().defaults.limits,
+        QueueLimits::default()
+    );
+    let mut written = serde_json::Map::new();
+    for key in super::limit::OF_QUEUE {
+        let text = key.default.trim_matches('"');
+        let value = text.parse::<i64>().map_or_else(|_| json!(text), |number| json!(number));
+        written.insert(key.name.to_owned(), value);
+    }
+    let resolved = resolve(&json!({ "queues": { "q": written } }));
+    assert_eq!(resolved.faults, []);
+    assert_eq!(resolved.settings.queues[0].limits, QueueLimits::default());
+}
+
+#[test]
+fn a_limit_out_of_its_range_is_told_the_range_and_the_other_word() {
+    check(
+        json!({"queues": {"q": {
+            "memory": "16MiB", "cpu_priority": "lowest", "cpu_cap": 0.01, "cpu_time": "10ms", "stall": "never",
+            "processes": 4, "disk": "1KiB", "files": 2, "output": 5, "io_weight": 0, "keep_output": "some",
+            "recycle": {"memory": 0.0},
+        }}}),
+        &[
+            "BS402 queues.q.recycle.memory: `0` is outside 0.05 to 1.00",
+            "BS402 queues.q.memory: `16MiB` is outside 32MiB to 4096GiB",
+            "BS402 queues.q.cpu_priority: `lowest` is not one of normal, background, idle",
+            "BS402 queues.q.cpu_cap: `0.01` is outside 0.10 to 1024.00",
+            "BS402 queues.q.cpu_time: `10ms` is outside 1s to 7d",
+            "BS402 queues.q.stall: `never` is neither `off` nor 10s to 30d",
+            "BS402 queues.q.processes: `4` is outside 8 to 65536",
+            "BS402 queues.q.disk: `1KiB` is outside 1MiB to 1048576GiB",
+            "BS402 queues.q.files: `2` is outside 16 to 1048576",
+            "BS402 queues.q.output: `5` has no unit; did you mean \"5MiB\"?",
+            "BS402 queues.q.io_weight: `0` is outside 1 to 10000",
+            "BS402 queues.q.keep_output: `some` is not one of failed, all, none",
+        ],
+    );
+}
+
+#[test]
+fn limits_that_contradict_each_other_are_refused_together() {
+    check(
+        json!({
+            "queues": {
+                "q": {"memory": "1GiB", "memory_max": "512MiB", "timeout": "1m", "stall": "1m"},
+                "r": {"memory": "256MiB"},
+            },
+            "kinds": {
+                "big": {"queue": "r", "memory": "2GiB"},
+                "slow": {"queue": "q", "timeout": "30s", "stall": "40s"},
+                "both": {"memory_max": "1GiB"},
+            },
+        }),
+        &[
+            "BS402 queues.q.memory_max: `512MiB` is less than the memory of `1GiB`",
+            "BS402 queues.q.stall: `1m` is not less than the timeout of `1m`",
+            "BS401 kinds.both.memory_max: memory_max belongs to a queue: write it under [queues.NAME]",
+            "BS402 kinds.big.memory: above `1GiB`, the memory_max of queue `r`",
+            "BS402 kinds.slow.stall: `40s` is not less than the timeout of `30s`",
+        ],
+    );
+}
+
+#[test]
+fn what_nothing_could_hold_is_refused() {
+    check(
+        json!({
+            "defaults": {"processes": 64},
+            "queues": {"q": {"isolation": "inline", "memory": "1GiB", "cpu_cap": 1}, "plain": {"isolation": "inline"}},
+            "kinds": {
+                "a": {"queue": "plain", "disk": "1GiB"},
+                "b": {"isolation": "inline", "processes": 8},
+                "c": {"queue": "plain", "isolation": "process", "memory": "64MiB"},
+            },
+        }),
+        &[
+            "BS402 queues.q.memory: handlers run inside the worker here, and nothing holds them: leave `memory` out",
+            "BS402 queues.q.cpu_cap: handlers run inside the worker here, and nothing holds them: leave `cpu_cap` out",
+            "BS402 kinds.b.processes: it runs inside the worker, and nothing holds it: leave `processes` out",
+            "BS402 kinds.a.disk: queue `plain` runs inline, where nothing holds a handler: leave `disk` out",
+        ],
+    );
+}
+
+#[test]
+fn more_memory_after_a_death_by_memory_is_checked_and_goes_to_the_contract() {
+    let on_oom = json!({"retry": 2, "factor": 1.5, "max": "3x", "queue": "large"});
+    let settings = resolve(&json!({"kinds": {"k": {"on_oom": on_oom}}})).settings;
+    assert_eq!(settings.kinds[0].contract["on_oom"], on_oom);
+    let oom = |value: serde_json::Value| json!({"kinds": {"k": {"on_oom": value}}});
+    check(
+        oom(json!({"factor": 1})),
+        &["BS402 kinds.k.on_oom: factor: `1` is outside 1.10 to 10.00"],
+    );
+    check(
+        oom(json!({"max": "0x"})),
+        &["BS402 kinds.k.on_oom: max: `0x` is not between 1x and 64x"],
+    );
+    check(
+        oom(json!({"retries": 1})),
+        &["BS402 kinds.k.on_oom: `retries` is not one of retry, factor, max, queue"],
+    );
+}
+
+#[test]
 fn reserved_slots_name_their_level() {
     let settings = resolve(&json!({"queues": {"q": {"reserve": {"urgent": 1, "3": 2}}}})).settings;
     let mut reserve = settings.queues[0].reserve.clone();
@@ -483,6 +614,9 @@ fn every_description_is_sound() {
 
 fn default_fits(key: &Key) -> bool {
     let default = key.default.trim_matches('"');
+    if let Form::Either(word, form) = key.form {
+        return default == word || default_fits(&Key { form: *form, ..*key });
+    }
     match key.form {
         _ if default.is_empty() => true,
         Form::Span(least, most) => {

@@ -1,0 +1,95 @@
+//! What two sections of the configuration say together: a kind against its queue, and names that nobody declares.
+
+use super::Settings;
+use super::fault::{BAD_VALUE, Fault, UNKNOWN_REFERENCE};
+use super::kind::{self, KindSettings};
+use super::limit::{self, Memory};
+use super::queue::{Isolation, QueueSettings};
+use super::section::{self, Book, Section};
+use super::value::{Shape, Value};
+use crate::model::unit::{format_duration, format_size};
+
+/// Checks what two sections say together: a kind against its queue.
+pub(super) fn check_kinds<'a>(book: &'a Book<'a>, tree: &'a Value, settings: &Settings) {
+    for kind in &settings.kinds {
+        let value = tree.get("kinds").and_then(|kinds| kinds.get(&kind.name));
+        let path = section::join("kinds", &kind.name);
+        let section = Section::silent(book, path, kind::KEYS, value);
+        let queue = settings.queue(kind.queue.as_deref().unwrap_or("default"));
+        if kind.timeout.is_some_and(|timeout| timeout > queue.timeout_max) {
+            let most = format_duration(queue.timeout_max);
+            let message = format!("above `{most}`, the timeout_max of queue `{}`", queue.name);
+            section.fault(BAD_VALUE, "timeout", message);
+        }
+        check_limits(&section, kind, &queue);
+        let inherits = kind.isolation.is_none() && queue.isolation == Isolation::Inline;
+        if kind.runner.is_some() && inherits {
+            let message = format!(
+                "queue `{}` runs inline, a command needs a process: add isolation = \"process\"",
+                queue.name
+            );
+            section.fault(BAD_VALUE, "command", message);
+        } else if inherits {
+            let why = format!("queue `{}` runs inline, where nothing holds a handler", queue.name);
+            limit::refuse_written(&section, &why);
+        }
+    }
+}
+
+/// The limits of a kind against those of its queue.
+fn check_limits(section: &Section<'_>, kind: &KindSettings, queue: &QueueSettings) {
+    if let Some(stall) = kind.limits.stall {
+        limit::check_stall(section, stall, kind.timeout.unwrap_or(queue.timeout));
+    }
+    if let (Some(Memory::Bytes(memory)), Some(most)) = (kind.limits.memory, queue.limits.memory_max)
+        && memory > most
+    {
+        let most = format_size(most);
+        let message = format!("above `{most}`, the memory_max of queue `{}`", queue.name);
+        section.fault(BAD_VALUE, "memory", message);
+    }
+}
+
+/// Notes names of queues and kinds that this file does not declare; another worker may.
+pub(super) fn undeclared(tree: &Value, settings: &Settings) -> Vec<Fault> {
+    let queues: Vec<&str> = settings.queues.iter().map(|queue| queue.name.as_str()).collect();
+    let kinds: Vec<&str> = settings.kinds.iter().map(|kind| kind.name.as_str()).collect();
+    let mut notes = Vec::new();
+    for (name, value) in tree.get("kinds").and_then(Value::entries).unwrap_or_default() {
+        let path = section::join(&section::join("kinds", name), "queue");
+        note(&mut notes, value.get("queue"), path, "queue", &queues);
+    }
+    let routes = tree.get("alerts").and_then(|alerts| alerts.get("routes"));
+    let Some(Value { shape: Shape::List(routes), .. }) = routes else { return notes };
+    for (n, route) in routes.iter().enumerate() {
+        let path = |name: &str| format!("alerts.routes.{}.{name}", n + 1);
+        note(&mut notes, route.get("queues"), path("queues"), "queue", &queues);
+        note(&mut notes, route.get("kinds"), path("kinds"), "kind", &kinds);
+    }
+    notes
+}
+
+fn note(
+    notes: &mut Vec<Fault>,
+    value: Option<&Value>,
+    path: String,
+    what: &str,
+    declared: &[&str],
+) {
+    let Some(value) = value else { return };
+    let names = match &value.shape {
+        Shape::List(items) => items.iter().collect(),
+        _ => vec![value],
+    };
+    for name in names {
+        let Shape::Text(text) = &name.shape else { continue };
+        if declared.contains(&text.as_str()) {
+            continue;
+        }
+        let near = crate::model::nearest::nearest(text, declared.iter().copied());
+        let near = near.map(|near| format!("; nearest: `{near}`")).unwrap_or_default();
+        let message = format!("{what} `{text}` is not declared in this file{near}");
+        let place = name.origin.clone();
+        notes.push(Fault { code: UNKNOWN_REFERENCE, place, path: path.clone(), message });
+    }
+}
