@@ -5,9 +5,11 @@ use std::time::{Duration, Instant};
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 
 use crate::ending::{Ending, Evidence, Exit, StopReason, ending, shell_signal};
+use crate::limits::Limits;
 use crate::output::OutputRing;
 use crate::protocol::{Fault, LastWord};
 use crate::run::{Instruction, Order, Report, RunEvent};
+use crate::usage::Gauge;
 
 /// Keeps times of the ladder within what a clock can count; settings allow 5 min.
 const MAX_GRACE: Duration = Duration::from_secs(24 * 3600);
@@ -27,6 +29,7 @@ pub(crate) struct Job {
     pub(crate) report: oneshot::Sender<Report>,
     pub(crate) instructions: mpsc::UnboundedReceiver<Instruction>,
     pub(crate) output: OutputRing,
+    pub(crate) gauge: Gauge,
     pub(crate) permit: OwnedSemaphorePermit,
 }
 
@@ -79,6 +82,9 @@ pub(crate) struct Account {
     pub(crate) stderr: String,
     pub(crate) output_bytes: u64,
     pub(crate) pid: u32,
+    pub(crate) limits: Limits,
+    pub(crate) child_age: Duration,
+    pub(crate) child_jobs: u32,
 }
 
 impl Attempt {
@@ -192,7 +198,13 @@ impl Attempt {
             survivor: account.ended.is_some_and(|ended| ended.survivor),
             wall: self.started.map_or(Duration::ZERO, |started| started.elapsed()),
             cpu: account.cpu,
-            peak_kib: None,
+            peak_bytes: None,
+            peak_source: None,
+            processes_peak: None,
+            scratch_bytes: None,
+            limits: account.limits,
+            child_age: account.child_age,
+            child_jobs: account.child_jobs,
             stderr: account.stderr,
             output_bytes: account.output_bytes,
             pid: account.pid,

@@ -116,8 +116,16 @@ pub enum StopReason {
     Shutdown,
     /// The host is in trouble: killed at once.
     Evicted,
-    /// Printed more than it may: killed at once; the supervisor says so by itself.
+    /// Printed more than it may: killed at once; the supervisor says so by itself, as of all limits.
     OutputLimit,
+    /// Over its memory limit: killed at once.
+    MemoryLimit,
+    /// Used its CPU time: killed at once.
+    CpuLimit,
+    /// Too many processes and threads: killed at once.
+    ProcessLimit,
+    /// Wrote more than it may: killed at once.
+    DiskLimit,
 }
 
 impl StopReason {
@@ -131,12 +139,22 @@ impl StopReason {
             StopReason::Shutdown => "shutdown",
             StopReason::Evicted => "evicted",
             StopReason::OutputLimit => "output_limit",
+            StopReason::MemoryLimit => "memory_limit",
+            StopReason::CpuLimit => "cpu_limit",
+            StopReason::ProcessLimit => "process_limit",
+            StopReason::DiskLimit => "disk_limit",
         }
     }
 
     /// Says whether the child is killed without being asked.
     pub(crate) fn at_once(self) -> bool {
-        matches!(self, StopReason::Stale | StopReason::Evicted | StopReason::OutputLimit)
+        !matches!(
+            self,
+            StopReason::Cancelled
+                | StopReason::TimedOut
+                | StopReason::Stalled
+                | StopReason::Shutdown
+        )
     }
 
     /// Says whether this reason takes the place of one noted before.
@@ -158,6 +176,10 @@ impl StopReason {
             StopReason::Shutdown => Ending::Interrupted,
             StopReason::Evicted => Ending::Evicted,
             StopReason::OutputLimit => Ending::OutputLimit,
+            StopReason::MemoryLimit => Ending::MemoryLimit,
+            StopReason::CpuLimit => Ending::CpuLimit,
+            StopReason::ProcessLimit => Ending::ProcessLimit,
+            StopReason::DiskLimit => Ending::DiskLimit,
         }
     }
 }

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 
+use crate::level::Level;
 use crate::scratch::ScratchRoot;
 use crate::spawn::{self, SpawnOrder};
 
@@ -31,6 +32,7 @@ pub(crate) struct Shared {
     spawner: mpsc::Sender<SpawnOrder>,
     pipes: Handle,
     pub(crate) scratch: ScratchRoot,
+    level: Level,
     /// Children whose shims are not reaped yet.
     alive: watch::Sender<usize>,
     stopping: watch::Sender<bool>,
@@ -68,8 +70,14 @@ impl Launcher {
         })?;
         let (alive, _) = watch::channel(0);
         let stop_noted = Mutex::new(None);
-        let shared = Shared { spawner, pipes, scratch, alive, stopping, stop_noted };
+        let level = Level::rlimit("control groups are not used yet");
+        let shared = Shared { spawner, pipes, scratch, level, alive, stopping, stop_noted };
         Ok(Launcher { shared: Arc::new(shared) })
+    }
+
+    /// Says how exactly limits are held here.
+    pub fn level(&self) -> &Level {
+        &self.shared.level
     }
 
     /// Notes that the supervisor was told to stop: signals that reach children within the next 2 s

@@ -18,6 +18,7 @@ use crate::output::OutputRing;
 use crate::program::{Argv, Mode, Program, find_program, is_executable};
 use crate::run::{Order, Report, Run, Stopper};
 use crate::shelf::{Delivery, Idle, Shelf};
+use crate::usage::Gauge;
 
 /// Keeps the end of a boot within what a clock can count; settings allow 10 min.
 const MAX_BOOT: Duration = Duration::from_secs(24 * 3600);
@@ -87,18 +88,23 @@ impl Pool {
         let (report, reported) = oneshot::channel();
         let (told, instructions) = mpsc::unbounded_channel();
         let stopper = Stopper { instructions: told };
-        let output = OutputRing::new();
+        let (output, gauge) = (OutputRing::new(), Gauge::default());
         if let Ok(permit) = permit {
-            let output = output.clone();
-            self.inner.dispatch(Job { order, events, report, instructions, output, permit });
+            let (output, gauge) = (output.clone(), gauge.clone());
+            let job = Job { order, events, report, instructions, output, gauge, permit };
+            self.inner.dispatch(job);
         }
-        Run { events: heard, report: reported, stopper, output }
+        Run { events: heard, report: reported, stopper, output, gauge }
     }
 }
 
 impl Inner {
-    /// Gives a job to an idle child, the one used last, or to a new one.
+    /// Gives a job to an idle child, the one used last, or to a new one; a job with limits of its own
+    /// always gets a new one.
     fn dispatch(self: &Arc<Self>, mut job: Job) {
+        if job.order.limits.is_some() {
+            return self.start(Some(job), None);
+        }
         while let Some(Idle { door, .. }) = self.shelf.pop() {
             let delivery = Delivery { job, door: door.clone() };
             match door.try_send(delivery) {

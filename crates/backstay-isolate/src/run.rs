@@ -7,8 +7,10 @@ use serde_json::value::RawValue;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::ending::{Ending, StopReason};
+use crate::limits::Limits;
 use crate::output::OutputRing;
 use crate::protocol::{Fault, LastWord};
+use crate::usage::{Gauge, Usage};
 
 /// Says what to run: one attempt of one job.
 #[derive(Clone, Debug)]
@@ -29,6 +31,8 @@ pub struct Order {
     pub stdin: Vec<u8>,
     /// What a command finds in `checkpoint.json` in its scratch folder.
     pub checkpoint: Option<Box<RawValue>>,
+    /// Limits of its own instead of the pool's; such a job has a fresh child to itself.
+    pub limits: Option<Limits>,
 }
 
 impl Order {
@@ -43,6 +47,7 @@ impl Order {
             env: Vec::new(),
             stdin: Vec::new(),
             checkpoint: None,
+            limits: None,
         }
     }
 }
@@ -86,6 +91,28 @@ pub enum RunEvent {
     Ended(Report),
 }
 
+/// Where a peak of memory comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum PeakSource {
+    /// The largest sum over the tree that the watch has seen.
+    Sampled,
+    /// The kernel's high water mark of the child, larger than any sample.
+    Hwm,
+    /// What the limit says: the kernel ended it there.
+    Limit,
+}
+
+impl PeakSource {
+    /// Gives the word for it: `sampled`, `hwm` or `limit`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            PeakSource::Sampled => "sampled",
+            PeakSource::Hwm => "hwm",
+            PeakSource::Limit => "limit",
+        }
+    }
+}
+
 /// What is known after the end of an attempt.
 #[derive(Clone, Debug)]
 pub struct Report {
@@ -105,8 +132,20 @@ pub struct Report {
     pub wall: Duration,
     /// User and system time of the process, in steps of 10 ms; of a warm child, since its last job.
     pub cpu: Option<Duration>,
-    /// Peak resident memory in KiB; not measured yet.
-    pub peak_kib: Option<u64>,
+    /// Peak resident memory of its tree in bytes, as far as it was seen.
+    pub peak_bytes: Option<u64>,
+    /// Where the peak comes from.
+    pub peak_source: Option<PeakSource>,
+    /// The most processes and threads that were seen at once.
+    pub processes_peak: Option<u32>,
+    /// What lay in its scratch folder when it was last measured.
+    pub scratch_bytes: Option<u64>,
+    /// The limits that were in force.
+    pub limits: Limits,
+    /// How old its process was when it ended.
+    pub child_age: Duration,
+    /// Jobs that this process had ended before this one.
+    pub child_jobs: u32,
     /// The last 16 KiB of stderr, as valid text without NUL.
     pub stderr: String,
     /// Bytes read from stdout and stderr.
@@ -131,7 +170,13 @@ impl Report {
             survivor: false,
             wall: Duration::ZERO,
             cpu: None,
-            peak_kib: None,
+            peak_bytes: None,
+            peak_source: None,
+            processes_peak: None,
+            scratch_bytes: None,
+            limits: Limits::default(),
+            child_age: Duration::ZERO,
+            child_jobs: 0,
             stderr: String::new(),
             output_bytes: 0,
             pid: 0,
@@ -153,6 +198,7 @@ pub struct Run {
     pub(crate) report: oneshot::Receiver<Report>,
     pub(crate) stopper: Stopper,
     pub(crate) output: OutputRing,
+    pub(crate) gauge: Gauge,
 }
 
 impl Run {
@@ -179,6 +225,11 @@ impl Run {
     /// It is not an event: a child that prints much wakes nobody, and who does not look pays nothing.
     pub fn output(&self) -> OutputRing {
         self.output.clone()
+    }
+
+    /// Gives what the attempt's tree used when it was last looked at, at most 250 ms ago; costs nothing.
+    pub fn usage(&self) -> Usage {
+        self.gauge.read()
     }
 
     /// Gives a handle that stops this attempt, and only this one.

@@ -18,6 +18,7 @@ use crate::program::{Mode, Program};
 use crate::protocol::write;
 use crate::scratch;
 use crate::shelf::{Delivery, Idle, Shelf};
+use crate::usage::Usage;
 
 /// Takes a job back to the pool.
 pub(crate) type GiveBack = Box<dyn Fn(Job) + Send + Sync>;
@@ -97,13 +98,20 @@ impl Child {
             // A command is its attempt from its first breath.
             wires.output.begin(job.output.clone());
         }
+        let mut limits = birth.limits;
+        let own = birth.job.as_ref().and_then(|job| job.order.limits);
+        if let Some(own) = own {
+            limits.limits = own;
+            // Its limits are for this job only.
+            limits.recycle_jobs = 1;
+        }
         Child {
             number: birth.number,
             shelf: birth.shelf,
             give_back: birth.give_back,
             launcher: birth.launcher,
             program: birth.program,
-            limits: birth.limits,
+            limits,
             scratch,
             born: now,
             phase: Phase::Booting { until: now + birth.limits.boot },
@@ -180,6 +188,8 @@ impl Child {
     pub(super) fn finish(&mut self, ended: Option<Ended>) -> Option<Finished> {
         let cpu = self.take_cpu();
         let mut attempt = self.attempt.take()?;
+        let seen = attempt.job.gauge.read();
+        attempt.job.gauge.set(Usage { cpu, ..seen });
         let order = &mut attempt.job.order;
         self.previous = Some((std::mem::take(&mut order.id), order.attempt));
         if let (None, Some(error)) = (attempt.started, &self.boot_error) {
@@ -193,6 +203,9 @@ impl Child {
             stderr: self.wires.output.tail(),
             output_bytes: self.wires.output.since_mark(),
             pid: self.pid,
+            limits: self.limits.limits,
+            child_age: self.born.elapsed(),
+            child_jobs: self.jobs,
         };
         self.wires.output.end();
         Some(attempt.conclude(account))

@@ -204,7 +204,7 @@ fn read(report: Report, line: Line, hurry: Option<Hurry>) -> Ended {
     ended.late = report.late;
     ended.survivor = report.survivor;
     ended.cpu = report.cpu;
-    ended.peak_kib = report.peak_kib;
+    ended.peak_kib = report.peak_bytes.map(|bytes| bytes / 1024);
     ended.output_bytes = Some(report.output_bytes);
     ended.pid = (report.pid != 0).then_some(report.pid);
     ended.message = report.detail.clone().or_else(|| report.last_line().map(str::to_owned));

@@ -1,0 +1,31 @@
+//! What an attempt uses right now, as the watch saw it last, for whoever looks.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// What the tree of an attempt used when it was last looked at.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Resident memory in bytes.
+    pub memory_bytes: u64,
+    /// CPU time since the attempt began.
+    pub cpu: Duration,
+    /// Processes and threads.
+    pub processes: u32,
+}
+
+/// Where the last sample of one attempt stands; cheap to clone, clones share it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Gauge {
+    last: Arc<Mutex<Usage>>,
+}
+
+impl Gauge {
+    pub(crate) fn read(&self) -> Usage {
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn set(&self, usage: Usage) {
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = usage;
+    }
+}
