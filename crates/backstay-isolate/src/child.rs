@@ -81,6 +81,7 @@ fn still_born(error: std::io::Error, birth: Birth) {
     }
 }
 
+#[expect(clippy::large_enum_variant, reason = "there is one at a time, and none is kept")]
 enum Happening {
     Time,
     Stop,

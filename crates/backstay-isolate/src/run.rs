@@ -88,7 +88,7 @@ pub enum RunEvent {
         reference: Option<Value>,
     },
     /// The end, exactly once and last.
-    Ended(Report),
+    Ended(Box<Report>),
 }
 
 /// Where a peak of memory comes from.
@@ -214,9 +214,9 @@ impl Run {
             return std::future::pending().await;
         }
         match (&mut self.report).await {
-            Ok(report) => RunEvent::Ended(report),
+            Ok(report) => RunEvent::Ended(Box::new(report)),
             // The pipes thread is gone: the launcher was stopped under the run.
-            Err(_) => RunEvent::Ended(Report::bare(Ending::Interrupted)),
+            Err(_) => RunEvent::Ended(Box::new(Report::bare(Ending::Interrupted))),
         }
     }
 

@@ -79,7 +79,7 @@ pub(crate) fn order_with(kind: &str, args: Value) -> Order {
 pub(crate) async fn end(run: &mut Run) -> Report {
     loop {
         if let RunEvent::Ended(report) = run.next().await {
-            return report;
+            return *report;
         }
     }
 }

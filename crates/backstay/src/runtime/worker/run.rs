@@ -136,7 +136,7 @@ pub(crate) async fn run(
             }
         };
         match event {
-            RunEvent::Ended(report) => break report,
+            RunEvent::Ended(report) => break *report,
             RunEvent::Progress { percent, note } => line.progress(percent, note),
             RunEvent::Alive => {}
             RunEvent::Log { level, message, .. } => {
