@@ -8,8 +8,8 @@ declare
   day       text := to_char((statement_timestamp() - keep) at time zone 'UTC', 'YYYYMMDD');
   partition text;
 begin
-  if parent is null or parent not in ('history', 'history_body', 'attempt') then
-    raise exception using errcode = '22023', message = 'only history, history_body and attempt have partitions to drop';
+  if parent is null or parent not in ('history', 'history_body', 'attempt', 'output_log') then
+    raise exception using errcode = '22023', message = 'only history, history_body, attempt and output_log have partitions to drop';
   elsif keep is null or keep < interval '0' then
     return 0;
   end if;
@@ -17,6 +17,8 @@ begin
     delete from backstay.history_default h where h.ctid = any (array(select ctid from backstay.history_default where finished_at < statement_timestamp() - keep limit 1000));
   elsif parent = 'history_body' then
     delete from backstay.history_body_default h where h.ctid = any (array(select ctid from backstay.history_body_default where finished_at < statement_timestamp() - keep limit 1000));
+  elsif parent = 'output_log' then
+    delete from backstay.output_log_default h where h.ctid = any (array(select ctid from backstay.output_log_default where at < statement_timestamp() - keep limit 1000));
   else
     delete from backstay.attempt_default h where h.ctid = any (array(select ctid from backstay.attempt_default where ended_at < statement_timestamp() - keep limit 1000));
   end if;

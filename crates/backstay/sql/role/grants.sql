@@ -55,14 +55,14 @@ begin
   if exists (select from pg_roles where rolname = 'backstay_viewer') then
     grant usage on schema backstay to backstay_viewer;
     grant execute on function
-      backstay.find(text, text), backstay.show(bigint), backstay.contract(text), backstay.abi(),
+      backstay.find(text, text), backstay.show(bigint), backstay.contract(text), backstay.abi(), backstay.tail(bigint),
       backstay.clock(), backstay.redact(jsonb, text[]), backstay.step_into(text[], text)
       to backstay_viewer;
     grant select on
       backstay.jobs, backstay.ended, backstay.dead_letters, backstay.queues, backstay.workers, backstay.attempts,
       backstay.ready, backstay.scheduled, backstay.parked, backstay.running,
       backstay.dead_group, backstay.alert, backstay.message, backstay.replay, backstay.replay_job, backstay.pause, backstay.duty, backstay.leader,
-      backstay.installation, backstay.migration, backstay.body
+      backstay.installation, backstay.migration, backstay.body, backstay.output_log
       to backstay_viewer;
     grant select (name, set_at) on backstay.queue to backstay_viewer;
     grant select (id, enqueued_at, priority, queue, kind, unique_label, group_key, limit_key, tags) on backstay.job to backstay_viewer;
@@ -78,13 +78,13 @@ begin
       backstay.revive(bigint[], jsonb), backstay.discard(bigint[], jsonb), backstay.restore(bigint[], jsonb),
       backstay.acknowledge(text, jsonb), backstay.mute(text, jsonb), backstay.pause(text, text, jsonb), backstay.resume(text, text, jsonb),
       backstay.drain(uuid, jsonb), backstay.replay(jsonb, jsonb), backstay.stop_replay(bigint, jsonb), backstay.resume_replay(bigint, jsonb),
-      backstay.clock(), backstay.redact(jsonb, text[]), backstay.step_into(text[], text)
+      backstay.tail(bigint), backstay.clock(), backstay.redact(jsonb, text[]), backstay.step_into(text[], text)
       to backstay_operator;
     grant select on
       backstay.jobs, backstay.ended, backstay.dead_letters, backstay.queues, backstay.workers, backstay.attempts,
       backstay.ready, backstay.scheduled, backstay.parked, backstay.running,
       backstay.dead_group, backstay.alert, backstay.message, backstay.replay, backstay.replay_job, backstay.pause, backstay.duty, backstay.leader,
-      backstay.installation, backstay.migration, backstay.body
+      backstay.installation, backstay.migration, backstay.body, backstay.output_log
       to backstay_operator;
     grant select (name, set_at) on backstay.queue to backstay_operator;
     grant select (id, enqueued_at, priority, queue, kind, unique_label, group_key, limit_key, tags) on backstay.job to backstay_operator;
@@ -109,6 +109,8 @@ begin
     grant select, insert, update on backstay.dead_group, backstay.duty to backstay_worker;
     grant select, update on backstay.replay, backstay.replay_job, backstay.leader, backstay.installation to backstay_worker;
     grant select, delete on backstay.pause to backstay_worker;
+    grant insert on backstay.output_log to backstay_worker;
+    grant select on backstay.wish to backstay_worker;
     grant select on backstay.migration, backstay.body, backstay.standing to backstay_worker;
     grant insert on backstay.audit to backstay_worker;
     grant usage on sequence backstay.entry_seq, backstay.presence_seq to backstay_worker;

@@ -3,8 +3,10 @@
 mod dead;
 mod jobs;
 mod machines;
+mod output;
 
 pub use crate::model::document::JobDocument;
+pub use crate::model::printed::{PrintedLine, Stream};
 pub use crate::model::status::{
     AttemptRecord, Bounded, DeadGroup, DeadLetter, JobFilter, MessageStatus, Page, PauseStatus,
     QueueStatus, ReplayStatus, WorkerStatus,
@@ -12,6 +14,7 @@ pub use crate::model::status::{
 pub use dead::{dead_group, dead_groups, dead_letter, dead_letter_ids, dead_letters};
 pub use jobs::{attempts, job, job_ids, jobs};
 pub use machines::{alerts, queues, replay, replays, workers};
+pub use output::{OutputPart, PARTS_MOST, follow, output};
 
 use crate::store::StoreError;
 

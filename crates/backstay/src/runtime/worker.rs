@@ -8,6 +8,7 @@ pub(crate) mod requests;
 pub(crate) mod room;
 pub(crate) mod run;
 pub(crate) mod runner;
+pub(crate) mod tail;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -207,6 +208,7 @@ pub(crate) struct Parts {
     pub(crate) runner: Runner,
     pub(crate) finished: mpsc::Receiver<Finished>,
     pub(crate) asked: requests::Asked,
+    pub(crate) keeper: tail::Keeper,
     pub(crate) draining: watch::Sender<bool>,
     pub(crate) threads: Option<InlineThreads>,
     pub(crate) channels: Channels,
@@ -222,6 +224,7 @@ pub(crate) async fn start(id: Uuid, parts: Parts) -> Result<Running, StartError>
         runner,
         finished,
         asked,
+        mut keeper,
         draining,
         threads,
         channels,
@@ -254,6 +257,7 @@ pub(crate) async fn start(id: Uuid, parts: Parts) -> Result<Running, StartError>
         began,
         heard: heard_sender,
         signals: signals.clone(),
+        wishes: keeper.wishes(),
         over,
     };
     let control = control::start(control)?;
@@ -305,7 +309,7 @@ pub(crate) async fn start(id: Uuid, parts: Parts) -> Result<Running, StartError>
     let (ended_sender, ended) = oneshot::channel();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     std::thread::Builder::new().name("backstay-worker".into()).spawn(move || {
-        runtime.block_on(work(id, database, claims, duties, runner, over_sender));
+        runtime.block_on(work(id, database, claims, duties, keeper, runner, over_sender));
         // Beating stops last: until here everybody knows that this worker lives.
         drop(control.join());
         drop(threads);
@@ -335,17 +339,20 @@ async fn work(
     database: Database,
     claims: Claims,
     duties: Duties,
+    keeper: tail::Keeper,
     runner: Arc<Runner>,
     over: watch::Sender<bool>,
 ) {
     // The loops start their tasks on this runtime, whose thread runs nothing of the user's.
     let (stop, stopped) = watch::channel(false);
     runner.set_home(tokio::runtime::Handle::current());
+    let keeper = tokio::spawn(keeper.run(id, database.clone(), stopped.clone()));
     let duties = tokio::spawn(duties.run(stopped));
     claims.run().await;
     stop.send_replace(true);
     // A duty that panicked has said so in its own name; the others are stateless.
     drop(duties.await);
+    drop(keeper.await);
     runner.stop().await;
     let farewell = async {
         let link = database.open(Purpose::Duty, Some(&id.to_string())).await?;
@@ -387,8 +394,7 @@ async fn prepare(
     if settings.worker.apply {
         sync(link, settings).await?;
     }
-    let keep = &settings.retention;
-    duty::partitions(link, keep.completed, keep.args_and_output, keep.attempts).await
+    duty::partitions(link, &settings.retention).await
 }
 
 /// Writes the fleet's part of the settings to the database.

@@ -16,6 +16,8 @@ static CHECKPOINT: Sql = sql!(hot "attempt/checkpoint", [INT8, INT4, UUID, TEXT]
 static BEAT: Sql = sql!(hot "attempt/beat",
     [UUID, INT8, INT4, INT4, INT4, TEXT, TEXT, TEXT, TEXT_ARRAY, TEXT, TEXT]);
 static CANCELS: Sql = sql!(hot "attempt/cancels", [UUID]);
+static OUTPUT: Sql =
+    sql!("attempt/output", [INT8_ARRAY, INT4_ARRAY, INT4_ARRAY, BOOL_ARRAY, TEXT_ARRAY]);
 static GOODBYE: Sql = sql!("attempt/goodbye", [UUID]);
 
 /// What is said so often that it is not planned anew on a direct connection.
@@ -84,6 +86,8 @@ pub(crate) struct BeatAnswer {
     pub(crate) drain: bool,
     /// JSON: a list of id, attempt, reason, by.
     pub(crate) cancels: Option<String>,
+    /// JSON: job -> milliseconds for which somebody looks at its output.
+    pub(crate) wishes: Option<String>,
     pub(crate) server_started_ms: i64,
     pub(crate) server_now_ms: i64,
     /// JSON: duty -> milliseconds since it went well.
@@ -115,15 +119,42 @@ pub(crate) async fn beat(link: &Link, me: &Introduction) -> Result<BeatAnswer, S
     Ok(BeatAnswer {
         drain: row.get::<_, Option<bool>>("drain").unwrap_or(false),
         cancels: row.get("cancels"),
+        wishes: row.get("wishes"),
         server_started_ms: row.get("server_started_ms"),
         server_now_ms: row.get("server_now_ms"),
         duties: row.get("duties"),
     })
 }
 
-/// Jobs of this worker that somebody wants to end, as JSON.
-pub(crate) async fn cancels(link: &Link, worker: Uuid) -> Result<Option<String>, StoreError> {
-    Ok(link.query_one(&CANCELS, &[&worker]).await?.get("cancels"))
+/// Jobs of this worker that somebody wants to end, and those whose output somebody looks at, both as JSON.
+pub(crate) async fn cancels(
+    link: &Link,
+    worker: Uuid,
+) -> Result<(Option<String>, Option<String>), StoreError> {
+    let row = link.query_one(&CANCELS, &[&worker]).await?;
+    Ok((row.get("cancels"), row.get("wishes")))
+}
+
+/// A part of what an attempt printed.
+#[derive(Debug, Clone)]
+pub(crate) struct Part {
+    pub(crate) job: i64,
+    pub(crate) attempt: i32,
+    /// Counted from 1.
+    pub(crate) part: i32,
+    /// The attempt has ended, and this is the end of its output.
+    pub(crate) last: bool,
+    pub(crate) text: String,
+}
+
+/// Stores parts of what attempts printed.
+pub(crate) async fn output(link: &Link, parts: &[Part]) -> Result<(), StoreError> {
+    let ids: Vec<i64> = parts.iter().map(|part| part.job).collect();
+    let attempts: Vec<i32> = parts.iter().map(|part| part.attempt).collect();
+    let numbers: Vec<i32> = parts.iter().map(|part| part.part).collect();
+    let lasts: Vec<bool> = parts.iter().map(|part| part.last).collect();
+    let texts: Vec<&str> = parts.iter().map(|part| part.text.as_str()).collect();
+    link.query(&OUTPUT, &[&ids, &attempts, &numbers, &lasts, &texts]).await.map(drop)
 }
 
 /// Says that the worker ends and holds no job.

@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::StoreError;
 use super::statement::{Link, Sql, millis, sql};
+use crate::model::config::Retention;
 use crate::model::job::Counters;
 
 static LEAD: Sql = sql!("duty/lead", [UUID, INT8]);
@@ -29,7 +30,7 @@ static PRUNE_DEAD: Sql = sql!("duty/prune_dead", [INT4, INT8]);
 static REPLAY_DUE: Sql = sql!("duty/replay_due", []);
 static REPLAY_NEXT: Sql = sql!("duty/replay_next", [INT8, INT4, INT4]);
 static REPLAY_STEP: Sql = sql!("duty/replay_step", [INT8, INT4, INT8, TEXT]);
-static PARTITIONS: Sql = sql!("duty/partitions", [INT8, INT8, INT8]);
+static PARTITIONS: Sql = sql!("duty/partitions", [INT8, INT8, INT8, INT8]);
 static SYNC: Sql = sql!("duty/sync", [TEXT, TEXT, INT4, BOOL, TEXT]);
 static DURABILITY: Sql = sql!("duty/durability", []);
 static WAKE: Sql = sql!("duty/wake", []);
@@ -228,13 +229,10 @@ pub(crate) async fn prune_dead(
 }
 
 /// Makes partitions ahead and drops those past their keep.
-pub(crate) async fn partitions(
-    link: &Link,
-    history: Duration,
-    bodies: Duration,
-    attempts: Duration,
-) -> Result<(), StoreError> {
-    link.query(&PARTITIONS, &[&millis(history), &millis(bodies), &millis(attempts)]).await.map(drop)
+pub(crate) async fn partitions(link: &Link, keep: &Retention) -> Result<(), StoreError> {
+    let history = keep.completed.max(keep.cancelled);
+    let spans = [history, keep.args_and_output, keep.attempts, keep.output_log].map(millis);
+    link.query(&PARTITIONS, &[&spans[0], &spans[1], &spans[2], &spans[3]]).await.map(drop)
 }
 
 /// A replay whose next step has come.

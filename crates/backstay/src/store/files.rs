@@ -57,6 +57,10 @@ pub(crate) const SCHEMA: &[(&str, &str)] = &[
         "0003_machines",
         include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/sql/schema/0003_machines.sql")),
     ),
+    (
+        "0004_output",
+        include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/sql/schema/0004_output.sql")),
+    ),
 ];
 
 const BODIES: &[(&str, &str)] = &[
@@ -93,6 +97,7 @@ const BODIES: &[(&str, &str)] = &[
     file!("door/revive"),
     file!("door/show"),
     file!("door/stop_replay"),
+    file!("door/tail"),
     file!("door/workers"),
     file!("inner/absent"),
     file!("inner/accept"),

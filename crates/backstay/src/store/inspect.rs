@@ -45,6 +45,7 @@ static LIST_LETTERS: Sql = sql!(
 static DOCUMENTS: Sql = sql!("inspect/documents", [INT8_ARRAY]);
 static SHOW_JOB: Sql = sql!("inspect/show_job", [INT8]);
 static LIST_ATTEMPTS: Sql = sql!("inspect/list_attempts", [INT8]);
+static OUTPUT: Sql = sql!("inspect/output", [INT8, INT4, INT4, INT4, INT4]);
 static LIST_GROUPS: Sql =
     sql!("inspect/list_groups", [TEXT_ARRAY, TEXT_ARRAY, TEXT, INT8, TEXT, INT4]);
 static SHOW_LETTER: Sql = sql!("inspect/show_letter", [INT8]);
@@ -291,6 +292,36 @@ pub(crate) async fn list_attempts(
     id: i64,
 ) -> Result<Vec<AttemptRecord>, StoreError> {
     look(database, async |link| documents(&link.query(&LIST_ATTEMPTS, &[&id]).await?)).await
+}
+
+/// A part of what an attempt printed.
+pub(crate) struct StoredPart {
+    pub(crate) attempt: i32,
+    pub(crate) part: i32,
+    pub(crate) last: bool,
+    pub(crate) text: String,
+}
+
+/// What is kept of a job's output behind a part, at most `n` parts in their order.
+pub(crate) async fn output(
+    database: &Database,
+    id: i64,
+    after: (i32, i32),
+    attempt: Option<i32>,
+    n: usize,
+) -> Result<Vec<StoredPart>, StoreError> {
+    let n = i32::try_from(n).unwrap_or(i32::MAX);
+    let part = |row: &Row| StoredPart {
+        attempt: row.get("attempt"),
+        part: row.get("part"),
+        last: row.get("last"),
+        text: row.get("text"),
+    };
+    look(database, async |link| {
+        let rows = link.query(&OUTPUT, &[&id, &after.0, &after.1, &attempt, &n]).await?;
+        Ok(rows.iter().map(part).collect())
+    })
+    .await
 }
 
 /// Dead groups, the one that was hit last first; each with the microsecond of its last death.

@@ -24,6 +24,7 @@ static RESUME_REPLAY: Sql = sql!("call/resume_replay", [TEXT, TEXT]);
 static DISCARD: Sql = sql!("call/discard", [TEXT, TEXT]);
 static RESTORE: Sql = sql!("call/restore", [TEXT, TEXT]);
 static ACKNOWLEDGE: Sql = sql!("call/acknowledge", [TEXT, TEXT]);
+static TAIL: Sql = sql!("call/tail", [TEXT]);
 static DRAIN: Sql = sql!("call/drain", [TEXT, TEXT]);
 static ENQUEUE_MANY: Sql = sql!("call/enqueue_many", [TEXT, TEXT]);
 
@@ -160,6 +161,11 @@ pub(crate) async fn acknowledge(
     options: &str,
 ) -> Result<Done, StoreError> {
     verb(database, &ACKNOWLEDGE, &[fingerprint, options]).await
+}
+
+/// Says that somebody looks at what a job prints; false when it has ended.
+pub(crate) async fn tail(database: &Database, id: i64) -> Result<bool, StoreError> {
+    verb(database, &TAIL, &[&id.to_string()]).await
 }
 
 /// Tells a worker to finish and leave.

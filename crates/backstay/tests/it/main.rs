@@ -23,6 +23,7 @@ mod kit;
 mod operate;
 mod options;
 mod order;
+mod output;
 mod pause;
 mod poison;
 mod rescue;

@@ -33,6 +33,5 @@ pub(crate) async fn tick(link: &Link, retention: &Retention) -> Result<(), Store
         Keep::For(keep) => Some(keep),
     };
     duty::prune_dead(link, ROWS, dead).await?;
-    let history = retention.completed.max(retention.cancelled);
-    duty::partitions(link, history, retention.args_and_output, retention.attempts).await
+    duty::partitions(link, retention).await
 }

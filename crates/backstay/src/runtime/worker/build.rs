@@ -11,7 +11,9 @@ use backstay_isolate::{Launcher, Pool, PoolLimits};
 use tokio::sync::{mpsc, watch};
 
 use super::runner::{QueueWays, Runner};
-use super::{Allowance, FINISHED, Parts, Running, StartError, Way, control, program, requests};
+use super::{
+    Allowance, FINISHED, Parts, Running, StartError, Way, control, program, requests, tail,
+};
 use crate::model::config::{
     EnvSettings, Fault, History, Isolation, KindSettings, Origin, QueueSettings, Settings, Value,
 };
@@ -366,6 +368,7 @@ impl<S: Clone + Send + Sync + 'static> Worker<S> {
         self.serve().await;
         let id = control::fresh_id();
         let (requests, asked) = requests::channel();
+        let (tails, keeper) = tail::channel(&settings);
         let (draining_sender, draining) = watch::channel(false);
         let (finished_sender, finished) = mpsc::channel(FINISHED);
         let mut setting = Setting {
@@ -400,6 +403,7 @@ impl<S: Clone + Send + Sync + 'static> Worker<S> {
                 .collect(),
             launcher,
             requests,
+            tails,
             draining,
             finished: finished_sender,
             home: OnceLock::new(),
@@ -417,6 +421,7 @@ impl<S: Clone + Send + Sync + 'static> Worker<S> {
                 runner,
                 finished,
                 asked,
+                keeper,
                 draining: draining_sender,
                 threads,
                 channels,

@@ -1,5 +1,6 @@
 //! The thread that says "alive": beats, presence and hints on a runtime and a connection that user code can never hold up.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -8,6 +9,7 @@ use tokio::sync::{mpsc, watch};
 use uuid::Uuid;
 
 use super::Signal;
+use super::tail::Wishes;
 use crate::model::event::{self, Event};
 use crate::model::lease::{Beat, BeatBook, Times};
 use crate::runtime::looper::{Dice, Patience};
@@ -50,6 +52,7 @@ pub(crate) struct Control {
     pub(crate) began: Instant,
     pub(crate) heard: watch::Sender<Heard>,
     pub(crate) signals: mpsc::Sender<Signal>,
+    pub(crate) wishes: watch::Sender<Wishes>,
     pub(crate) over: watch::Receiver<bool>,
 }
 
@@ -129,7 +132,9 @@ impl Control {
                     self.signal(Signal::Wake);
                     if looked_at.elapsed() >= CANCELS_EVERY {
                         looked_at = Instant::now();
-                        self.pass_on(cancels(&session.link, self.me.worker).await?.as_deref());
+                        let (cancels, wishes) = cancels(&session.link, self.me.worker).await?;
+                        self.pass_on(cancels.as_deref());
+                        self.note_wishes(wishes.as_deref());
                     } else {
                         beat_at = beat_at.min(tokio::time::Instant::now() + CANCELS_EVERY);
                     }
@@ -155,6 +160,7 @@ impl Control {
         };
         self.book.lock().expect("nobody panics while holding it").accepted(seen);
         self.pass_on(answer.cancels.as_deref());
+        self.note_wishes(answer.wishes.as_deref());
         if answer.drain {
             self.signal(Signal::Drain);
         }
@@ -179,6 +185,20 @@ impl Control {
             let reason = one.reason.or_else(|| one.by.map(|by| format!("cancelled by {by}")));
             self.signal(Signal::Cancel { job, attempt: one.attempt, reason });
         }
+    }
+
+    /// Tells the attempts whose output somebody looks at; nobody wakes where nobody looks.
+    fn note_wishes(&self, wishes: Option<&str>) {
+        let left: HashMap<i64, u64> =
+            wishes.and_then(|wishes| serde_json::from_str(wishes).ok()).unwrap_or_default();
+        let now = Instant::now();
+        let wishes: Wishes =
+            left.into_iter().map(|(job, ms)| (job, now + Duration::from_millis(ms))).collect();
+        self.wishes.send_if_modified(|before| {
+            let is_new = !wishes.is_empty() || !before.is_empty();
+            *before = wishes;
+            is_new
+        });
     }
 
     /// A full line means that the loop has enough to hear; beats and polls repeat what matters.

@@ -6,6 +6,7 @@ use backstay_isolate::{LastWord, Order, Pool, Report, RunEvent, StopReason, Then
 use tokio::sync::watch;
 
 use super::requests::{Line, Requests};
+use super::tail::{Tail, Tails};
 use crate::model::claim::Claimed;
 use crate::model::outcome::{Attempted, Outcome};
 use crate::runtime::ended::{Ended, outcome_of};
@@ -111,6 +112,7 @@ pub(crate) async fn run(
     mut stopping: Stopping,
     mut draining: watch::Receiver<bool>,
     requests: &Requests,
+    tails: &Tails,
 ) -> Ended {
     let began = Instant::now();
     let mut line = Line::new(claimed.fence(), requests.clone());
@@ -120,6 +122,7 @@ pub(crate) async fn run(
         asked = stopping.asked() => return asked.ended(began.elapsed()),
     };
     let stopper = run.stopper();
+    let mut tail = Tail::new(tails, claimed, run.output());
     let mut told = false;
     let report = loop {
         let event = tokio::select! {
@@ -132,6 +135,10 @@ pub(crate) async fn run(
             _ = draining.wait_for(|draining| *draining), if !told => {
                 told = true;
                 stopper.drain(Duration::from_millis(claimed.info.timeout_ms).saturating_sub(began.elapsed()));
+                continue;
+            }
+            () = tail.due() => {
+                tail.send(claimed);
                 continue;
             }
         };
@@ -152,7 +159,9 @@ pub(crate) async fn run(
             }
         }
     };
-    read(report, line, hurry)
+    let mut ended = read(report, line, hurry);
+    tail.end(claimed, &mut ended);
+    ended
 }
 
 fn answer(

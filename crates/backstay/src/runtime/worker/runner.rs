@@ -11,6 +11,7 @@ use tokio::sync::{mpsc, watch};
 use super::Way;
 use super::requests::Requests;
 use super::run::{self, Stopping};
+use super::tail::Tails;
 use crate::model::claim::Claimed;
 use crate::runtime::ended::{Ended, Terms};
 
@@ -35,6 +36,7 @@ pub(crate) struct Runner {
     pub(crate) kind_timeouts: HashMap<String, Duration>,
     pub(crate) launcher: Option<Launcher>,
     pub(crate) requests: Requests,
+    pub(crate) tails: Tails,
     pub(crate) draining: watch::Receiver<bool>,
     pub(crate) finished: mpsc::Sender<Finished>,
     pub(crate) home: OnceLock<Handle>,
@@ -56,7 +58,7 @@ impl Runner {
                 self.kind_timeouts.get(&claimed.info.kind).copied().unwrap_or(queue.timeout);
             claimed.info.timeout_ms = u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX);
         }
-        let (grace, requests) = (queue.grace, self.requests.clone());
+        let (grace, requests, tails) = (queue.grace, self.requests.clone(), self.tails.clone());
         let (draining, finished) = (self.draining.clone(), self.finished.clone());
         let home = self.home.get().expect("set before the first claim");
         home.spawn(async move {
@@ -65,7 +67,7 @@ impl Runner {
                     inline.run(claimed.info.clone(), grace, draining, stopping, &requests).await
                 }
                 Way::Child(pool) => {
-                    run::run(&pool, &claimed, grace, stopping, draining, &requests).await
+                    run::run(&pool, &claimed, grace, stopping, draining, &requests, &tails).await
                 }
             };
             // The loop has gone only when the worker ends without waiting; then the job is rescued or was given back.
