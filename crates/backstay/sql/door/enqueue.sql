@@ -2,7 +2,7 @@
 -- matched, and `id` then names the job that has it.
 -- role: enqueuer
 -- options: queue priority run_in run_at max_retries backoff timeout memory unique idempotency_key group limit_key
--- options: expires_in expires_at tags meta trace notify
+-- options: expires_in expires_at tags meta trace notify contract
 -- needs: inner/prepare.sql inner/accept.sql inner/put.sql inner/wake.sql
 create or replace function backstay.enqueue(kind text, args jsonb default '{}', options jsonb default '{}')
 returns table (id bigint, created boolean)

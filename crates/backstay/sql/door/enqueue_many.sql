@@ -2,7 +2,8 @@
 -- from 1. One bad job fails the call, and the message names it.
 -- role: enqueuer
 -- options: as enqueue; an idempotency_key here counts for the call, each job gets it with its own number
--- needs: inner/read_text.sql inner/check_jobs.sql inner/overlay.sql inner/prepare.sql inner/accept.sql
+-- options: contracts: by kind, the `contract` of its jobs that bring none; so that it travels once and not with every job
+-- needs: inner/read_text.sql inner/read_contracts.sql inner/check_jobs.sql inner/overlay.sql inner/prepare.sql inner/accept.sql
 create or replace function backstay.enqueue_many(jobs jsonb, options jsonb default '{}')
 returns table (n int, id bigint, created boolean)
 language plpgsql volatile security definer set search_path = pg_catalog, backstay, pg_temp as $$
@@ -10,16 +11,19 @@ language plpgsql volatile security definer set search_path = pg_catalog, backsta
 declare
   shapes backstay.shape[];
   shared jsonb;
+  known  jsonb;
   once   text;
 begin
   perform backstay.check_jobs(enqueue_many.jobs, enqueue_many.options);
-  shared := backstay.overlay(null, coalesce(enqueue_many.options, '{}') - 'idempotency_key');
+  shared := backstay.overlay(null, coalesce(enqueue_many.options, '{}') - array['idempotency_key', 'contracts']);
+  known := backstay.read_contracts(enqueue_many.options -> 'contracts');
   if coalesce(enqueue_many.options -> 'idempotency_key', 'null') <> 'null' then
     once := backstay.read_text('idempotency_key', enqueue_many.options -> 'idempotency_key', 1024);
   end if;
   -- A key of its own does not make a shape of its own: thousands of unique jobs stay one statement.
   shapes := array(
-    select backstay.prepare(g.kind, g.options, g.args, g.numbers, g.keys, g.once)
+    select backstay.prepare(g.kind, case when known ? g.kind and not g.options ? 'contract' then g.options || jsonb_build_object('contract', known -> g.kind) else g.options end,
+                            g.args, g.numbers, g.keys, g.once)
       from (
         select j.kind, j.options, array_agg(j.args order by j.n) as args, array_agg(j.n order by j.n) as numbers,
                case when count(j.key) > 0 then array_agg(j.key order by j.n) end as keys,

@@ -1,14 +1,15 @@
--- Resolves the options of a call: the kind's contract beneath, the job's own options on top, every one checked.
--- What only a contract may say (on, on_oom, restart) is taken from there; what a newer contract says is left.
+-- Resolves the options of a call, every one checked: lowest the contract in the caller's code (`contract` among the
+-- options), above it the kind's stored contract, on top the job's own options.
+-- What only a stored contract may say (on, on_oom, restart) is taken from there; what a newer one says is left.
 -- needs: inner/refuse.sql inner/nearest.sql inner/read_name.sql inner/read_text.sql inner/read_whole.sql inner/read_flag.sql
 -- needs: inner/read_duration.sql inner/read_instant.sql inner/read_size.sql inner/read_priority.sql inner/read_backoff.sql
--- needs: inner/read_by.sql inner/read_tags.sql inner/read_meta.sql inner/read_trace.sql inner/read_unique.sql inner/ceiling.sql inner/overlay.sql
+-- needs: inner/read_by.sql inner/read_tags.sql inner/read_meta.sql inner/read_trace.sql inner/read_unique.sql inner/ceiling.sql inner/overlay.sql inner/read_contract.sql
 create or replace function backstay.shape(job_kind text, options jsonb) returns backstay.shape
 language plpgsql stable as $$
 declare
   s        backstay.shape;
   all_keys constant text[] := array['queue', 'priority', 'run_in', 'run_at', 'max_retries', 'backoff', 'timeout', 'memory', 'unique',
-             'idempotency_key', 'group', 'limit_key', 'expires_in', 'expires_at', 'tags', 'meta', 'trace', 'notify'];
+             'idempotency_key', 'group', 'limit_key', 'expires_in', 'expires_at', 'tags', 'meta', 'trace', 'notify', 'contract'];
   contract jsonb;
   closed   boolean;
   merged   jsonb;
@@ -36,13 +37,17 @@ begin
     return s;
   end if;
 
-  options := backstay.overlay(null, options);
+  if options ? 'contract' then
+    options := backstay.overlay(backstay.read_contract(options -> 'contract', contract), options - 'contract');
+  else
+    options := backstay.overlay(null, options);
+  end if;
   if options ?& array['run_in', 'run_at'] then
     perform backstay.refuse('BS102', 'options "run_in" and "run_at" say the same', null, 'give one of them');
   elsif options ?& array['expires_in', 'expires_at'] then
     perform backstay.refuse('BS102', 'options "expires_in" and "expires_at" say the same', null, 'give one of them');
   end if;
-  merged := backstay.overlay(contract, options);
+  merged := case when contract is null then options else backstay.overlay(contract, options) end;
 
   for word, value in select e.key, e.value from jsonb_each(merged) e loop
     own := options ? word;

@@ -1,5 +1,7 @@
 //! Asks for one job, or for many in one call, in the caller's transaction.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
@@ -7,7 +9,7 @@ use serde_json::{Map, Value};
 use super::caller::{CallError, Caller, Refusal, read};
 use super::text;
 use crate::model::bounds::JOBS_PER_CALL;
-use crate::model::request::{Request, RequestError};
+use crate::model::request::{Asked, Request, RequestError};
 
 /// A job that was asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -158,7 +160,7 @@ impl From<RequestError> for EnqueueError {
 /// ```
 pub async fn enqueue(db: impl Caller, job: impl Into<Request>) -> Result<Enqueued, EnqueueError> {
     let request = job.into();
-    let options = json(request.options()?)?;
+    let options = json(&request.options()?)?;
     let answer = db.call(text::ENQUEUE, &[request.kind(), request.args()?, &options]).await;
     let row: Row = answer.and_then(|answer| read(&answer)).map_err(EnqueueError::of)?;
     row.enqueued()
@@ -194,14 +196,15 @@ pub async fn enqueue_many<R: Into<Request>>(
 ) -> Result<Vec<Enqueued>, EnqueueError> {
     let requests = gather(jobs)?;
     let Some(first) = requests.first() else { return Ok(Vec::new()) };
-    let lines = lines(&requests)?;
+    let mut lines = lines(&requests)?;
     let answer = if lines.iter().all(|line| line.has_shape_of(&lines[0])) {
         // One shape: its options are checked and its kind looked up once for all.
         let args = json(&lines.iter().map(|line| line.args).collect::<Vec<_>>())?;
-        let options = json(lines[0].options)?;
+        let options = json(&lines[0].options)?;
         db.call(text::ENQUEUE_ROWS, &[first.kind(), &args, &options]).await
     } else {
-        db.call(text::ENQUEUE_MANY, &[&json(&lines)?, "{}"]).await
+        let shared = json(&Shared { contracts: gather_contracts(&mut lines) })?;
+        db.call(text::ENQUEUE_MANY, &[&json(&lines)?, &shared]).await
     };
     let rows: Vec<Row> = answer.and_then(|answer| read(&answer)).map_err(EnqueueError::of)?;
     rows.iter().map(Row::enqueued).collect()
@@ -225,7 +228,9 @@ fn gather<R: Into<Request>>(
 struct Line<'r> {
     kind: &'r str,
     args: &'r RawValue,
-    options: &'r Map<String, Value>,
+    options: Asked<'r>,
+    #[serde(skip)]
+    contract: &'r Map<String, Value>,
 }
 
 impl Line<'_> {
@@ -233,8 +238,31 @@ impl Line<'_> {
     fn has_shape_of(&self, other: &Line<'_>) -> bool {
         self.kind == other.kind
             && self.options == other.options
-            && !self.options.contains_key("idempotency_key")
+            && !self.options.own.contains_key("idempotency_key")
     }
+}
+
+/// What all jobs of a call have in common.
+#[derive(Serialize)]
+struct Shared<'r> {
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    contracts: BTreeMap<&'r str, &'r Map<String, Value>>,
+}
+
+/// Takes the contracts out of the jobs, so that each travels once: the first that a kind has is the kind's. A job whose
+/// own differs keeps it, and one that has none says so.
+fn gather_contracts<'r>(lines: &mut [Line<'r>]) -> BTreeMap<&'r str, &'r Map<String, Value>> {
+    let mut contracts = BTreeMap::new();
+    for line in lines.iter() {
+        if !line.contract.is_empty() {
+            contracts.entry(line.kind).or_insert(line.contract);
+        }
+    }
+    for line in lines {
+        let Some(shared) = contracts.get(line.kind) else { continue };
+        line.options.contract = (line.contract != *shared).then_some(line.contract);
+    }
+    contracts
 }
 
 fn lines(requests: &[Request]) -> Result<Vec<Line<'_>>, EnqueueError> {
@@ -247,7 +275,8 @@ fn lines(requests: &[Request]) -> Result<Vec<Line<'_>>, EnqueueError> {
 }
 
 fn line(request: &Request) -> Result<Line<'_>, RequestError> {
-    Ok(Line { kind: request.kind(), args: request.raw_args()?, options: request.options()? })
+    let (kind, args, options) = (request.kind(), request.raw_args()?, request.options()?);
+    Ok(Line { kind, args, options, contract: request.contract() })
 }
 
 fn json(value: &impl Serialize) -> Result<String, EnqueueError> {

@@ -10,6 +10,9 @@ use super::unit::Bytes;
 
 /// Options that all jobs of a kind share, unless a job says otherwise; same names as [`Options`].
 ///
+/// It travels with each call. What `[kinds.NAME]` of the worker's `backstay.toml` says wins over it, and the options of
+/// a job win over both.
+///
 /// ```
 /// use backstay::{Contract, by};
 /// use backstay::unit::mins;

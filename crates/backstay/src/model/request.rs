@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
@@ -82,6 +82,7 @@ pub struct Request {
     kind: Cow<'static, str>,
     args: Result<Box<RawValue>, RequestError>,
     options: Options,
+    contract: Options,
 }
 
 /// Why a request cannot be sent.
@@ -108,7 +109,7 @@ impl RequestError {
 
 impl<J: Job> From<J> for Request {
     fn from(job: J) -> Self {
-        Self { options: J::contract().into_options(), ..Self::encode(J::KIND.into(), &job) }
+        Self { contract: J::contract().into_options(), ..Self::encode(J::KIND.into(), &job) }
     }
 }
 
@@ -118,7 +119,7 @@ impl Request {
         Self::encode(kind.into().into(), &args)
     }
 
-    /// Adds options; they win over those that are there already, and over the contract.
+    /// Adds options; they win over those that are there already, and over every contract.
     pub fn with(self, options: Options) -> Self {
         Self { options: options.or(self.options), ..self }
     }
@@ -145,18 +146,50 @@ impl Request {
     ///
     /// # Errors
     /// [`RequestError::Option`] where one could not be written as JSON.
-    pub(crate) fn options(&self) -> Result<&Map<String, Value>, RequestError> {
-        match self.options.broken() {
+    pub(crate) fn options(&self) -> Result<Asked<'_>, RequestError> {
+        match self.options.broken().or(self.contract.broken()) {
             Some(problem) => Err(RequestError::Option(problem.to_owned())),
-            None => Ok(self.options.values()),
+            None => {
+                let contract = Some(self.contract.values()).filter(|said| !said.is_empty());
+                Ok(Asked { own: self.options.values(), contract })
+            }
         }
+    }
+
+    /// Gives what the code declares for the kind; empty for a request that was made by hand.
+    pub(crate) fn contract(&self) -> &Map<String, Value> {
+        self.contract.values()
     }
 
     fn encode(kind: Cow<'static, str>, args: &impl Serialize) -> Self {
         let args = serde_json::value::to_raw_value(args)
             .map_err(|e| RequestError::Args(format!("the args of `{kind}` are no JSON: {e}")))
             .and_then(|args| check_args(&kind, args));
-        Self { kind, args, options: Options::new() }
+        Self { kind, args, options: Options::new(), contract: Options::new() }
+    }
+}
+
+/// What a request asks for: the job's own options, and apart from them the contract in code, above which the server
+/// lays what the fleet's file says of the kind.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Asked<'r> {
+    /// The options of this job.
+    pub(crate) own: &'r Map<String, Value>,
+    /// The contract that travels with them.
+    pub(crate) contract: Option<&'r Map<String, Value>>,
+}
+
+impl Serialize for Asked<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let members = self.own.len() + usize::from(self.contract.is_some());
+        let mut map = serializer.serialize_map(Some(members))?;
+        for (name, value) in self.own {
+            map.serialize_entry(name, value)?;
+        }
+        if let Some(contract) = self.contract {
+            map.serialize_entry("contract", contract)?;
+        }
+        map.end()
     }
 }
 

@@ -126,6 +126,8 @@ const BODIES: &[(&str, &str)] = &[
     file!("inner/raise_dead"),
     file!("inner/read_backoff"),
     file!("inner/read_by"),
+    file!("inner/read_contract"),
+    file!("inner/read_contracts"),
     file!("inner/read_duration"),
     file!("inner/read_end"),
     file!("inner/read_flag"),

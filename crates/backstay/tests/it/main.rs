@@ -9,6 +9,7 @@ mod attempt;
 mod cancel;
 mod complete;
 mod context;
+mod contract;
 mod database;
 mod dead_letter;
 mod death;

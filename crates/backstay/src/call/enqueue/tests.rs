@@ -5,7 +5,9 @@ use std::sync::Mutex;
 use serde_json::json;
 
 use super::*;
+use crate::model::contract::Contract;
 use crate::model::options::Options;
+use crate::model::request::Job;
 
 /// Answers with one text, and keeps what it was sent.
 struct Fake {
@@ -73,6 +75,40 @@ fn jobs_of_many_shapes_go_with_their_own_options() {
         r#"{"kind":"report","args":{"n":2},"options":{"max_retries":0}}]"#
     );
     assert_eq!(fake.sent(), [text::ENQUEUE_MANY, jobs, "{}"]);
+}
+
+#[derive(Serialize, Deserialize)]
+struct Report {
+    n: i64,
+}
+
+impl Job for Report {
+    const KIND: &'static str = "report";
+    fn contract() -> Contract {
+        Contract::new().queue("reports")
+    }
+}
+
+#[test]
+fn a_contract_goes_once_with_all_its_rows() {
+    let fake = Fake::new(Ok("[]"));
+    wait(enqueue_many(&fake, [Report { n: 1 }, Report { n: 2 }])).unwrap();
+    let options = r#"{"contract":{"queue":"reports"}}"#;
+    assert_eq!(fake.sent(), [text::ENQUEUE_ROWS, "report", r#"[{"n":1},{"n":2}]"#, options]);
+}
+
+#[test]
+fn a_contract_goes_once_for_jobs_of_many_shapes_and_one_without_says_so() {
+    let fake = Fake::new(Ok("[]"));
+    let other = Report { n: 2 }.with(Options::new().max_retries(0));
+    wait(enqueue_many(&fake, [Report { n: 1 }.into(), other, request(3)])).unwrap();
+    let jobs = concat!(
+        r#"[{"kind":"report","args":{"n":1},"options":{}},"#,
+        r#"{"kind":"report","args":{"n":2},"options":{"max_retries":0}},"#,
+        r#"{"kind":"report","args":{"n":3},"options":{"contract":{}}}]"#
+    );
+    let shared = r#"{"contracts":{"report":{"queue":"reports"}}}"#;
+    assert_eq!(fake.sent(), [text::ENQUEUE_MANY, jobs, shared]);
 }
 
 #[test]

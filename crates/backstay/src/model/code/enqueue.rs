@@ -19,7 +19,8 @@ pub(super) const CODES: &[Code] = &[
         ],
         remedy: "Correct the name. The options are: queue, priority, run_in, run_at, max_retries, \
                  backoff, timeout, memory, unique, idempotency_key, group, limit_key, expires_in, \
-                 expires_at, tags, meta, trace, notify.",
+                 expires_at, tags, meta, trace, notify; and contract, in which a library sends what its \
+                 code declares for the kind.",
         example: "select backstay.enqueue('report', '{}', '{\"priorty\": 2}');\n\
                   ERROR:  option \"priorty\" is not known\n\
                   HINT:   did you mean \"priority\"?",

@@ -29,16 +29,18 @@ fn report() -> Report {
 }
 
 fn options(request: &Request) -> Value {
-    Value::Object(request.options().unwrap().clone())
+    serde_json::to_value(request.options().unwrap()).unwrap()
 }
 
 #[test]
-fn the_contract_is_beneath_the_options_of_the_job() {
+fn the_contract_travels_apart_from_the_options_of_the_job() {
     let request = report().with(Options::new().max_retries(0).memory(mib(64)));
-    let expected = json!({
-        "queue": "reports", "max_retries": 0, "group": { "by": ["tenant", "region"] }, "memory": "64MiB", "expires_in": "1m"
+    let contract = json!({
+        "queue": "reports", "max_retries": 5, "group": { "by": ["tenant", "region"] }, "expires_in": "1m"
     });
+    let expected = json!({ "max_retries": 0, "memory": "64MiB", "contract": contract });
     assert_eq!(options(&request), expected);
+    assert_eq!(options(&Request::new("x", json!({}))), json!({}));
 }
 
 #[test]
