@@ -96,7 +96,8 @@ mod worker_side {
     pub use crate::runtime::handler::{Argument, FromRef, Handler, State};
     pub use crate::runtime::host::{enter, is_child};
     pub use crate::runtime::main::main;
-    pub use crate::runtime::worker::build::{BuildError, Command, Queue, Worker};
+    pub use crate::runtime::worker::build::{BuildError, Worker};
+    pub use crate::runtime::worker::queue::{Command, Queue};
     pub use crate::runtime::worker::{Running, StartError};
     pub use crate::store::StoreError;
     pub use crate::store::database::Database;

@@ -1,22 +1,20 @@
-//! Puts a worker together: handlers, queues, commands; and starts it, or serves as its child.
+//! Puts a worker together: handlers, queues, commands, channels; and serves as its child.
 
 use std::collections::{BTreeMap, HashMap};
 use std::error::Error;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
 
-use backstay_isolate::{Launcher, Pool, PoolLimits};
 use tokio::sync::{mpsc, watch};
 
+use super::queue::{Command, Queue};
 use super::runner::{QueueWays, Runner};
-use super::{
-    Allowance, FINISHED, Parts, Running, StartError, Way, control, program, requests, tail,
-};
-use crate::model::config::{
-    EnvSettings, Fault, History, Isolation, KindSettings, Origin, QueueSettings, Settings, Value,
-};
+use super::running::Running;
+use super::start::{self, Parts, StartError};
+use super::ways::Setting;
+use super::{Allowance, FINISHED, control, requests, tail};
+use crate::model::config::{Fault, History, KindSettings, Origin, Settings, Value};
 use crate::model::request::Job;
 use crate::runtime::around::Next;
 use crate::runtime::context::Ctx;
@@ -24,7 +22,6 @@ use crate::runtime::deliver::{Channels, Deliver};
 use crate::runtime::fail::{Fail, Output};
 use crate::runtime::handler::{Handler, Handlers};
 use crate::runtime::host;
-use crate::runtime::inline::{Inline, InlineThreads};
 use crate::store::database::Database;
 
 type StateError = Box<dyn Error + Send + Sync>;
@@ -64,78 +61,6 @@ impl BuildError {
     }
 }
 
-/// A queue as it is declared in code; the same keys as `[queues.NAME]`, and the file wins.
-///
-/// ```
-/// use backstay::Queue;
-/// use backstay::unit::mins;
-///
-/// let reports = Queue::new("reports").slots(2).timeout(mins(30)).fresh();
-/// ```
-#[derive(Debug, Clone)]
-#[must_use]
-pub struct Queue {
-    name: String,
-    keys: Vec<(&'static str, String)>,
-    slots: Option<u16>,
-}
-
-impl Queue {
-    /// A queue with the built-in settings: 4 slots, warm children, a timeout of 15 minutes.
-    pub fn new(name: impl Into<String>) -> Queue {
-        Queue { name: name.into(), keys: Vec::new(), slots: None }
-    }
-
-    /// Jobs of this queue at once in one worker: 1 to 1,024 [4].
-    pub fn slots(mut self, slots: u16) -> Queue {
-        self.slots = Some(slots);
-        self
-    }
-
-    /// How long one attempt may take: 1 s to 30 d [15 min].
-    pub fn timeout(self, timeout: Duration) -> Queue {
-        self.key("timeout", crate::unit::format_duration(timeout))
-    }
-
-    /// From "stop" to the end of the whole process tree: 0 to 5 min [10 s].
-    pub fn grace(self, grace: Duration) -> Queue {
-        self.key("grace", crate::unit::format_duration(grace))
-    }
-
-    /// Runs each attempt in a child of its own instead of a warm one: for leaky, native or untried code.
-    pub fn fresh(self) -> Queue {
-        self.key("isolation", "fresh".to_owned())
-    }
-
-    /// Runs handlers inside the worker's own process: fastest, and not to be killed.
-    pub fn inline(self) -> Queue {
-        self.key("isolation", "inline".to_owned())
-    }
-
-    fn key(mut self, name: &'static str, value: String) -> Queue {
-        self.keys.push((name, value));
-        self
-    }
-}
-
-/// A program that runs the jobs of a kind, in any language: args on stdin, the exit code decides.
-#[derive(Debug, Clone)]
-#[must_use]
-pub struct Command(Vec<String>);
-
-impl Command {
-    /// A program, looked up in `PATH`; never a shell.
-    pub fn new(program: impl Into<String>) -> Command {
-        Command(vec![program.into()])
-    }
-
-    /// One more argument.
-    pub fn arg(mut self, argument: impl Into<String>) -> Command {
-        self.0.push(argument.into());
-        self
-    }
-}
-
 /// A worker with its handlers, before it is started.
 ///
 /// ```no_run
@@ -160,10 +85,10 @@ impl Command {
 /// ```
 #[must_use]
 pub struct Worker<S> {
-    connect: Connect<S>,
-    handlers: Handlers<S>,
+    pub(super) connect: Connect<S>,
+    pub(super) handlers: Handlers<S>,
     contracts: BTreeMap<&'static str, serde_json::Value>,
-    commands: BTreeMap<String, Vec<String>>,
+    pub(super) commands: BTreeMap<String, Vec<String>>,
     queues: Vec<Queue>,
     channels: Channels,
     duplicate: Option<String>,
@@ -413,7 +338,7 @@ impl<S: Clone + Send + Sync + 'static> Worker<S> {
         channels.quiet = Some(settings.alerts.quiet);
         channels.environment.clone_from(&settings.environment);
         let level = if runner.launcher.is_some() { "process" } else { "inline" }.to_owned();
-        super::start(
+        start::start(
             id,
             Parts {
                 database: database.clone(),
@@ -431,123 +356,4 @@ impl<S: Clone + Send + Sync + 'static> Worker<S> {
         )
         .await
     }
-}
-
-/// What is built once for all queues while their ways are found.
-struct Setting<'a, S> {
-    worker: &'a Worker<S>,
-    settings: &'a Settings,
-    launcher: Option<Launcher>,
-    threads: Option<InlineThreads>,
-    inline: Option<Inline>,
-}
-
-impl<S: Clone + Send + Sync + 'static> Setting<'_, S> {
-    /// How each kind runs in this queue; what boots is booted, before anything is claimed.
-    async fn ways(&mut self, queue: &QueueSettings) -> Result<HashMap<String, Way>, StartError> {
-        let mut ways = HashMap::new();
-        let mut rust: Vec<(Isolation, Way)> = Vec::new();
-        for kind in self.worker.handlers.kinds() {
-            let own = self.settings.kinds.iter().find(|declared| declared.name == kind);
-            let isolation = own.and_then(|declared| declared.isolation).unwrap_or(queue.isolation);
-            let way = match rust.iter().find(|(known, _)| *known == isolation) {
-                Some((_, way)) => way.clone(),
-                None => {
-                    let way = self.rust_way(queue, isolation).await?;
-                    rust.push((isolation, way.clone()));
-                    way
-                }
-            };
-            ways.insert(kind.to_owned(), way);
-        }
-        let plain = EnvSettings::default();
-        for (kind, argv) in &self.worker.commands {
-            let way = self.command_way(queue, argv.clone(), None, &plain).await?;
-            ways.insert(kind.clone(), way);
-        }
-        for kind in &self.settings.kinds {
-            let Some(crate::model::config::Runner::Command(argv)) = &kind.runner else { continue };
-            let way = self.command_way(queue, argv.clone(), kind.dir.clone(), &kind.env).await?;
-            ways.insert(kind.name.clone(), way);
-        }
-        Ok(ways)
-    }
-
-    async fn rust_way(
-        &mut self,
-        queue: &QueueSettings,
-        isolation: Isolation,
-    ) -> Result<Way, StartError> {
-        if isolation == Isolation::Inline {
-            return Ok(Way::Inline(self.inline().await?));
-        }
-        let jobs = if isolation == Isolation::Fresh { 1 } else { queue.recycle.jobs };
-        let limits = PoolLimits {
-            size: usize::from(queue.slots),
-            boot: queue.boot,
-            recycle_jobs: jobs,
-            recycle_age: queue.recycle.age,
-            ..PoolLimits::default()
-        };
-        let pool = Pool::new(self.launcher()?, program::this_binary(), limits);
-        boot(&pool, queue).await?;
-        Ok(Way::Child(pool))
-    }
-
-    async fn command_way(
-        &mut self,
-        queue: &QueueSettings,
-        argv: Vec<String>,
-        dir: Option<std::path::PathBuf>,
-        env: &EnvSettings,
-    ) -> Result<Way, StartError> {
-        let limits = PoolLimits {
-            size: usize::from(queue.slots),
-            boot: queue.boot,
-            ..PoolLimits::default()
-        };
-        let program = program::command(argv, dir.or_else(|| queue.dir.clone()), &[&queue.env, env]);
-        let pool = Pool::new(self.launcher()?, program, limits);
-        boot(&pool, queue).await?;
-        Ok(Way::Child(pool))
-    }
-
-    fn launcher(&mut self) -> Result<Launcher, StartError> {
-        // A child begins as this binary: without `enter` it would run the whole program again.
-        if !host::was_entered() {
-            return Err(StartError::NotEntered);
-        }
-        if let Some(launcher) = &self.launcher {
-            return Ok(launcher.clone());
-        }
-        Ok(self.launcher.insert(Launcher::start()?).clone())
-    }
-
-    async fn inline(&mut self) -> Result<Inline, StartError> {
-        if let Some(inline) = &self.inline {
-            return Ok(inline.clone());
-        }
-        let threads = InlineThreads::start()?;
-        let state = threads
-            .build((self.worker.connect)())
-            .await
-            .map_err(|error| StartError::State(error.to_string()))?;
-        let state = state.map_err(|error| StartError::State(error.to_string()))?;
-        let inline = threads.runner(self.worker.handlers.clone(), state);
-        self.threads = Some(threads);
-        Ok(self.inline.insert(inline).clone())
-    }
-}
-
-async fn boot(pool: &Pool, queue: &QueueSettings) -> Result<(), StartError> {
-    let failed = |failed: backstay_isolate::BootFailed| {
-        let tail = failed.stderr.trim();
-        let message = if tail.is_empty() {
-            failed.message.clone()
-        } else {
-            format!("{}: {tail}", failed.message)
-        };
-        StartError::Boot { queue: queue.name.clone(), message, code: failed.code }
-    };
-    pool.boot().await.map(drop).map_err(failed)
 }

@@ -1,0 +1,78 @@
+//! A worker that runs, as its owner holds it: drain, hurry, quit, and what the testing kit allows.
+
+use tokio::sync::{mpsc, oneshot};
+use uuid::Uuid;
+
+use super::{Allowance, Signal};
+
+/// A worker that runs.
+pub struct Running {
+    pub(super) id: Uuid,
+    pub(super) signals: mpsc::Sender<Signal>,
+    pub(super) ended: oneshot::Receiver<()>,
+}
+
+impl Running {
+    /// The worker's id: fresh for every process.
+    pub fn id(&self) -> Uuid {
+        self.id
+    }
+
+    /// Stops claiming, lets running jobs end within the drain timeout, and ends.
+    pub async fn drain(&self) {
+        // A worker that has ended already has nothing to drain.
+        drop(self.signals.send(Signal::Drain).await);
+    }
+
+    /// Drains, and said a second time skips the wait: running jobs are stopped and given back.
+    pub async fn hurry(&self) {
+        // A worker that has ended already has nothing to drain.
+        drop(self.signals.send(Signal::Hurry).await);
+    }
+
+    /// Stops claiming and stays: running jobs end, and nothing new begins until the process is replaced.
+    pub async fn stop_claiming(&self) {
+        self.allow(Allowance::Nothing).await;
+    }
+
+    /// Writes the running jobs to the log.
+    pub async fn tell(&self) {
+        // A worker that has ended already runs nothing.
+        drop(self.signals.send(Signal::Tell).await);
+    }
+
+    /// Ends now: what runs is killed and given back.
+    pub async fn quit(&self) {
+        // A worker that has ended already has nothing to end.
+        drop(self.signals.send(Signal::Quit).await);
+    }
+
+    /// Sets what may be claimed, and waits until that holds.
+    pub(crate) async fn allow(&self, allowance: Allowance) {
+        let (heard, answer) = oneshot::channel();
+        // A worker that has ended claims nothing either.
+        drop(self.signals.send(Signal::Allow { allowance, heard }).await);
+        drop(answer.await);
+    }
+
+    /// Ends now, and blocks until that is done: for drops, which cannot wait in another way.
+    #[cfg(feature = "testing")]
+    pub(crate) fn end_now(&mut self) {
+        let (_, ended) = oneshot::channel();
+        let ended = std::mem::replace(&mut self.ended, ended);
+        let signals = self.signals.clone();
+        let end = move || {
+            // A worker that has ended already has nothing to end; the sender is dropped with its thread.
+            drop(signals.blocking_send(Signal::Quit));
+            drop(ended.blocking_recv());
+        };
+        // A runtime does not let its own threads block.
+        drop(std::thread::spawn(end).join());
+    }
+
+    /// Waits until the worker has ended.
+    pub async fn join(&mut self) {
+        // The sender is dropped with the thread, which is an end too.
+        drop((&mut self.ended).await);
+    }
+}

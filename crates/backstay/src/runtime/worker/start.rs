@@ -1,0 +1,295 @@
+//! Starts a worker: its place in the database, its heart, its loops; and says why it could not.
+
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+use tokio::sync::{mpsc, oneshot, watch};
+use uuid::Uuid;
+
+use super::claim::{Claims, State};
+use super::control::{self, Control, Heard, Shared};
+use super::room::Room;
+use super::running::Running;
+use super::sync::sync;
+use super::{Allowance, Finished, Runner, Signal, release, requests, tail};
+use crate::model::config::Settings;
+use crate::model::drain::Drain;
+use crate::model::event::{self, Event};
+use crate::model::lease::BeatBook;
+use crate::runtime::deliver::Channels;
+use crate::runtime::duties::Duties;
+use crate::runtime::inline::InlineThreads;
+use crate::store::attempt::Introduction;
+use crate::store::database::{Database, Purpose};
+use crate::store::migrate::{self, MigrateError};
+use crate::store::sqlstate::Remedy;
+use crate::store::statement::Link;
+use crate::store::{StoreError, attempt, duty};
+
+/// Signals that may wait: wakes are folded, cancels come again with the next beat.
+const SIGNALS: usize = 256;
+
+/// Each try waits for a lock up to 500 ms.
+const PREPARE_TRIES: u32 = 20;
+
+/// A database that takes longer for one small statement cannot serve a worker.
+const FIRST_BEAT: Duration = Duration::from_secs(20);
+
+/// Why a worker did not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The database failed.
+    #[error("the worker cannot start")]
+    Store(#[from] StoreError),
+    /// The schema is not what this version serves.
+    #[error("the worker cannot start")]
+    Schema(#[from] MigrateError),
+    /// A program that runs jobs does not boot.
+    #[error("the handlers of queue `{queue}` do not boot: {message}")]
+    Boot {
+        /// Whose handlers.
+        queue: String,
+        /// What happened, and the end of its stderr.
+        message: String,
+        /// `BS603`, `BS604` or `BS703`.
+        code: &'static str,
+    },
+    /// `backstay::enter()` did not come first.
+    #[error(
+        "handlers that run in children need `backstay::enter()` as the first statement of `main`, before any thread or runtime exists"
+    )]
+    NotEntered,
+    /// The application's state cannot be built.
+    #[error("the worker's state cannot be built: {0}")]
+    State(String),
+    /// A crash of the server could lose jobs, and the settings do not allow that.
+    #[error(
+        "the database is not durable: {0} is off; switch it on, or set `require_durable = false`"
+    )]
+    NotDurable(String),
+    /// A thread or a folder cannot be made.
+    #[error("the operating system refused")]
+    Io(#[from] std::io::Error),
+}
+
+impl StartError {
+    /// The stable code.
+    pub fn code(&self) -> &str {
+        match self {
+            StartError::Store(error) => error.code(),
+            StartError::Schema(error) => error.code(),
+            StartError::Boot { code, .. } => code,
+            StartError::NotDurable(_) => "BS508",
+            StartError::NotEntered | StartError::State(_) => "BS604",
+            StartError::Io(_) => "BS999",
+        }
+    }
+}
+
+/// All that a worker is made of, once its handlers are erased.
+pub(crate) struct Parts {
+    pub(crate) database: Database,
+    pub(crate) settings: Settings,
+    pub(crate) runner: Runner,
+    pub(crate) finished: mpsc::Receiver<Finished>,
+    pub(crate) asked: requests::Asked,
+    pub(crate) keeper: tail::Keeper,
+    pub(crate) draining: watch::Sender<bool>,
+    pub(crate) threads: Option<InlineThreads>,
+    pub(crate) channels: Channels,
+    pub(crate) level: String,
+    pub(crate) allowance: Allowance,
+}
+
+/// Starts the threads; the worker is ready when its first beat was accepted.
+pub(crate) async fn start(id: Uuid, mut parts: Parts) -> Result<Running, StartError> {
+    settle_in(id, &parts.database, &parts.settings).await?;
+    let (signals, heard_signals) = mpsc::channel(SIGNALS);
+    let heart = beat(id, &mut parts, signals.clone()).await?;
+    let (lows, low_watch) = watch::channel(Vec::new());
+    let ready = ready(id, &parts.settings);
+    let Parts {
+        database,
+        settings,
+        runner,
+        finished,
+        asked,
+        keeper,
+        draining,
+        threads,
+        channels,
+        ..
+    } = parts;
+    let rooms = settings
+        .queues
+        .iter()
+        .map(|queue| Room::new(queue.clone(), runner.kinds_of(&queue.name)))
+        .collect();
+    let grace = settings.queues.iter().map(|queue| queue.grace).max().unwrap_or_default();
+    let drain = Drain::new(settings.worker.drain_timeout, grace);
+    let runner = Arc::new(runner);
+    let claims = Claims {
+        database: database.clone(),
+        worker: id,
+        release: release(),
+        settings: settings.worker.clone(),
+        rooms,
+        runner: runner.clone(),
+        finished,
+        signals: heard_signals,
+        asked,
+        draining,
+        lows,
+        heard: heart.shared.heard.clone(),
+        state: State::new(id, heart.shared.began, drain, parts.allowance),
+    };
+    let duties = Duties::new(id, database.clone(), settings, heart.shared, low_watch, channels);
+    let (ended_sender, ended) = oneshot::channel();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    std::thread::Builder::new().name("backstay-worker".into()).spawn(move || {
+        runtime.block_on(work(id, database, claims, duties, keeper, runner, heart.over));
+        // Beating stops last: until here everybody knows that this worker lives.
+        drop(heart.thread.join());
+        drop(threads);
+        event::emit(&Event::WorkerStopped { worker: id, released: 0 });
+        // Nobody may be waiting for the end.
+        let _unheard = ended_sender.send(());
+    })?;
+    event::emit(&ready);
+    Ok(Running { id, signals, ended })
+}
+
+/// Finds the schema, and makes what this worker needs before it can begin. The connection lives on the
+/// caller's runtime, which may stand still later: so the loops open their own.
+async fn settle_in(id: Uuid, database: &Database, settings: &Settings) -> Result<(), StartError> {
+    migrate::check(database).await?;
+    let link = database.open(Purpose::Duty, Some(&id.to_string())).await?;
+    durable(&link, settings.database.require_durable).await?;
+    let mut tries = 0;
+    while let Err(error) = prepare(&link, settings).await {
+        // Workers that start at the same time wait for each other's locks.
+        tries += 1;
+        if error.remedy() != Remedy::Retry || tries == PREPARE_TRIES {
+            return Err(error.into());
+        }
+    }
+    Ok(())
+}
+
+/// The thread that beats, and what the loops hear from it.
+struct Heart {
+    thread: std::thread::JoinHandle<()>,
+    shared: Shared,
+    /// Ends it.
+    over: watch::Sender<bool>,
+}
+
+/// Starts beating, and waits until the first beat was accepted.
+async fn beat(
+    id: Uuid,
+    parts: &mut Parts,
+    signals: mpsc::Sender<Signal>,
+) -> Result<Heart, StartError> {
+    let (heard_sender, heard) = watch::channel(Heard::default());
+    let (over, over_watch) = watch::channel(false);
+    let times = parts.settings.worker.times;
+    let (began, book) = (Instant::now(), Arc::new(Mutex::new(BeatBook::new(times.beat))));
+    let thread = control::start(Control {
+        database: parts.database.clone(),
+        me: introduction(id, &parts.settings, &parts.runner, parts.level.clone()),
+        times,
+        book: book.clone(),
+        began,
+        heard: heard_sender,
+        signals,
+        wishes: parts.keeper.wishes(),
+        over: over_watch,
+    })?;
+    let mut first = heard.clone();
+    let first = tokio::time::timeout(FIRST_BEAT, first.wait_for(|heard| heard.beats > 0));
+    if !matches!(first.await, Ok(Ok(_))) {
+        over.send_replace(true);
+        let unheard = StoreError::Unreachable("the first beat was not accepted within 20 s".into());
+        return Err(unheard.into());
+    }
+    Ok(Heart { thread, shared: Shared { book, heard, began }, over })
+}
+
+fn ready(id: Uuid, settings: &Settings) -> Event {
+    Event::WorkerReady {
+        worker: id,
+        queues: settings.queues.iter().map(|queue| queue.name.clone()).collect(),
+        slots: settings.queues.iter().map(|queue| u64::from(queue.slots)).sum(),
+    }
+}
+
+/// Says how durable the database is, and refuses one that is not where that was asked for.
+async fn durable(link: &Link, required: bool) -> Result<(), StartError> {
+    let weak = duty::weak_settings(link).await?;
+    for setting in &weak {
+        event::emit(&Event::DurabilityWeak { setting: format!("{setting} = off") });
+    }
+    if required && !weak.is_empty() {
+        return Err(StartError::NotDurable(weak.join(", ")));
+    }
+    Ok(())
+}
+
+/// Brings the database to where this worker can begin.
+async fn prepare(link: &Link, settings: &Settings) -> Result<(), StoreError> {
+    if settings.worker.apply {
+        sync(link, settings).await?;
+    }
+    duty::partitions(link, &settings.retention).await
+}
+
+/// The life of a worker: claims until it is drained, with the duties beside it.
+async fn work(
+    id: Uuid,
+    database: Database,
+    claims: Claims,
+    duties: Duties,
+    keeper: tail::Keeper,
+    runner: Arc<Runner>,
+    over: watch::Sender<bool>,
+) {
+    // The loops start their tasks on this runtime, whose thread runs nothing of the user's.
+    let (stop, stopped) = watch::channel(false);
+    runner.set_home(tokio::runtime::Handle::current());
+    let keeper = tokio::spawn(keeper.run(id, database.clone(), stopped.clone()));
+    let duties = tokio::spawn(duties.run(stopped));
+    claims.run().await;
+    stop.send_replace(true);
+    // A duty that panicked has said so in its own name; the others are stateless.
+    drop(duties.await);
+    drop(keeper.await);
+    runner.stop().await;
+    let farewell = async {
+        let link = database.open(Purpose::Duty, Some(&id.to_string())).await?;
+        duty::resign(&link, id).await?;
+        attempt::goodbye(&link, id).await
+    };
+    if let Err(error) = farewell.await {
+        tracing::warn!(target: "backstay", "goodbye was not heard; the lease will run out: {error}");
+    }
+    over.send_replace(true);
+}
+
+fn introduction(id: Uuid, settings: &Settings, runner: &Runner, level: String) -> Introduction {
+    let slots: i32 = settings.queues.iter().map(|queue| i32::from(queue.slots)).sum();
+    let kinds: serde_json::Map<String, serde_json::Value> =
+        runner.all_kinds().map(|kind| (kind.to_owned(), json!(1))).collect();
+    Introduction {
+        worker: id,
+        lease: settings.worker.times.lease,
+        presence: None,
+        slots,
+        host: control::host_name(),
+        release: release(),
+        level,
+        queues: settings.queues.iter().map(|queue| queue.name.clone()).collect(),
+        kinds: serde_json::Value::Object(kinds).to_string(),
+    }
+}

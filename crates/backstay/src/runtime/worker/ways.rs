@@ -1,0 +1,151 @@
+//! How each kind runs in each queue; what boots is booted before anything is claimed.
+
+use std::collections::HashMap;
+
+use backstay_isolate::{Launcher, Pool, PoolLimits};
+
+use super::build::Worker;
+use super::program;
+use super::start::StartError;
+use crate::model::config::{EnvSettings, Isolation, QueueSettings, Runner, Settings};
+use crate::runtime::host;
+use crate::runtime::inline::{Inline, InlineThreads};
+
+/// What an attempt needs to begin, once its way is chosen.
+pub(crate) enum Way {
+    /// In this process.
+    Inline(Inline),
+    /// In a child, or as a command.
+    Child(Pool),
+}
+
+impl Clone for Way {
+    fn clone(&self) -> Way {
+        match self {
+            Way::Inline(inline) => Way::Inline(inline.clone()),
+            Way::Child(pool) => Way::Child(pool.clone()),
+        }
+    }
+}
+
+/// What is built once for all queues while their ways are found.
+pub(super) struct Setting<'a, S> {
+    pub(super) worker: &'a Worker<S>,
+    pub(super) settings: &'a Settings,
+    pub(super) launcher: Option<Launcher>,
+    pub(super) threads: Option<InlineThreads>,
+    pub(super) inline: Option<Inline>,
+}
+
+impl<S: Clone + Send + Sync + 'static> Setting<'_, S> {
+    /// How each kind runs in this queue; what boots is booted, before anything is claimed.
+    pub(super) async fn ways(
+        &mut self,
+        queue: &QueueSettings,
+    ) -> Result<HashMap<String, Way>, StartError> {
+        let mut ways = HashMap::new();
+        let mut rust: Vec<(Isolation, Way)> = Vec::new();
+        for kind in self.worker.handlers.kinds() {
+            let own = self.settings.kinds.iter().find(|declared| declared.name == kind);
+            let isolation = own.and_then(|declared| declared.isolation).unwrap_or(queue.isolation);
+            let way = match rust.iter().find(|(known, _)| *known == isolation) {
+                Some((_, way)) => way.clone(),
+                None => {
+                    let way = self.rust_way(queue, isolation).await?;
+                    rust.push((isolation, way.clone()));
+                    way
+                }
+            };
+            ways.insert(kind.to_owned(), way);
+        }
+        let plain = EnvSettings::default();
+        for (kind, argv) in &self.worker.commands {
+            let way = self.command_way(queue, argv.clone(), None, &plain).await?;
+            ways.insert(kind.clone(), way);
+        }
+        for kind in &self.settings.kinds {
+            let Some(Runner::Command(argv)) = &kind.runner else { continue };
+            let way = self.command_way(queue, argv.clone(), kind.dir.clone(), &kind.env).await?;
+            ways.insert(kind.name.clone(), way);
+        }
+        Ok(ways)
+    }
+
+    async fn rust_way(
+        &mut self,
+        queue: &QueueSettings,
+        isolation: Isolation,
+    ) -> Result<Way, StartError> {
+        if isolation == Isolation::Inline {
+            return Ok(Way::Inline(self.inline().await?));
+        }
+        let jobs = if isolation == Isolation::Fresh { 1 } else { queue.recycle.jobs };
+        let limits = PoolLimits {
+            size: usize::from(queue.slots),
+            boot: queue.boot,
+            recycle_jobs: jobs,
+            recycle_age: queue.recycle.age,
+            ..PoolLimits::default()
+        };
+        let pool = Pool::new(self.launcher()?, program::this_binary(), limits);
+        boot(&pool, queue).await?;
+        Ok(Way::Child(pool))
+    }
+
+    async fn command_way(
+        &mut self,
+        queue: &QueueSettings,
+        argv: Vec<String>,
+        dir: Option<std::path::PathBuf>,
+        env: &EnvSettings,
+    ) -> Result<Way, StartError> {
+        let limits = PoolLimits {
+            size: usize::from(queue.slots),
+            boot: queue.boot,
+            ..PoolLimits::default()
+        };
+        let program = program::command(argv, dir.or_else(|| queue.dir.clone()), &[&queue.env, env]);
+        let pool = Pool::new(self.launcher()?, program, limits);
+        boot(&pool, queue).await?;
+        Ok(Way::Child(pool))
+    }
+
+    fn launcher(&mut self) -> Result<Launcher, StartError> {
+        // A child begins as this binary: without `enter` it would run the whole program again.
+        if !host::was_entered() {
+            return Err(StartError::NotEntered);
+        }
+        if let Some(launcher) = &self.launcher {
+            return Ok(launcher.clone());
+        }
+        Ok(self.launcher.insert(Launcher::start()?).clone())
+    }
+
+    async fn inline(&mut self) -> Result<Inline, StartError> {
+        if let Some(inline) = &self.inline {
+            return Ok(inline.clone());
+        }
+        let threads = InlineThreads::start()?;
+        let state = threads
+            .build((self.worker.connect)())
+            .await
+            .map_err(|error| StartError::State(error.to_string()))?;
+        let state = state.map_err(|error| StartError::State(error.to_string()))?;
+        let inline = threads.runner(self.worker.handlers.clone(), state);
+        self.threads = Some(threads);
+        Ok(self.inline.insert(inline).clone())
+    }
+}
+
+async fn boot(pool: &Pool, queue: &QueueSettings) -> Result<(), StartError> {
+    let failed = |failed: backstay_isolate::BootFailed| {
+        let tail = failed.stderr.trim();
+        let message = if tail.is_empty() {
+            failed.message.clone()
+        } else {
+            format!("{}: {tail}", failed.message)
+        };
+        StartError::Boot { queue: queue.name.clone(), message, code: failed.code }
+    };
+    pool.boot().await.map(drop).map_err(failed)
+}
