@@ -20,7 +20,6 @@ use tokio::sync::oneshot;
 pub(crate) use self::runner::{Finished, Runner};
 pub use self::running::Running;
 pub use self::start::StartError;
-pub(crate) use self::ways::Way;
 
 /// Verdicts on their way from attempts to the claim loop: more than all slots of one worker.
 const FINISHED: usize = 4096;

@@ -1,9 +1,7 @@
 //! Puts a worker together: handlers, queues, commands, channels; and serves as its child.
 
 use std::collections::{BTreeMap, HashMap};
-use std::error::Error;
 use std::future::Future;
-use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 
 use tokio::sync::{mpsc, watch};
@@ -12,7 +10,7 @@ use super::queue::{Command, Queue};
 use super::runner::{QueueWays, Runner};
 use super::running::Running;
 use super::start::{self, Parts, StartError};
-use super::ways::Setting;
+use super::ways::{Connect, Setting, StateError};
 use super::{Allowance, FINISHED, control, requests, tail};
 use crate::model::config::{Fault, History, KindSettings, Origin, Settings, Value};
 use crate::model::request::Job;
@@ -23,10 +21,6 @@ use crate::runtime::fail::{Fail, Output};
 use crate::runtime::handler::{Handler, Handlers};
 use crate::runtime::host;
 use crate::store::database::Database;
-
-type StateError = Box<dyn Error + Send + Sync>;
-type Building<S> = Pin<Box<dyn Future<Output = Result<S, StateError>> + Send>>;
-type Connect<S> = Arc<dyn Fn() -> Building<S> + Send + Sync>;
 
 /// What is wrong with a worker as it was put together.
 #[derive(Debug, thiserror::Error)]
@@ -85,10 +79,10 @@ impl BuildError {
 /// ```
 #[must_use]
 pub struct Worker<S> {
-    pub(super) connect: Connect<S>,
-    pub(super) handlers: Handlers<S>,
+    connect: Connect<S>,
+    handlers: Handlers<S>,
     contracts: BTreeMap<&'static str, serde_json::Value>,
-    pub(super) commands: BTreeMap<String, Vec<String>>,
+    commands: BTreeMap<String, Vec<String>>,
     queues: Vec<Queue>,
     channels: Channels,
     duplicate: Option<String>,
@@ -297,7 +291,9 @@ impl<S: Clone + Send + Sync + 'static> Worker<S> {
         let (draining_sender, draining) = watch::channel(false);
         let (finished_sender, finished) = mpsc::channel(FINISHED);
         let mut setting = Setting {
-            worker: &self,
+            handlers: &self.handlers,
+            connect: &self.connect,
+            commands: &self.commands,
             settings: &settings,
             launcher: None,
             threads: None,

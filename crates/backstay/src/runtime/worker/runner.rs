@@ -4,16 +4,33 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use backstay_isolate::Launcher;
+use backstay_isolate::{Launcher, Pool};
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
 
-use super::Way;
 use super::requests::Requests;
 use super::run::{self, Stopping};
 use super::tail::Tails;
 use crate::model::claim::Claimed;
 use crate::runtime::ended::{Ended, Terms};
+use crate::runtime::inline::Inline;
+
+/// What an attempt needs to begin, once its way is chosen.
+pub(crate) enum Way {
+    /// In this process.
+    Inline(Inline),
+    /// In a child, or as a command.
+    Child(Pool),
+}
+
+impl Clone for Way {
+    fn clone(&self) -> Way {
+        match self {
+            Way::Inline(inline) => Way::Inline(inline.clone()),
+            Way::Child(pool) => Way::Child(pool.clone()),
+        }
+    }
+}
 
 /// An attempt that has ended.
 pub(crate) struct Finished {

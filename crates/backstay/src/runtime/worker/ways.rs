@@ -1,36 +1,30 @@
 //! How each kind runs in each queue; what boots is booted before anything is claimed.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::error::Error;
+use std::pin::Pin;
+use std::sync::Arc;
 
 use backstay_isolate::{Launcher, Pool, PoolLimits};
 
-use super::build::Worker;
 use super::program;
+use super::runner::Way;
 use super::start::StartError;
 use crate::model::config::{EnvSettings, Isolation, QueueSettings, Runner, Settings};
+use crate::runtime::handler::Handlers;
 use crate::runtime::host;
 use crate::runtime::inline::{Inline, InlineThreads};
 
-/// What an attempt needs to begin, once its way is chosen.
-pub(crate) enum Way {
-    /// In this process.
-    Inline(Inline),
-    /// In a child, or as a command.
-    Child(Pool),
-}
-
-impl Clone for Way {
-    fn clone(&self) -> Way {
-        match self {
-            Way::Inline(inline) => Way::Inline(inline.clone()),
-            Way::Child(pool) => Way::Child(pool.clone()),
-        }
-    }
-}
+pub(super) type StateError = Box<dyn Error + Send + Sync>;
+pub(super) type Building<S> = Pin<Box<dyn Future<Output = Result<S, StateError>> + Send>>;
+/// Builds the state of the handlers, in the process that runs them.
+pub(super) type Connect<S> = Arc<dyn Fn() -> Building<S> + Send + Sync>;
 
 /// What is built once for all queues while their ways are found.
 pub(super) struct Setting<'a, S> {
-    pub(super) worker: &'a Worker<S>,
+    pub(super) handlers: &'a Handlers<S>,
+    pub(super) connect: &'a Connect<S>,
+    pub(super) commands: &'a BTreeMap<String, Vec<String>>,
     pub(super) settings: &'a Settings,
     pub(super) launcher: Option<Launcher>,
     pub(super) threads: Option<InlineThreads>,
@@ -45,7 +39,7 @@ impl<S: Clone + Send + Sync + 'static> Setting<'_, S> {
     ) -> Result<HashMap<String, Way>, StartError> {
         let mut ways = HashMap::new();
         let mut rust: Vec<(Isolation, Way)> = Vec::new();
-        for kind in self.worker.handlers.kinds() {
+        for kind in self.handlers.kinds() {
             let own = self.settings.kinds.iter().find(|declared| declared.name == kind);
             let isolation = own.and_then(|declared| declared.isolation).unwrap_or(queue.isolation);
             let way = match rust.iter().find(|(known, _)| *known == isolation) {
@@ -59,7 +53,7 @@ impl<S: Clone + Send + Sync + 'static> Setting<'_, S> {
             ways.insert(kind.to_owned(), way);
         }
         let plain = EnvSettings::default();
-        for (kind, argv) in &self.worker.commands {
+        for (kind, argv) in self.commands {
             let way = self.command_way(queue, argv.clone(), None, &plain).await?;
             ways.insert(kind.clone(), way);
         }
@@ -127,11 +121,11 @@ impl<S: Clone + Send + Sync + 'static> Setting<'_, S> {
         }
         let threads = InlineThreads::start()?;
         let state = threads
-            .build((self.worker.connect)())
+            .build((self.connect)())
             .await
             .map_err(|error| StartError::State(error.to_string()))?;
         let state = state.map_err(|error| StartError::State(error.to_string()))?;
-        let inline = threads.runner(self.worker.handlers.clone(), state);
+        let inline = threads.runner(self.handlers.clone(), state);
         self.threads = Some(threads);
         Ok(self.inline.insert(inline).clone())
     }
