@@ -15,9 +15,10 @@ use clap_complete::Shell;
 pub(crate) use enqueue::EnqueueArgs;
 pub(crate) use filter::Page;
 pub(crate) use operate::{
-    AcknowledgeArgs, AlertsCommand, AlertsTestArgs, DeadCommand, DeadListArgs, DeadShowArgs,
-    DrainArgs, JobsCommand, JobsListArgs, JobsShowArgs, LettersArgs, PauseArgs, QueuesCommand,
-    ReplayArgs, ReplaysCommand, ResumeArgs, ReviveArgs, VerbArgs, WorkersCommand, WorkersListArgs,
+    AcknowledgeArgs, AlertsCommand, AlertsTestArgs, CancelArgs, DeadCommand, DeadListArgs,
+    DeadShowArgs, DrainArgs, JobsCommand, JobsListArgs, JobsShowArgs, LettersArgs, PauseArgs,
+    QueuesCommand, ReplayArgs, ReplaysCommand, ResumeArgs, ReviveArgs, TailArgs, VerbArgs,
+    WorkersCommand, WorkersListArgs,
 };
 
 use crate::print::{Color, Wishes};
@@ -145,12 +146,18 @@ Examples:
   backstay jobs show 4187 --attempts"
     )]
     Jobs(JobsCommand),
+    /// Show what a job prints, also while it prints it
+    #[command(after_help = "\
+Examples:
+  backstay tail 4187 -f                      until it has ended, through all its attempts
+  backstay tail 4187 --attempt 1 --stream err")]
+    Tail(TailArgs),
     /// End jobs for good, waiting or running
     #[command(after_help = "\
 Examples:
   backstay cancel 4187 --reason \"wrong month\"
   backstay cancel --kind digest --group tenant-7 --expect 12")]
-    Cancel(VerbArgs),
+    Cancel(CancelArgs),
     /// Look at dead letters, revive, discard or acknowledge them
     #[command(
         infer_subcommands = true,

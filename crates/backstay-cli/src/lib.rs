@@ -112,9 +112,11 @@ fn run<S: Clone + Send + Sync + 'static>(
 async fn operator(command: Command, desk: &Desk<'_>) -> Result<Exit, Failure> {
     match command {
         Command::Enqueue(args) => cmd::enqueue::run(desk, &args).await,
+        Command::Tail(args) => inspect::tail_job(desk, &args).await,
         Command::Cancel(args) => operate::cancel(desk, &args).await,
         Command::Jobs(JobsCommand::List(args)) => inspect::list_jobs(desk, &args).await,
         Command::Jobs(JobsCommand::Show(args)) => inspect::show_job(desk, &args).await,
+        Command::Jobs(JobsCommand::Tail(args)) => inspect::tail_job(desk, &args).await,
         Command::Jobs(JobsCommand::Cancel(args)) => operate::cancel(desk, &args).await,
         Command::Jobs(JobsCommand::Promote(args)) => operate::promote(desk, &args).await,
         Command::Dead(DeadCommand::List(args)) => inspect::list_dead(desk, &args).await,

@@ -183,6 +183,17 @@ impl Printer {
         self.closed.get()
     }
 
+    /// Prints a line that a job wrote: nothing in it steers the terminal, and only the tone is ours.
+    pub(crate) fn foreign(&self, prefix: &str, tone: Option<Tone>, text: &str) {
+        // A tab stays one where a program reads, and is no escape where a person does.
+        let text = text.split('\t').map(visible).collect::<Vec<_>>().join("\t");
+        let text = match tone {
+            Some(tone) => self.toned(tone, &text),
+            None => text,
+        };
+        self.out(&format!("{prefix}{text}\n"));
+    }
+
     /// Prints one line of a result.
     pub(crate) fn line(&self, text: impl AsRef<str>) {
         self.out(&format!("{}\n", visible_lines(text.as_ref(), self.color_out)));
@@ -196,6 +207,12 @@ impl Printer {
             serde_json::to_string(document)
         };
         // JSON escapes control characters itself.
+        self.out(&format!("{}\n", text.expect("results are plain data with text keys")));
+    }
+
+    /// Prints one of many JSON documents, on one line of its own.
+    pub(crate) fn json_line(&self, document: &impl Serialize) {
+        let text = serde_json::to_string(document);
         self.out(&format!("{}\n", text.expect("results are plain data with text keys")));
     }
 

@@ -11,6 +11,7 @@ mod operator {
     pub(crate) mod jobs;
     pub(crate) mod machines;
     pub(crate) mod roles;
+    pub(crate) mod tail;
 }
 
 use std::io::Write;

@@ -110,6 +110,8 @@ impl Wires {
                     }
                 }
                 read = fill(&mut self.stderr, err), if open => {
+                    // Nobody can tell in which order two pipes were written; what goes wrong is mostly said last.
+                    self.read_pipe(Stream::Stdout);
                     self.printed(Stream::Stderr, read);
                     return Traffic::Printed;
                 }
@@ -208,23 +210,31 @@ impl Wires {
     /// Whatever the bucket says: what stands in the pipes is bounded. Past the runtime, which would not look at them before
     /// it sleeps.
     pub(crate) fn read_output(&mut self) {
-        for stream in [Stream::Stderr, Stream::Stdout] {
-            let index = stream as usize;
+        for stream in [Stream::Stdout, Stream::Stderr] {
             let mut drained = 0;
             while drained < DRAINED_BYTES && !self.output.over_limit() {
-                let pipe = if stream == Stream::Stderr { &self.stderr } else { &self.stdout };
-                let Some(pipe) = pipe else { break };
-                let buffer = &mut self.printed[index];
-                buffer.reserve(READ_BYTES);
-                let read = rustix::io::read(pipe.as_fd(), rustix::buffer::spare_capacity(buffer));
-                if !matches!(read, Ok(1..)) {
-                    break;
+                match self.read_pipe(stream) {
+                    0 => break,
+                    read => drained += read,
                 }
-                drained += self.printed[index].len();
-                self.output.take(stream, &self.printed[index]);
-                self.printed[index].clear();
             }
         }
+    }
+
+    /// Reads stdout or stderr once, without waiting; how much there was.
+    fn read_pipe(&mut self, stream: Stream) -> usize {
+        let pipe = if stream == Stream::Stderr { &self.stderr } else { &self.stdout };
+        let Some(pipe) = pipe else { return 0 };
+        let buffer = &mut self.printed[stream as usize];
+        buffer.reserve(READ_BYTES);
+        let read = rustix::io::read(pipe.as_fd(), rustix::buffer::spare_capacity(buffer));
+        if !matches!(read, Ok(1..)) {
+            return 0;
+        }
+        self.output.take(stream, buffer);
+        let read = buffer.len();
+        buffer.clear();
+        read
     }
 
     /// Reads descriptor 3 once, without waiting; false when nothing is there. For a child that has

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use backstay::JobState;
+use backstay::inspect::Stream;
 use backstay::unit::{Rate, parse_duration, parse_rate};
 use clap::{Args, Subcommand};
 use uuid::Uuid;
@@ -23,12 +24,18 @@ Examples:
   backstay jobs show 4187
   backstay jobs show 4187 --attempts")]
     Show(JobsShowArgs),
+    /// Show what a job prints, also while it prints it
+    #[command(after_help = "\
+Examples:
+  backstay jobs tail 4187 -f
+  backstay jobs tail 4187 --attempt 1 --stream err")]
+    Tail(TailArgs),
     /// End jobs for good, waiting or running
     #[command(after_help = "\
 Examples:
   backstay jobs cancel 4187 --reason \"wrong month\"
   backstay jobs cancel --kind digest --group tenant-7 --expect 12")]
-    Cancel(VerbArgs),
+    Cancel(CancelArgs),
     /// Let jobs that are scheduled or wait for their retry run now
     #[command(after_help = "\
 Examples:
@@ -59,6 +66,31 @@ pub(crate) struct JobsShowArgs {
     /// Also every attempt, with its end and cost; with -v what it printed last
     #[arg(long)]
     pub(crate) attempts: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TailArgs {
+    /// The job
+    #[arg(value_name = "ID")]
+    pub(crate) id: i64,
+    /// Go on until the job has ended, through all its attempts
+    #[arg(short, long)]
+    pub(crate) follow: bool,
+    /// Only what came over this stream: out err log
+    #[arg(long, value_name = "STREAM")]
+    pub(crate) stream: Option<Stream>,
+    /// Only this attempt, from 1
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(i32).range(1..))]
+    pub(crate) attempt: Option<i32>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CancelArgs {
+    /// Only ask what runs to stop, and do not wait until it has
+    #[arg(long)]
+    pub(crate) no_wait: bool,
+    #[command(flatten)]
+    pub(crate) which: VerbArgs,
 }
 
 /// Ids, or a filter; never neither.

@@ -3,12 +3,14 @@
 mod dead;
 mod jobs;
 mod machines;
+mod tail;
 
 pub(crate) use dead::{list as list_dead, show as show_dead};
 pub(crate) use jobs::{headline, list as list_jobs, show as show_job};
 pub(crate) use machines::{
     alerts as list_alerts, queues as list_queues, replays as list_replays, workers as list_workers,
 };
+pub(crate) use tail::tail as tail_job;
 
 use std::time::SystemTime;
 

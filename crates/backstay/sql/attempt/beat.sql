@@ -14,8 +14,7 @@ select (select drain_at is not null from beaten) as drain,
        (select jsonb_agg(jsonb_build_object('id', r.job_id::text, 'attempt', r.attempt, 'reason', r.cancel ->> 'reason', 'by', r.cancel ->> 'by'))
           from backstay.running r where r.worker = $1::uuid and r.cancel is not null)::text as cancels,
        (select jsonb_object_agg(w.job_id::text, ceil(extract(epoch from w.until - statement_timestamp()) * 1000)::bigint)
-          from backstay.wish w join backstay.running r on r.job_id = w.job_id
-         where r.worker = $1::uuid and w.until > statement_timestamp())::text as wishes,
+          from (select job_id, until from backstay.wish where until > statement_timestamp() limit 1000) w)::text as wishes,
        (extract(epoch from pg_postmaster_start_time()) * 1000)::bigint as server_started_ms,
        (extract(epoch from statement_timestamp()) * 1000)::bigint as server_now_ms,
        (select jsonb_object_agg(d.name, (extract(epoch from statement_timestamp() - d.last_ok_at) * 1000)::bigint) from backstay.duty d)::text as duties

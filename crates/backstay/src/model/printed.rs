@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
@@ -66,6 +66,9 @@ pub struct PrintedLine {
 
 /// Adds a line to a part: instant, stream, text.
 pub(crate) fn write(part: &mut String, at: SystemTime, stream: &str, text: &str) {
+    // A pipe is no stopwatch: milliseconds are enough, and half as long.
+    let since = at.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
+    let at = UNIX_EPOCH + Duration::from_millis(u64::try_from(since).unwrap_or(0));
     let at = Instant::try_from(at).map(|at| at.to_string()).unwrap_or_default();
     let line = text.replace(['\n', '\r'], " ");
     part.extend([at.as_str(), " ", stream, " ", line.as_str(), "\n"]);
@@ -83,8 +86,6 @@ pub(crate) fn read(attempt: i32, part: &str) -> impl Iterator<Item = PrintedLine
 
 #[cfg(test)]
 mod tests {
-    use std::time::{Duration, UNIX_EPOCH};
-
     use super::*;
 
     #[test]

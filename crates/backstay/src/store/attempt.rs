@@ -126,7 +126,7 @@ pub(crate) async fn beat(link: &Link, me: &Introduction) -> Result<BeatAnswer, S
     })
 }
 
-/// Jobs of this worker that somebody wants to end, and those whose output somebody looks at, both as JSON.
+/// Jobs of this worker that somebody wants to end, and all whose output somebody looks at, both as JSON.
 pub(crate) async fn cancels(
     link: &Link,
     worker: Uuid,

@@ -3,21 +3,24 @@
 use std::time::{Duration, Instant};
 
 use backstay::JobState;
-use backstay::inspect::{self, JobDocument};
+use backstay::inspect::{self, AttemptRecord, JobDocument};
 use backstay::operate::{self, Cancelled, Done};
 use serde_json::json;
 
 use super::super::connect::of_store;
 use super::super::desk::{Desk, both_named, count, nothing_named};
 use super::{none_fit, tell};
-use crate::args::VerbArgs;
+use crate::args::{CancelArgs, VerbArgs};
 use crate::failure::{Exit, Failure};
 use crate::print::{Printer, Table};
 
-/// A running job is given its grace (10 s unless set otherwise) and is then killed; longer means that its worker is silent.
-const WAIT: Duration = Duration::from_secs(60);
+/// A running job is killed after its grace. Its worker hears of the cancel at once, or with its next beat within 5 s, and
+/// says so within another second; longer means that the worker is silent.
+const BESIDE_GRACE: Duration = Duration::from_secs(10);
+/// The grace where the settings at hand name none.
+const GRACE: Duration = Duration::from_secs(10);
 /// How often it is looked at meanwhile.
-const LOOK: Duration = Duration::from_millis(200);
+const LOOK: Duration = Duration::from_millis(100);
 
 /// The jobs that are meant: those that were named, or those that fit, in states where the verb can act.
 async fn meant(desk: &Desk<'_>, args: &VerbArgs, states: &[JobState]) -> Result<Vec<i64>, Failure> {
@@ -46,16 +49,17 @@ pub(crate) async fn promote(desk: &Desk<'_>, args: &VerbArgs) -> Result<Exit, Fa
     Ok(tell(desk, &done, &sentence))
 }
 
-pub(crate) async fn cancel(desk: &Desk<'_>, args: &VerbArgs) -> Result<Exit, Failure> {
+pub(crate) async fn cancel(desk: &Desk<'_>, args: &CancelArgs) -> Result<Exit, Failure> {
     use JobState::{Parked, Ready, Running, Scheduled};
-    let ids = meant(desk, args, &[Scheduled, Parked, Ready, Running]).await?;
+    let ids = meant(desk, &args.which, &[Scheduled, Parked, Ready, Running]).await?;
     if ids.is_empty() {
         return Ok(none_fit(desk));
     }
     let answers = operate::cancel(&desk.database, &ids, desk.reason()).await;
     let answers = answers.map_err(|error| of_store(&error))?;
-    let ends = watch(desk, answers).await?;
-    Ok(report(desk.printer, &ends))
+    let ends = answers.into_iter().map(|(id, answer)| End::new(id, answer)).collect();
+    let ends = if args.no_wait { ends } else { watch(desk, ends).await? };
+    Ok(report(desk.printer, &ends, args.no_wait))
 }
 
 /// What became of one job.
@@ -64,21 +68,27 @@ struct End {
     answer: Cancelled,
     /// As it stood when nobody waited any more.
     job: Option<JobDocument>,
+    /// How its process ended, where it had one.
+    attempt: Option<AttemptRecord>,
     after: Duration,
 }
 
+impl End {
+    fn new(id: i64, answer: Cancelled) -> End {
+        End { id, answer, job: None, attempt: None, after: Duration::ZERO }
+    }
+}
+
 /// Waits until what ran is over.
-async fn watch(desk: &Desk<'_>, answers: Vec<(i64, Cancelled)>) -> Result<Vec<End>, Failure> {
+async fn watch(desk: &Desk<'_>, mut ends: Vec<End>) -> Result<Vec<End>, Failure> {
     let begun = Instant::now();
-    let mut ends: Vec<End> = answers
-        .into_iter()
-        .map(|(id, answer)| End { id, answer, job: None, after: Duration::ZERO })
-        .collect();
+    let grace = desk.settings.queues.iter().map(|queue| queue.grace).max().unwrap_or(GRACE);
+    let wait = grace.max(GRACE) + BESIDE_GRACE;
     let runs = |end: &End| {
         end.answer == Cancelled::Cancelling
             && end.job.as_ref().is_none_or(|job| job.state == JobState::Running)
     };
-    while begun.elapsed() < WAIT && ends.iter().any(runs) {
+    while begun.elapsed() < wait && ends.iter().any(runs) {
         for end in ends.iter_mut().filter(|end| runs(end)) {
             end.job = backstay::show(&desk.database, end.id).await.map_err(|error| {
                 Failure::new("BS501", "the job was told to stop; what became of it is not known")
@@ -96,13 +106,20 @@ async fn watch(desk: &Desk<'_>, answers: Vec<(i64, Cancelled)>) -> Result<Vec<En
         }
     }
     desk.printer.status("");
+    for end in ends.iter_mut().filter(|end| end.job.is_some()) {
+        let attempts = inspect::attempts(&desk.database, end.id).await;
+        end.attempt = attempts.map_err(|error| of_store(&error))?.pop();
+    }
     Ok(ends)
 }
 
-fn report(printer: &Printer, ends: &[End]) -> Exit {
+fn report(printer: &Printer, ends: &[End], no_wait: bool) -> Exit {
     if printer.is_json() {
         let items: Vec<_> = ends.iter().map(document).collect();
         printer.json(&json!({ "items": items, "next": null }));
+    } else if let ([end], true) = (ends, printer.is_terminal()) {
+        let (result, more) = words(end);
+        printer.line(format!("job {} {result} {more}", end.id).trim_end());
     } else {
         let mut table = Table::new(&["JOB", "RESULT", ""]);
         for end in ends {
@@ -111,7 +128,12 @@ fn report(printer: &Printer, ends: &[End]) -> Exit {
         }
         printer.table(&table);
     }
-    if ends.iter().all(is_cancelled) { Exit::Done } else { Exit::NotDone }
+    let is_told = |end: &End| no_wait && end.answer == Cancelled::Cancelling;
+    if ends.iter().all(|end| is_cancelled(end) || is_told(end)) {
+        Exit::Done
+    } else {
+        Exit::NotDone
+    }
 }
 
 fn is_cancelled(end: &End) -> bool {
@@ -123,14 +145,17 @@ fn words(end: &End) -> (&'static str, String) {
     let Some(job) = &end.job else {
         return match end.answer {
             Cancelled::Cancelled => ("cancelled", "it had not begun".into()),
+            Cancelled::Cancelling => ("told to stop", "it runs until it has stopped".into()),
             Cancelled::TooLate => ("too late", "it had ended before".into()),
             Cancelled::NotFound => ("not found", "BS301".into()),
-            _ => ("cancelling", String::new()),
+            _ => ("not cancelled", String::new()),
         };
     };
     let after = format!("{:.1} s", end.after.as_secs_f32());
     match job.state {
-        JobState::Cancelled => ("cancelled", format!("it ran; stopped within {after}")),
+        JobState::Cancelled => {
+            ("cancelled", format!("after {after}; {}", how(end.attempt.as_ref())))
+        }
         JobState::Completed => ("completed", "it was done before it heard".into()),
         JobState::Dead => ("dead", job.reason.clone().unwrap_or_default()),
         JobState::Running => (
@@ -141,6 +166,17 @@ fn words(end: &End) -> (&'static str, String) {
     }
 }
 
+/// How its process came to its end.
+fn how(attempt: Option<&AttemptRecord>) -> String {
+    match attempt.map(|attempt| (attempt.signal, attempt.exit_code)) {
+        Some((Some(9), _)) => "it had ignored SIGTERM and was killed".into(),
+        Some((Some(15), _)) => "it ended on SIGTERM".into(),
+        Some((Some(signal), _)) => format!("it ended by signal {signal}"),
+        Some((None, Some(code))) => format!("it ended by itself with exit code {code}"),
+        _ => "it stopped when it was asked".into(),
+    }
+}
+
 fn document(end: &End) -> serde_json::Value {
     let answer = match end.answer {
         Cancelled::Cancelled => "cancelled",
@@ -148,5 +184,13 @@ fn document(end: &End) -> serde_json::Value {
         Cancelled::TooLate => "too_late",
         _ => "not_found",
     };
-    json!({ "id": end.id.to_string(), "answer": answer, "state": end.job.as_ref().map(|job| job.state) })
+    let after_ms =
+        end.job.as_ref().map(|_| u64::try_from(end.after.as_millis()).unwrap_or(u64::MAX));
+    json!({
+        "id": end.id.to_string(),
+        "answer": answer,
+        "state": end.job.as_ref().map(|job| job.state),
+        "after_ms": after_ms,
+        "attempt": end.attempt,
+    })
 }

@@ -9,7 +9,7 @@ use tokio::sync::{mpsc, watch};
 use uuid::Uuid;
 
 use crate::model::claim::Claimed;
-use crate::model::config::Settings;
+use crate::model::config::{KeepOutput, Settings};
 use crate::model::outcome::Outcome;
 use crate::model::printed;
 use crate::model::scrub::Scrub;
@@ -46,6 +46,8 @@ pub(crate) struct Tails {
     keeper: mpsc::Sender<Rest>,
     /// By kind: the places in its args that are never shown.
     sensitive: Arc<HashMap<String, Vec<String>>>,
+    /// By queue: whose output is kept without being asked for.
+    keeps: Arc<HashMap<String, KeepOutput>>,
 }
 
 /// Output that is to be stored.
@@ -75,7 +77,9 @@ pub(crate) fn channel(settings: &Settings) -> (Tails, Keeper) {
     let (keeper, rests) = mpsc::channel(WAITING);
     let declared = settings.kinds.iter().filter(|kind| !kind.sensitive.is_empty());
     let sensitive = declared.map(|kind| (kind.name.clone(), kind.sensitive.clone())).collect();
-    let tails = Tails { wishes, keeper, sensitive: Arc::new(sensitive) };
+    let keeps = settings.queues.iter().map(|queue| (queue.name.clone(), queue.keep_output));
+    let keeps = Arc::new(keeps.collect());
+    let tails = Tails { wishes, keeper, sensitive: Arc::new(sensitive), keeps };
     (tails, Keeper { wishes: Some(sender), rests })
 }
 
@@ -108,8 +112,8 @@ impl Tail {
     /// May be dropped at any time.
     pub(crate) async fn due(&mut self) {
         loop {
-            let until = self.tails.wishes.borrow_and_update().get(&self.job).copied();
-            if until.is_some_and(|until| until > Instant::now()) {
+            self.tails.wishes.mark_unchanged();
+            if self.is_wished() {
                 let at = self.live.as_ref().map_or_else(Instant::now, |live| live.due_at);
                 return tokio::time::sleep_until(at.into()).await;
             }
@@ -118,6 +122,11 @@ impl Tail {
                 return std::future::pending().await;
             }
         }
+    }
+
+    fn is_wished(&self) -> bool {
+        let until = self.tails.wishes.borrow().get(&self.job).copied();
+        until.is_some_and(|until| until > Instant::now())
     }
 
     /// Sends what is new on its way. The first part goes even if it is empty: whoever looks then knows that he is heard.
@@ -146,8 +155,15 @@ impl Tail {
 
     /// Ends the attempt: blanks its texts, and sends the end of its output on its way where it is kept.
     pub(crate) fn end(self, claimed: &Claimed, ended: &mut Ended) {
-        let keeps = ended.attempted.outcome != Outcome::Completed;
-        if self.live.is_none() && !keeps {
+        let is_completed = ended.attempted.outcome == Outcome::Completed;
+        let keeps = self.tails.keeps.get(&claimed.info.queue).copied();
+        let keeps = match keeps.unwrap_or_default() {
+            KeepOutput::All => true,
+            KeepOutput::Failed => !is_completed,
+            KeepOutput::None => false,
+        };
+        let is_seen = self.live.is_some() || self.is_wished();
+        if is_completed && !keeps && !is_seen {
             return;
         }
         let (reader, scrub, parts) = match self.live {
@@ -158,7 +174,7 @@ impl Tail {
         {
             *text = scrub.clean(text).into_owned();
         }
-        if parts == 0 && self.ring.is_empty() {
+        if !is_seen && (self.ring.is_empty() || !keeps) {
             return;
         }
         let (job, attempt) = (self.job, self.attempt);
