@@ -1,8 +1,11 @@
 //! What can be typed: the whole command line as one tree; help, completions and manual come from it.
 
+mod dead;
 mod enqueue;
 mod filter;
-mod operate;
+mod jobs;
+mod machines;
+mod value;
 mod words;
 
 use std::ffi::OsString;
@@ -12,14 +15,20 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
+pub(crate) use dead::{
+    AcknowledgeArgs, DeadCommand, DeadListArgs, DeadShowArgs, ExportArgs, LettersArgs, MuteArgs,
+    ReplayArgs, ReplaysCommand, ReviveArgs,
+};
 pub(crate) use enqueue::EnqueueArgs;
 pub(crate) use filter::Page;
-pub(crate) use operate::{
-    AcknowledgeArgs, AlertsCommand, AlertsTestArgs, CancelArgs, DeadCommand, DeadListArgs,
-    DeadShowArgs, DrainArgs, JobsCommand, JobsListArgs, JobsShowArgs, LettersArgs, PauseArgs,
-    QueuesCommand, ReplayArgs, ReplaysCommand, ResumeArgs, ReviveArgs, TailArgs, VerbArgs,
+pub(crate) use jobs::{
+    CancelArgs, Changes, EditArgs, JobsCommand, JobsListArgs, JobsShowArgs, TailArgs, VerbArgs,
+};
+pub(crate) use machines::{
+    AlertsCommand, AlertsTestArgs, DrainArgs, KindsCommand, PauseArgs, QueuesCommand, ResumeArgs,
     WorkersCommand, WorkersListArgs,
 };
+pub(crate) use value::bad_value;
 
 use crate::print::{Color, Wishes};
 use crate::settings::{FlagValue, Sources};
@@ -130,74 +139,9 @@ Examples:
   backstay migrate plan && backstay migrate up"
     )]
     Migrate(MigrateCommand),
-    /// Make a job, or many
-    #[command(after_help = "\
-Examples:
-  backstay enqueue report '{\"month\":\"2026-11\"}' --priority high --run-in 5m
-  backstay enqueue --file jobs.ndjson --dry-run")]
-    Enqueue(EnqueueArgs),
-    /// Look at jobs, cancel or promote them
-    #[command(
-        infer_subcommands = true,
-        subcommand,
-        after_help = "\
-Examples:
-  backstay jobs list --state running
-  backstay jobs show 4187 --attempts"
-    )]
-    Jobs(JobsCommand),
-    /// Show what a job prints, also while it prints it
-    #[command(after_help = "\
-Examples:
-  backstay tail 4187 -f                      until it has ended, through all its attempts
-  backstay tail 4187 --attempt 1 --stream err")]
-    Tail(TailArgs),
-    /// End jobs for good, waiting or running
-    #[command(after_help = "\
-Examples:
-  backstay cancel 4187 --reason \"wrong month\"
-  backstay cancel --kind digest --group tenant-7 --expect 12")]
-    Cancel(CancelArgs),
-    /// Look at dead letters, revive, discard or acknowledge them
-    #[command(
-        infer_subcommands = true,
-        subcommand,
-        after_help = "\
-Examples:
-  backstay dead list
-  backstay dead revive --fingerprint a3f19c02 --first 10 --reason \"fixed in 1.4\""
-    )]
-    Dead(DeadCommand),
-    /// Look at replays, stop or resume them
-    #[command(
-        infer_subcommands = true,
-        subcommand,
-        after_help = "\
-Examples:
-  backstay replays list
-  backstay replays stop 12"
-    )]
-    Replays(ReplaysCommand),
-    /// Look at queues, pause or resume them
-    #[command(
-        infer_subcommands = true,
-        subcommand,
-        after_help = "\
-Examples:
-  backstay queues list
-  backstay queues pause reports --for 30m"
-    )]
-    Queues(QueuesCommand),
-    /// Look at workers, or drain one
-    #[command(
-        infer_subcommands = true,
-        subcommand,
-        after_help = "\
-Examples:
-  backstay workers list
-  backstay workers drain 018f6f1e"
-    )]
-    Workers(WorkersCommand),
+    // What asks the database, or acts in it.
+    #[command(flatten)]
+    Desk(Box<DeskCommand>),
     /// Look at alerts and what became of their messages
     #[command(
         infer_subcommands = true,
@@ -208,12 +152,6 @@ Examples:
   backstay alerts list --json"
     )]
     Alerts(AlertsCommand),
-    /// Look for all that could be wrong, each with its remedy
-    #[command(after_help = "\
-Examples:
-  backstay doctor
-  backstay doctor --json")]
-    Doctor,
     /// Look for faults in the configuration, and show all of them
     #[command(after_help = "\
 Examples:
@@ -263,6 +201,95 @@ Examples:
   backstay version
   backstay version --json")]
     Version,
+}
+
+/// What asks the database, or acts in it: needs one, and knows who asks and why.
+#[derive(Debug, Subcommand)]
+pub(crate) enum DeskCommand {
+    /// Make a job, or many
+    #[command(after_help = "\
+Examples:
+  backstay enqueue report '{\"month\":\"2026-11\"}' --priority high --run-in 5m
+  backstay enqueue --file jobs.ndjson --dry-run")]
+    Enqueue(EnqueueArgs),
+    /// Look at jobs, cancel, promote, edit or bury them
+    #[command(
+        infer_subcommands = true,
+        subcommand,
+        after_help = "\
+Examples:
+  backstay jobs list --state running
+  backstay jobs show 4187 --attempts"
+    )]
+    Jobs(JobsCommand),
+    /// Show what a job prints, also while it prints it
+    #[command(after_help = "\
+Examples:
+  backstay tail 4187 -f                      until it has ended, through all its attempts
+  backstay tail 4187 --attempt 1 --stream err")]
+    Tail(TailArgs),
+    /// End jobs for good, waiting or running
+    #[command(after_help = "\
+Examples:
+  backstay cancel 4187 --reason \"wrong month\"
+  backstay cancel --kind digest --group tenant-7 --expect 12")]
+    Cancel(CancelArgs),
+    /// Look at dead letters, revive, discard, acknowledge or mute them
+    #[command(
+        infer_subcommands = true,
+        subcommand,
+        after_help = "\
+Examples:
+  backstay dead list
+  backstay dead revive --fingerprint a3f19c02 --first 10 --reason \"fixed in 1.4\""
+    )]
+    Dead(DeadCommand),
+    /// Look at replays, stop or resume them
+    #[command(
+        infer_subcommands = true,
+        subcommand,
+        after_help = "\
+Examples:
+  backstay replays list
+  backstay replays stop 12"
+    )]
+    Replays(ReplaysCommand),
+    /// Look at queues, pause or resume them
+    #[command(
+        infer_subcommands = true,
+        subcommand,
+        after_help = "\
+Examples:
+  backstay queues list
+  backstay queues pause reports --for 30m"
+    )]
+    Queues(QueuesCommand),
+    /// Look at kinds, pause or resume them
+    #[command(
+        infer_subcommands = true,
+        subcommand,
+        after_help = "\
+Examples:
+  backstay kinds list
+  backstay kinds pause report --for 30m"
+    )]
+    Kinds(KindsCommand),
+    /// Look at workers, or drain one
+    #[command(
+        infer_subcommands = true,
+        subcommand,
+        after_help = "\
+Examples:
+  backstay workers list
+  backstay workers drain 018f6f1e"
+    )]
+    Workers(WorkersCommand),
+    /// Look for all that could be wrong, each with its remedy
+    #[command(after_help = "\
+Examples:
+  backstay doctor
+  backstay doctor --json")]
+    Doctor,
 }
 
 #[derive(Debug, Args)]

@@ -14,11 +14,12 @@ mod settings;
 
 use std::process::ExitCode;
 
+use backstay::operate::Scope;
 use backstay::{BuildError, Worker};
 
 use args::{
-    AlertsCommand, Cli, Command, ConfigCommand, DeadCommand, JobsCommand, QueuesCommand,
-    ReplaysCommand, WorkersCommand,
+    AlertsCommand, Cli, Command, ConfigCommand, DeadCommand, DeskCommand, JobsCommand,
+    KindsCommand, QueuesCommand, ReplaysCommand, WorkersCommand,
 };
 use cmd::desk::{Consent, Desk};
 use cmd::{inspect, operate};
@@ -48,7 +49,7 @@ pub fn main<S: Clone + Send + Sync + 'static>(
     let environment = Environment::of_process();
     match args::parse(std::env::args_os()) {
         Ok(cli) => finish(cli, &environment, worker),
-        Err(error) => refuse(&error, &environment),
+        Err(error) => refuse(&error, &environment, is_json_asked()),
     }
 }
 
@@ -70,9 +71,19 @@ fn finish<S: Clone + Send + Sync + 'static>(
 }
 
 /// Prints help that was asked for, or what is wrong with the command line.
-fn refuse(error: &clap::Error, environment: &Environment) -> ExitCode {
-    Printer::new(Wishes::default(), environment).usage(error);
+fn refuse(error: &clap::Error, environment: &Environment, json: bool) -> ExitCode {
+    let printer = Printer::new(Wishes { json, ..Wishes::default() }, environment);
+    if let Some(failure) = args::bad_value(error) {
+        printer.failure(&failure);
+        return failure.exit.into();
+    }
+    printer.usage(error);
     if error.use_stderr() { Exit::Usage.into() } else { Exit::Done.into() }
+}
+
+/// A line that cannot be read has no flags; what a program asked for is asked for all the same.
+fn is_json_asked() -> bool {
+    std::env::args_os().take_while(|word| word != "--").any(|word| word == "--json")
 }
 
 fn run<S: Clone + Send + Sync + 'static>(
@@ -102,39 +113,77 @@ fn run<S: Clone + Send + Sync + 'static>(
         Command::Alerts(AlertsCommand::Test(args)) => {
             cmd::alerts::test(&args, &sources, environment, printer)
         }
-        at_the_desk => cmd::desk::run(&sources, environment, printer, &consent, async |desk| {
-            operator(at_the_desk, desk).await
-        }),
+        Command::Alerts(AlertsCommand::List(page)) => {
+            cmd::desk::run(&sources, environment, printer, &consent, async |desk| {
+                inspect::list_alerts(desk, &page).await
+            })
+        }
+        Command::Desk(command) => {
+            cmd::desk::run(&sources, environment, printer, &consent, async |desk| {
+                operator(*command, desk).await
+            })
+        }
     }
 }
 
 /// What asks the database, or acts in it.
-async fn operator(command: Command, desk: &Desk<'_>) -> Result<Exit, Failure> {
+async fn operator(command: DeskCommand, desk: &Desk<'_>) -> Result<Exit, Failure> {
     match command {
-        Command::Enqueue(args) => cmd::enqueue::run(desk, &args).await,
-        Command::Tail(args) => inspect::tail_job(desk, &args).await,
-        Command::Cancel(args) => operate::cancel(desk, &args).await,
-        Command::Jobs(JobsCommand::List(args)) => inspect::list_jobs(desk, &args).await,
-        Command::Jobs(JobsCommand::Show(args)) => inspect::show_job(desk, &args).await,
-        Command::Jobs(JobsCommand::Tail(args)) => inspect::tail_job(desk, &args).await,
-        Command::Jobs(JobsCommand::Cancel(args)) => operate::cancel(desk, &args).await,
-        Command::Jobs(JobsCommand::Promote(args)) => operate::promote(desk, &args).await,
-        Command::Dead(DeadCommand::List(args)) => inspect::list_dead(desk, &args).await,
-        Command::Dead(DeadCommand::Show(args)) => inspect::show_dead(desk, &args).await,
-        Command::Dead(DeadCommand::Revive(args)) => operate::revive(desk, &args).await,
-        Command::Dead(DeadCommand::Discard(args)) => operate::discard(desk, &args).await,
-        Command::Dead(DeadCommand::Restore(args)) => operate::restore(desk, &args).await,
-        Command::Dead(DeadCommand::Acknowledge(args)) => operate::acknowledge(desk, &args).await,
-        Command::Replays(ReplaysCommand::List(page)) => inspect::list_replays(desk, &page).await,
-        Command::Replays(ReplaysCommand::Stop(args)) => operate::stop_replay(desk, &args).await,
-        Command::Replays(ReplaysCommand::Resume(args)) => operate::resume_replay(desk, &args).await,
-        Command::Queues(QueuesCommand::List) => inspect::list_queues(desk).await,
-        Command::Queues(QueuesCommand::Pause(args)) => operate::pause(desk, &args).await,
-        Command::Queues(QueuesCommand::Resume(args)) => operate::resume(desk, &args).await,
-        Command::Workers(WorkersCommand::List(args)) => inspect::list_workers(desk, &args).await,
-        Command::Workers(WorkersCommand::Drain(args)) => operate::drain(desk, &args).await,
-        Command::Alerts(AlertsCommand::List(page)) => inspect::list_alerts(desk, &page).await,
-        Command::Doctor => cmd::doctor::run(desk).await,
-        other => unreachable!("{other:?} does not come here"),
+        DeskCommand::Enqueue(args) => cmd::enqueue::run(desk, &args).await,
+        DeskCommand::Tail(args) => inspect::tail_job(desk, &args).await,
+        DeskCommand::Cancel(args) => operate::cancel(desk, &args).await,
+        DeskCommand::Jobs(command) => jobs(command, desk).await,
+        DeskCommand::Dead(command) => dead(command, desk).await,
+        DeskCommand::Replays(ReplaysCommand::List(page)) => {
+            inspect::list_replays(desk, &page).await
+        }
+        DeskCommand::Replays(ReplaysCommand::Stop(args)) => operate::stop_replay(desk, &args).await,
+        DeskCommand::Replays(ReplaysCommand::Resume(args)) => {
+            operate::resume_replay(desk, &args).await
+        }
+        DeskCommand::Queues(QueuesCommand::List) => inspect::list_queues(desk).await,
+        DeskCommand::Queues(QueuesCommand::Pause(args)) => {
+            operate::pause(desk, Scope::Queue, &args).await
+        }
+        DeskCommand::Queues(QueuesCommand::Resume(args)) => {
+            operate::resume(desk, Scope::Queue, &args).await
+        }
+        DeskCommand::Kinds(KindsCommand::List) => inspect::list_kinds(desk).await,
+        DeskCommand::Kinds(KindsCommand::Pause(args)) => {
+            operate::pause(desk, Scope::Kind, &args).await
+        }
+        DeskCommand::Kinds(KindsCommand::Resume(args)) => {
+            operate::resume(desk, Scope::Kind, &args).await
+        }
+        DeskCommand::Workers(WorkersCommand::List(args)) => {
+            inspect::list_workers(desk, &args).await
+        }
+        DeskCommand::Workers(WorkersCommand::Drain(args)) => operate::drain(desk, &args).await,
+        DeskCommand::Doctor => cmd::doctor::run(desk).await,
+    }
+}
+
+async fn jobs(command: JobsCommand, desk: &Desk<'_>) -> Result<Exit, Failure> {
+    match command {
+        JobsCommand::List(args) => inspect::list_jobs(desk, &args).await,
+        JobsCommand::Show(args) => inspect::show_job(desk, &args).await,
+        JobsCommand::Tail(args) => inspect::tail_job(desk, &args).await,
+        JobsCommand::Cancel(args) => operate::cancel(desk, &args).await,
+        JobsCommand::Promote(args) => operate::promote(desk, &args).await,
+        JobsCommand::Edit(args) => operate::edit(desk, &args).await,
+        JobsCommand::Bury(args) => operate::bury(desk, &args).await,
+    }
+}
+
+async fn dead(command: DeadCommand, desk: &Desk<'_>) -> Result<Exit, Failure> {
+    match command {
+        DeadCommand::List(args) => inspect::list_dead(desk, &args).await,
+        DeadCommand::Show(args) => inspect::show_dead(desk, &args).await,
+        DeadCommand::Export(args) => inspect::export_dead(desk, &args).await,
+        DeadCommand::Revive(args) => operate::revive(desk, &args).await,
+        DeadCommand::Discard(args) => operate::discard(desk, &args).await,
+        DeadCommand::Restore(args) => operate::restore(desk, &args).await,
+        DeadCommand::Acknowledge(args) => operate::acknowledge(desk, &args).await,
+        DeadCommand::Mute(args) => operate::mute(desk, &args).await,
     }
 }

@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use backstay::unit::parse_duration;
 use clap::Args;
+
+use super::value::{retries, size, span};
 
 #[derive(Debug, Args)]
 pub(crate) struct EnqueueArgs {
@@ -24,22 +25,22 @@ pub(crate) struct EnqueueArgs {
     #[arg(long, value_name = "QUEUE")]
     pub(crate) queue: Option<String>,
     /// 0 to 9, lower runs first, or urgent, high, normal, low
-    #[arg(long, value_name = "PRIORITY")]
+    #[arg(long, value_name = "PRIORITY", allow_hyphen_values = true)]
     pub(crate) priority: Option<backstay::Priority>,
     /// Not before that long from now
-    #[arg(long, value_name = "DURATION", value_parser = parse_duration, conflicts_with = "run_at")]
+    #[arg(long, value_name = "DURATION", value_parser = span, allow_hyphen_values = true, conflicts_with = "run_at")]
     pub(crate) run_in: Option<Duration>,
     /// Not before this instant, such as 2026-12-01T06:00:00Z
     #[arg(long, value_name = "INSTANT")]
     pub(crate) run_at: Option<String>,
     /// Failures that are retried, 0 to 100
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = retries, allow_hyphen_values = true)]
     pub(crate) max_retries: Option<u16>,
     /// How long a failed job waits, as JSON: {"first": "30s", "factor": 3}
     #[arg(long, value_name = "JSON")]
     pub(crate) backoff: Option<String>,
     /// Longest run of one attempt
-    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    #[arg(long, value_name = "DURATION", value_parser = span, allow_hyphen_values = true)]
     pub(crate) timeout: Option<Duration>,
     /// A key, `true`, or a JSON object: only one such job waits at a time
     #[arg(long, value_name = "KEY")]
@@ -54,16 +55,16 @@ pub(crate) struct EnqueueArgs {
     #[arg(long, value_name = "KEY")]
     pub(crate) limit_key: Option<String>,
     /// No attempt starts later than that from now
-    #[arg(long, value_name = "DURATION", value_parser = parse_duration, conflicts_with = "expires_at")]
+    #[arg(long, value_name = "DURATION", value_parser = span, allow_hyphen_values = true, conflicts_with = "expires_at")]
     pub(crate) expires_in: Option<Duration>,
     /// No attempt starts after this instant
     #[arg(long, value_name = "INSTANT")]
     pub(crate) expires_at: Option<String>,
     /// Size of one job's memory, such as 512MiB
-    #[arg(long, value_name = "SIZE", value_parser = size)]
+    #[arg(long, value_name = "SIZE", value_parser = size, allow_hyphen_values = true)]
     pub(crate) memory: Option<u64>,
-    /// A word to find it by; repeat for more
-    #[arg(long = "tag", value_name = "TAG")]
+    /// Words to find it by
+    #[arg(long, visible_alias = "tag", value_name = "A,B", value_delimiter = ',')]
     pub(crate) tags: Vec<String>,
     /// Facts for people and tools, as a JSON object
     #[arg(long, value_name = "JSON")]
@@ -71,9 +72,4 @@ pub(crate) struct EnqueueArgs {
     /// The caller's W3C traceparent
     #[arg(long, value_name = "TRACEPARENT")]
     pub(crate) trace: Option<String>,
-}
-
-/// Reads `512MiB`.
-fn size(text: &str) -> Result<u64, String> {
-    backstay::unit::parse_size(text).map_err(|error| error.to_string())
 }

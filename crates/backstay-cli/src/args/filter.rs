@@ -4,6 +4,7 @@ use std::time::SystemTime;
 
 use backstay::inspect::JobFilter;
 use backstay::model::instant::Instant;
+use backstay::model::outcome::Outcome;
 use backstay::unit::parse_duration;
 use clap::Args;
 
@@ -23,7 +24,7 @@ pub(crate) struct Filter {
     #[arg(long, value_name = "KEY")]
     pub(crate) group: Option<String>,
     /// Only with all of these tags
-    #[arg(long, value_name = "TAG")]
+    #[arg(long, value_name = "A,B", value_delimiter = ',')]
     pub(crate) tag: Vec<String>,
     /// Only the holder of this unique key
     #[arg(long, value_name = "KEY")]
@@ -31,11 +32,14 @@ pub(crate) struct Filter {
     /// Only with this limit key
     #[arg(long, value_name = "KEY")]
     pub(crate) limit_key: Option<String>,
+    /// Only with an attempt that came to this: failed timed_out oom_killed crashed lost ...
+    #[arg(long, value_name = "OUTCOME")]
+    pub(crate) outcome: Vec<Outcome>,
     /// Only since then: an instant, or a duration back from now
-    #[arg(long, value_name = "WHEN")]
+    #[arg(long, value_name = "WHEN", allow_hyphen_values = true)]
     pub(crate) since: Option<String>,
     /// Only before then: an instant, or a duration back from now
-    #[arg(long, value_name = "WHEN")]
+    #[arg(long, value_name = "WHEN", allow_hyphen_values = true)]
     pub(crate) before: Option<String>,
 }
 
@@ -49,6 +53,7 @@ impl Filter {
         filter.tags.clone_from(&self.tag);
         filter.unique.clone_from(&self.unique);
         filter.limit_key.clone_from(&self.limit_key);
+        filter.outcomes.clone_from(&self.outcome);
         filter.since = self.since.as_deref().map(|text| when("--since", text)).transpose()?;
         filter.before = self.before.as_deref().map(|text| when("--before", text)).transpose()?;
         Ok(filter)

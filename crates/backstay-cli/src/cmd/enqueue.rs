@@ -4,7 +4,7 @@ mod file;
 
 use std::io::Read;
 
-use backstay::{EnqueueError, Enqueued, Options, Request, enqueue, operate};
+use backstay::{EnqueueError, Enqueued, JobDocument, Options, Request, enqueue, operate};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
@@ -68,7 +68,12 @@ async fn preview(
     })?;
     let (made, job) = made.into_iter().next().expect("one job in, one answer out");
     if desk.printer.is_json() {
-        desk.printer.json(&json!({ "created": made.created, "job": job }));
+        #[derive(serde::Serialize)]
+        struct Preview<'a> {
+            created: bool,
+            job: Option<&'a JobDocument>,
+        }
+        desk.printer.json(&Preview { created: made.created, job: job.as_ref() });
         return Ok(Exit::Done);
     }
     match (&job, made.created) {
@@ -172,7 +177,7 @@ fn unique(text: &str) -> Result<Value, Failure> {
     }
 }
 
-fn json_of(flag: &str, text: &str) -> Result<Value, Failure> {
+pub(super) fn json_of(flag: &str, text: &str) -> Result<Value, Failure> {
     serde_json::from_str(text).map_err(|error| {
         Failure::new("BS102", format!("{flag} is no JSON: {error}")).exit(Exit::Usage)
     })

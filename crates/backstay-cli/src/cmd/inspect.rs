@@ -1,23 +1,27 @@
-//! What operators look at: jobs, dead letters, queues, workers, alerts, replays.
+//! What operators look at: jobs, dead letters, queues, kinds, workers, alerts, replays.
 
 mod dead;
+mod export;
 mod jobs;
 mod machines;
+mod origin;
 mod tail;
 
 pub(crate) use dead::{list as list_dead, show as show_dead};
+pub(crate) use export::export as export_dead;
 pub(crate) use jobs::{headline, list as list_jobs, show as show_job};
 pub(crate) use machines::{
-    alerts as list_alerts, queues as list_queues, replays as list_replays, workers as list_workers,
+    alerts as list_alerts, kinds as list_kinds, queues as list_queues, replays as list_replays,
+    workers as list_workers,
 };
 pub(crate) use tail::tail as tail_job;
 
 use std::time::SystemTime;
 
+use backstay::inspect::{AttemptRecord, DeadLetter, JobDocument};
 use backstay::model::instant::Instant;
 use backstay::unit::about;
 use serde::Serialize;
-use serde_json::json;
 
 use crate::print::Printer;
 
@@ -53,7 +57,26 @@ fn instant(at: Option<SystemTime>) -> Option<Instant> {
 
 /// A list as one document.
 fn list_json(printer: &Printer, items: &impl Serialize, next: Option<&String>) {
-    printer.json(&json!({ "items": items, "next": next }));
+    #[derive(Serialize)]
+    struct List<'a, T> {
+        items: &'a T,
+        next: Option<&'a String>,
+    }
+    // Written as it is, not by way of a JSON tree, which cannot hold every number that PostgreSQL can.
+    printer.json(&List { items, next });
+}
+
+/// A job document with what else is known of the job.
+#[derive(Serialize)]
+struct Beside<'a> {
+    #[serde(flatten)]
+    job: &'a JobDocument,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    letter: Option<&'a DeadLetter>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    attempts: Option<&'a [AttemptRecord]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    origins: Option<&'a [origin::Origin]>,
 }
 
 /// Says where the list goes on, to whoever reads it.

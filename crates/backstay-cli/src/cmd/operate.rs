@@ -1,11 +1,13 @@
-//! The verbs of operators: cancel, promote, revive, discard, restore, acknowledge, pause, resume, drain, replays.
+//! The verbs of operators: cancel, promote, edit, bury, revive, discard, restore, acknowledge, mute, pause, resume, drain, replays.
 
 mod dead;
+mod edit;
 mod jobs;
 mod machines;
 mod replay;
 
-pub(crate) use dead::{acknowledge, discard, restore, revive};
+pub(crate) use dead::{acknowledge, discard, mute, restore, revive};
+pub(crate) use edit::{bury, edit};
 pub(crate) use jobs::{cancel, promote};
 pub(crate) use machines::{drain, pause, resume};
 pub(crate) use replay::{pace, resume as resume_replay, stop as stop_replay};

@@ -96,3 +96,38 @@ fn an_acknowledged_group_shows_who_has_seen_it() {
     let unknown = desk.run(&["dead", "acknowledge", "0badc0de"]).exits(1);
     assert!(unknown.err.starts_with("0badc0de: BS301 "), "{}", unknown.err);
 }
+
+#[test]
+fn a_group_is_muted_for_a_while() {
+    let Some(desk) = desk() else { return };
+    desk.die("report");
+    let fingerprint = group(&desk);
+    let done = desk.run(&["dead", "mute", &fingerprint, "--for", "7d"]).exits(0);
+    assert_eq!(done.out, format!("{fingerprint} muted for 7d; deaths are still counted\n"));
+    let list = desk.run(&["dead", "list"]).exits(0);
+    assert!(list.out.contains("\tmuted (backstay)\n"), "{}", list.out);
+    desk.run(&["dead", "mute", &fingerprint]).exits(2);
+}
+
+#[test]
+fn what_is_exported_can_be_enqueued_again_once_nothing_is_hidden() {
+    let Some(desk) = desk() else { return };
+    let id = desk.enqueue(&["report", "{\"token\": \"x\", \"n\": 1e400}", "--tags", "a,b"]);
+    desk.sql(&format!("select backstay.bury({id})"));
+    let hidden = desk.run(&["dead", "export"]).exits(0);
+    assert!(hidden.out.contains("\"***\"") && !hidden.out.contains("\"x\""), "{}", hidden.out);
+    let refused = desk.run_with(&["enqueue", "--file", "-"], &hidden.out).exits(1);
+    assert!(refused.err.starts_with("error BS104: line 1 hides something"), "{}", refused.err);
+    let open = desk.run(&["dead", "export", "--kind", "report", "--reveal"]).exits(0).out;
+    let made = desk.run_with(&["enqueue", "--file", "-"], &open).exits(0);
+    assert_eq!(made.out, "1 job enqueued\n");
+    let list = desk.run(&["jobs", "list", "--state", "ready", "--json"]).exits(0).json();
+    assert_eq!(list["items"][0]["tags"], serde_json::json!(["a", "b"]));
+    let file = std::env::temp_dir().join(format!("backstay-export-{}", std::process::id()));
+    let path = file.to_str().unwrap();
+    let said = desk.run(&["dead", "export", "--to", path]).exits(0);
+    assert_eq!(said.out, format!("1 dead letter written to {path}\n"));
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), hidden.out);
+    desk.run(&["dead", "export", "--to", path]).exits(2);
+    std::fs::remove_file(file).unwrap();
+}

@@ -122,3 +122,112 @@ fn words_of_other_queues_below_a_noun_are_answered_too() {
         assert!(said.err.contains(ours), "{}", said.err);
     }
 }
+
+#[test]
+fn waiting_jobs_are_edited_by_id_or_filter() {
+    let Some(desk) = desk() else { return };
+    let id = desk.enqueue(&["report", "{\"n\": 1}", "--tags", "a,b", "--group", "g"]);
+    let verb =
+        ["jobs", "edit", &id, "--priority", "urgent", "--tags", "c", "--args", "{\"n\":1e400}"];
+    assert_eq!(desk.run(&verb).exits(0).out, "1 job changed\n");
+    let job = desk.run(&["jobs", "show", &id, "--json"]).exits(0).json();
+    assert_eq!((&job["priority"], &job["tags"]), (&0.into(), &serde_json::json!(["c"])));
+    let shown = desk.run(&["jobs", "show", &id]).exits(0);
+    assert!(shown.out.contains("{\"n\": 1000000"), "every digit stays: {}", shown.out);
+    let many = ["jobs", "edit", "--group", "g", "--run-in", "1h", "--expect", "1"];
+    desk.run(&many).exits(0);
+    let job = desk.run(&["jobs", "show", &id, "--json"]).exits(0).json();
+    assert_eq!(job["state"], "scheduled");
+    let nothing = desk.run(&["jobs", "edit", &id]).exits(2);
+    assert!(
+        nothing.err.starts_with("error BS102: there is nothing to change\n"),
+        "{}",
+        nothing.err
+    );
+    desk.run(&["jobs", "edit", "--group", "g", "--args", "{}", "--yes"]).exits(2);
+    let ended = desk.die("report");
+    let late = desk.run(&["jobs", "edit", &ended, "--priority", "low"]).exits(1);
+    assert!(late.err.starts_with(&format!("{ended}: BS302 ")), "{}", late.err);
+}
+
+#[test]
+fn a_waiting_job_is_buried_with_its_reason() {
+    let Some(desk) = desk() else { return };
+    let id = desk.enqueue(&["report"]);
+    let done = desk.run(&["jobs", "bury", &id, "--reason", "breaks the printer"]).exits(0);
+    assert_eq!(done.out, "1 job buried; again: backstay dead revive ID\n");
+    let job = desk.run(&["jobs", "show", &id, "--json"]).exits(0).json();
+    assert_eq!((&job["state"], &job["reason"]), (&"dead".into(), &"buried".into()));
+}
+
+#[test]
+fn a_list_is_narrowed_to_what_attempts_came_to() {
+    let Some(desk) = desk() else { return };
+    let failed = desk.enqueue(&["report", "--run-in", "1h"]);
+    let other = desk.enqueue(&["report"]);
+    desk.sql(&format!(
+        "update backstay.scheduled set attempt = 1 where job_id = {failed};
+         insert into backstay.attempt (job_id, ended_at, attempt, outcome, billed, queue, kind)
+         values ({failed}, now(), 1, 'oom_killed', 'retry', 'default', 'report')"
+    ));
+    let find = |outcome: &str| {
+        let list = desk.run(&["jobs", "list", "--outcome", outcome, "--json"]).exits(0).json();
+        let items = list["items"].as_array().unwrap().iter();
+        items.map(|job| job["id"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(find("oom_killed"), [failed]);
+    assert_eq!(find("lost"), [""; 0]);
+    let slip = desk.run(&["jobs", "list", "--outcome", "oom"]).exits(2);
+    assert!(slip.err.starts_with("error BS102: --outcome: `oom` is no outcome\n"), "{}", slip.err);
+    desk.run(&["jobs", "cancel", &other]).exits(0);
+}
+
+#[test]
+fn an_operator_reveals_what_is_hidden_and_the_audit_tells() {
+    let Some(desk) = desk() else { return };
+    let id = desk.enqueue(&["report", "{\"token\": \"x\"}"]);
+    let verb = ["jobs", "show", &id, "--reveal", "--reason", "ticket 812"];
+    assert!(desk.run(&verb).exits(0).out.contains("{\"token\": \"x\"}"));
+    desk.run_as("backstay_operator", &verb).exits(0);
+    let refused = desk.run_as("backstay_viewer", &verb).exits(77);
+    assert!(refused.err.starts_with("error BS504: "), "{}", refused.err);
+    // Fails where the audit does not hold both looks.
+    desk.sql(&format!(
+        "select 1 / (count(*) = 2)::int from backstay.audit
+          where verb = 'reveal' and target = '{id}' and reason = 'ticket 812'"
+    ));
+}
+
+#[test]
+fn the_options_of_a_job_tell_where_they_come_from() {
+    let Some(desk) = desk() else { return };
+    desk.sql(
+        "insert into backstay.kind (name, contract, hash, set_at) values ('report', '{\"queue\": \"reports\"}', '', now())",
+    );
+    let id = desk.enqueue(&["report", "--priority", "urgent"]);
+    let shown = desk.run(&["jobs", "show", &id, "--origin"]).exits(0);
+    let origins = "  queue        reports  contract of the kind
+  priority     urgent   its own, or an earlier contract
+  max_retries  10       built in
+  timeout      15m      built in
+";
+    assert!(shown.out.ends_with(origins), "{}", shown.out);
+}
+
+#[test]
+fn a_value_that_cannot_be_is_told_as_every_other_door_tells_it() {
+    for (typed, said) in [
+        (["--run-in", "-5s"], "--run-in: `-5s` is negative\n  did you mean `5s`?\n"),
+        (["--run-in", "300"], "--run-in: `300` has no unit\n  did you mean `300s`?\n"),
+        (["--priority", "-1"], "--priority: "),
+        (
+            ["--max-retries", "-1"],
+            "--max-retries: `-1` is no number of retries\n  write 0 to 100\n",
+        ),
+    ] {
+        let said_by = bare(&["enqueue", "report", typed[0], typed[1]]).exits(2);
+        assert!(said_by.err.starts_with(&format!("error BS102: {said}")), "{}", said_by.err);
+    }
+    let json = bare(&["--json", "enqueue", "report", "--timeout", "-1h"]).exits(2);
+    assert!(json.err.starts_with("{\"error\":{\"causes\":[],\"code\":\"BS102\""), "{}", json.err);
+}

@@ -1,4 +1,4 @@
-//! `queues`, `workers`, `alerts`.
+//! `queues`, `kinds`, `workers`, `alerts`.
 
 use crate::desk;
 
@@ -20,6 +20,26 @@ fn a_queue_is_paused_shown_and_resumed() {
     let again = desk.run(&["queues", "resume", "reports"]).exits(1);
     assert_eq!(again.err, "queue reports is not paused\n");
     desk.run(&["queues", "pause", "a b"]).exits(1);
+}
+
+#[test]
+fn a_kind_is_paused_shown_and_resumed() {
+    let Some(desk) = desk() else { return };
+    let paused = desk.run(&["kinds", "pause", "report", "--reason", "wrong figures"]).exits(0);
+    let said = "kind report paused until: backstay kinds resume report; what runs goes on\n";
+    assert_eq!(paused.out, said);
+    desk.die("mail");
+    let list = desk.run(&["kinds", "list"]).exits(0);
+    let lines: Vec<&str> = list.out.lines().collect();
+    assert_eq!(lines[0], "mail\tdefault\tno\t0\t0\t1\tby nobody");
+    assert!(lines[1].contains("by backstay: wrong figures"), "{}", list.out);
+    let json = desk.run(&["kinds", "list", "--json"]).exits(0).json();
+    assert_eq!(json["items"][0]["contract"]["timeout"], "15m");
+    desk.run(&["kinds", "resume", "report"]).exits(0);
+    assert_eq!(
+        desk.run(&["kinds", "resume", "report"]).exits(1).err,
+        "kind report is not paused\n"
+    );
 }
 
 #[test]

@@ -7,9 +7,12 @@ fn a_viewer_looks_at_everything_and_an_operator_acts_too() {
     let Some(desk) = desk() else { return };
     let id = desk.enqueue(&["report", "--run-in", "1h"]);
     let dead = desk.die("report");
-    let looks: [&[&str]; 8] = [
+    let looks: [&[&str]; 11] = [
         &["jobs", "list"],
-        &["jobs", "show", &id, "--attempts"],
+        &["jobs", "list", "--outcome", "failed"],
+        &["dead", "export"],
+        &["kinds", "list"],
+        &["jobs", "show", &id, "--attempts", "--origin"],
         &["dead", "list"],
         &["dead", "show", &dead],
         &["queues", "list"],

@@ -1,18 +1,20 @@
 -- Finds dead jobs among all others, newest first: by id, so that they mix with the live and the ended.
 -- role: viewer
--- $1 before bigint, $2 n int, $3 kinds text[], $4 queues text[], $5 group text, $6 tags text[], $7 unique text, $8 limit_key text,
--- $9 worker uuid, $10 since text, $11 before text
+-- $1 before bigint (the last id of the page before), $2 n int, $3 states text[], $4 kinds text[], $5 queues text[], $6 group text,
+-- $7 tags text[] (all of them), $8 unique text, $9 limit_key text, $10 worker uuid, $11 since text, $12 before text, $13 outcomes text[]
 select d.id
   from backstay.dead_letters d
- where d.discarded_at is null
+ where 'dead' = any($3::text[])
+   and d.discarded_at is null
    and ($1::bigint is null or d.id < $1)
-   and ($3::text[] is null or d.kind = any($3))
-   and ($4::text[] is null or d.queue = any($4))
-   and ($5::text is null or d."group" = $5)
-   and ($6::text[] is null or d.tags @> $6)
-   and ($7::text is null or d."unique" = $7)
-   and ($8::text is null or d.limit_key = $8)
-   and ($9::uuid is null or d.worker = $9)
-   and ($10::text is null or d.enqueued_at >= $10::timestamptz)
-   and ($11::text is null or d.enqueued_at < $11::timestamptz)
+   and ($4::text[] is null or d.kind = any($4))
+   and ($5::text[] is null or d.queue = any($5))
+   and ($6::text is null or d."group" = $6)
+   and ($7::text[] is null or d.tags @> $7)
+   and ($8::text is null or d."unique" = $8)
+   and ($9::text is null or d.limit_key = $9)
+   and ($10::uuid is null or d.worker = $10)
+   and ($11::text is null or d.enqueued_at >= $11::timestamptz)
+   and ($12::text is null or d.enqueued_at < $12::timestamptz)
+   and ($13::text[] is null or exists (select from jsonb_array_elements(d.errors) e where e ->> 'outcome' = any($13)))
  order by d.id desc limit $2::int

@@ -1,7 +1,7 @@
--- Finds jobs that completed or were cancelled, newest first.
+-- Finds jobs that completed or were cancelled, newest first. What has ended no longer tells its limit key.
 -- role: viewer
--- $1 before bigint, $2 n int, $3 states text[], $4 kinds text[], $5 queues text[], $6 group text, $7 tags text[], $8 unique text,
--- $9 worker uuid, $10 since text, $11 before text
+-- $1 before bigint (the last id of the page before), $2 n int, $3 states text[], $4 kinds text[], $5 queues text[], $6 group text,
+-- $7 tags text[] (all of them), $8 unique text, $9 limit_key text, $10 worker uuid, $11 since text, $12 before text, $13 outcomes text[]
 -- plan: what was enqueued since then has ended since then, which leaves out older partitions
 select e.id
   from backstay.ended e
@@ -12,7 +12,10 @@ select e.id
    and ($6::text is null or e."group" = $6)
    and ($7::text[] is null or e.tags @> $7)
    and ($8::text is null or e."unique" = $8)
-   and ($9::uuid is null or e.worker = $9)
-   and ($10::text is null or e.enqueued_at >= $10::timestamptz and e.finished_at >= $10::timestamptz)
-   and ($11::text is null or e.enqueued_at < $11::timestamptz)
+   and $9::text is null
+   and ($10::uuid is null or e.worker = $10)
+   and ($11::text is null or e.enqueued_at >= $11::timestamptz and e.finished_at >= $11::timestamptz)
+   and ($12::text is null or e.enqueued_at < $12::timestamptz)
+   and ($13::text[] is null or e.state = 'completed' and 'completed' = any($13)
+        or exists (select from backstay.attempts a where a.job_id = e.id and a.outcome = any($13)))
  order by e.id desc limit $2::int

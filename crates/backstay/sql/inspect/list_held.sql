@@ -1,7 +1,7 @@
 -- Finds unfinished jobs that do not stand in line, newest first: scheduled, parked, running.
 -- role: viewer
 -- $1 before bigint (the last id of the page before), $2 n int, $3 states text[], $4 kinds text[], $5 queues text[], $6 group text,
--- $7 tags text[] (all of them), $8 unique text, $9 limit_key text, $10 worker uuid, $11 since text, $12 before text
+-- $7 tags text[] (all of them), $8 unique text, $9 limit_key text, $10 worker uuid, $11 since text, $12 before text, $13 outcomes text[]
 -- plan: the states are known when it is planned, so places that are not asked for are left out; each by its key
 select j.id
   from backstay.jobs j
@@ -16,4 +16,5 @@ select j.id
    and ($10::uuid is null or j.worker = $10)
    and ($11::text is null or j.enqueued_at >= $11::timestamptz)
    and ($12::text is null or j.enqueued_at < $12::timestamptz)
+   and ($13::text[] is null or j.attempt > 0 and exists (select from backstay.attempts a where a.job_id = j.id and a.outcome = any($13)))
  order by j.id desc limit $2::int

@@ -1,7 +1,8 @@
 -- Finds dead letters, the newest death first.
 -- role: viewer
 -- $1 before_us bigint and $2 before bigint (death and id of the last one of the page before), $3 n int, $4 kinds text[], $5 queues text[],
--- $6 group text, $7 tags text[], $8 unique text, $9 limit_key text, $10 fingerprint text, $11 since text, $12 before text, $13 discarded boolean
+-- $6 group text, $7 tags text[], $8 unique text, $9 limit_key text, $10 fingerprint text, $11 since text, $12 before text, $13 discarded boolean,
+-- $14 outcomes text[]
 -- plan: dead_letter_died, or dead_letter_group where the fingerprint is given
 select d.id, (extract(epoch from d.died_at) * 1000000)::bigint as died_us, d.fingerprint
   from backstay.dead_letters d
@@ -16,4 +17,5 @@ select d.id, (extract(epoch from d.died_at) * 1000000)::bigint as died_us, d.fin
    and ($10::text is null or d.fingerprint = $10)
    and ($11::text is null or d.died_at >= $11::timestamptz)
    and ($12::text is null or d.died_at < $12::timestamptz)
+   and ($14::text[] is null or exists (select from jsonb_array_elements(d.errors) e where e ->> 'outcome' = any($14)))
  order by d.died_at desc, d.id limit $3::int

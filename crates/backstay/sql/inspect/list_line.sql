@@ -1,7 +1,7 @@
 -- Finds unfinished jobs, newest first, where those in line are wanted too: walks the jobs themselves, at most 1,000,000 of them.
 -- role: viewer
 -- $1 before bigint (the last id of the page before), $2 n int, $3 states text[], $4 kinds text[], $5 queues text[], $6 group text,
--- $7 tags text[] (all of them), $8 unique text, $9 limit_key text, $10 worker uuid, $11 since text, $12 before text
+-- $7 tags text[] (all of them), $8 unique text, $9 limit_key text, $10 worker uuid, $11 since text, $12 before text, $13 outcomes text[]
 -- plan: job_pkey backwards (job_group, job_tags where those are given), then one look into each place
 select j.id
   from (select w.id, w.kind, w.queue, w.priority, w.unique_label, w.limit_key, w.enqueued_at
@@ -27,4 +27,5 @@ select j.id
    and ($9::text is null or j.limit_key = $9)
    and ($11::text is null or j.enqueued_at >= $11::timestamptz)
    and ($12::text is null or j.enqueued_at < $12::timestamptz)
+   and ($13::text[] is null or exists (select from backstay.attempts a where a.job_id = j.id and a.outcome = any($13)))
  order by j.id desc limit $2::int

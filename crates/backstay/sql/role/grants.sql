@@ -64,7 +64,7 @@ begin
       backstay.dead_group, backstay.alert, backstay.message, backstay.replay, backstay.replay_job, backstay.pause, backstay.duty, backstay.leader,
       backstay.installation, backstay.migration, backstay.body, backstay.output_log
       to backstay_viewer;
-    grant select (name, set_at) on backstay.queue to backstay_viewer;
+    grant select (name, set_at) on backstay.queue, backstay.kind to backstay_viewer;
     grant select (id, enqueued_at, priority, queue, kind, unique_label, group_key, limit_key, tags) on backstay.job to backstay_viewer;
     grant select on sequence backstay.entry_seq, backstay.lowered_seq, backstay.gate_seq, backstay.presence_seq to backstay_viewer;
   end if;
@@ -76,7 +76,7 @@ begin
       backstay.cancel(bigint, jsonb), backstay.find(text, text), backstay.show(bigint), backstay.contract(text), backstay.abi(),
       backstay.promote(bigint, jsonb), backstay.edit(bigint, jsonb, jsonb), backstay.bury(bigint, jsonb),
       backstay.revive(bigint[], jsonb), backstay.discard(bigint[], jsonb), backstay.restore(bigint[], jsonb),
-      backstay.acknowledge(text, jsonb), backstay.mute(text, jsonb), backstay.pause(text, text, jsonb), backstay.resume(text, text, jsonb),
+      backstay.reveal(bigint[], jsonb), backstay.acknowledge(text, jsonb), backstay.mute(text, jsonb), backstay.pause(text, text, jsonb), backstay.resume(text, text, jsonb),
       backstay.drain(uuid, jsonb), backstay.replay(jsonb, jsonb), backstay.stop_replay(bigint, jsonb), backstay.resume_replay(bigint, jsonb),
       backstay.tail(bigint), backstay.clock(), backstay.redact(jsonb, text[]), backstay.step_into(text[], text)
       to backstay_operator;
@@ -86,7 +86,7 @@ begin
       backstay.dead_group, backstay.alert, backstay.message, backstay.replay, backstay.replay_job, backstay.pause, backstay.duty, backstay.leader,
       backstay.installation, backstay.migration, backstay.body, backstay.output_log
       to backstay_operator;
-    grant select (name, set_at) on backstay.queue to backstay_operator;
+    grant select (name, set_at) on backstay.queue, backstay.kind to backstay_operator;
     grant select (id, enqueued_at, priority, queue, kind, unique_label, group_key, limit_key, tags) on backstay.job to backstay_operator;
     grant select on sequence backstay.entry_seq, backstay.lowered_seq, backstay.gate_seq, backstay.presence_seq to backstay_operator;
   end if;

@@ -9,7 +9,7 @@ pub use crate::call::cancel::Cancelled;
 use crate::call::enqueue::Enqueued;
 use crate::model::document::JobDocument;
 use crate::model::status::JobFilter;
-pub use crate::model::status::{Done, Skipped};
+pub use crate::model::status::{Done, Revealed, Skipped};
 use crate::model::unit::{Rate, format_duration, format_rate};
 use crate::store::StoreError;
 use crate::store::database::Database;
@@ -93,6 +93,56 @@ pub async fn promote(database: &Database, ids: &[i64], reason: &str) -> Result<D
         done.add(store::promote(database, some, &only(reason)).await?);
     }
     Ok(done)
+}
+
+/// Changes jobs that wait; `changes` is a JSON object with `priority run_at run_in max_retries tags meta args`. Another
+/// priority takes a job to the tail of that level.
+///
+/// # Errors
+///
+/// BS101 and BS102 for changes that cannot be, BS104 to BS106 for such args, BS5xx from the database; what was done before
+/// stays done.
+pub async fn edit(
+    database: &Database,
+    ids: &[i64],
+    changes: &str,
+    reason: &str,
+) -> Result<Done, StoreError> {
+    let mut done = Done::default();
+    for some in ids.chunks(AT_ONCE) {
+        done.add(store::edit(database, some, changes, &only(reason)).await?);
+    }
+    Ok(done)
+}
+
+/// Makes dead letters of jobs that wait, reason `buried`, each with its alert.
+///
+/// # Errors
+///
+/// BS5xx from the database; what was done before stays done.
+pub async fn bury(database: &Database, ids: &[i64], reason: &str) -> Result<Done, StoreError> {
+    let mut done = Done::default();
+    for some in ids.chunks(AT_ONCE) {
+        done.add(store::bury(database, some, &only(reason)).await?);
+    }
+    Ok(done)
+}
+
+/// Gives args and meta of jobs as they are, with what is hidden elsewhere; the audit tells who looked, and why.
+///
+/// # Errors
+///
+/// BS504 for whoever is no operator, BS5xx from the database.
+pub async fn reveal(
+    database: &Database,
+    ids: &[i64],
+    reason: &str,
+) -> Result<Vec<Revealed>, StoreError> {
+    let mut seen = Vec::with_capacity(ids.len());
+    for some in ids.chunks(AT_ONCE) {
+        seen.extend(store::reveal(database, some, &only(reason)).await?);
+    }
+    Ok(seen)
 }
 
 /// Starts nothing more of a queue or kind; what runs goes on, unless told otherwise.
@@ -182,7 +232,8 @@ impl<'a> Letters<'a> {
             && filter.unique.is_none()
             && filter.limit_key.is_none()
             && filter.worker.is_none()
-            && filter.states.is_empty();
+            && filter.states.is_empty()
+            && filter.outcomes.is_empty();
         if known && !filter.is_empty() {
             Letters::Filter { filter, expect: ids.len() as u64 }
         } else {
@@ -303,6 +354,22 @@ pub async fn acknowledge(
     store::acknowledge(database, fingerprint, &text(options)).await
 }
 
+/// Sends no alerts about a group of dead letters for a while.
+///
+/// # Errors
+///
+/// BS5xx from the database.
+pub async fn mute(
+    database: &Database,
+    fingerprint: &str,
+    for_in: Duration,
+    reason: &str,
+) -> Result<Done, StoreError> {
+    let mut options = with(reason);
+    options.insert("for_in".into(), format_duration(for_in).into());
+    store::mute(database, fingerprint, &text(options)).await
+}
+
 /// Tells a worker to claim nothing more, finish what it runs, and leave.
 ///
 /// # Errors
@@ -341,9 +408,11 @@ fn only(reason: &str) -> String {
     text(with(reason))
 }
 
-/// Adds a member whose value is JSON text already. What is no JSON is refused by the database.
-fn spliced(object: &str, name: &str, json: &str) -> String {
-    let open = object.strip_suffix('}').expect("an object was written by this file");
+/// Adds a member whose value is JSON text already, as it was typed, to an object that ends in `}`. What is no JSON is
+/// refused by the database.
+#[must_use]
+pub fn spliced(object: &str, name: &str, json: &str) -> String {
+    let open = object.strip_suffix('}').unwrap_or(object);
     let comma = if open == "{" { "" } else { "," };
     format!("{open}{comma}\"{name}\":{json}}}")
 }

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::nearest::nearest;
+
 /// The one word for how an attempt ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -148,17 +150,22 @@ impl fmt::Display for Outcome {
 
 /// A word that is no outcome.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no outcome")]
-pub struct UnknownOutcome(String);
+#[error("`{word}` is no outcome; did you mean `{meant}`?")]
+pub struct UnknownOutcome {
+    word: String,
+    meant: &'static str,
+}
 
 impl FromStr for Outcome {
     type Err = UnknownOutcome;
 
     fn from_str(word: &str) -> Result<Self, UnknownOutcome> {
-        Self::ALL
-            .into_iter()
-            .find(|outcome| outcome.as_str() == word)
-            .ok_or_else(|| UnknownOutcome(word.chars().take(64).collect()))
+        Self::ALL.into_iter().find(|outcome| outcome.as_str() == word).ok_or_else(|| {
+            UnknownOutcome {
+                word: word.chars().take(64).collect(),
+                meant: nearest(word, Self::ALL.map(Self::as_str)).unwrap_or("failed"),
+            }
+        })
     }
 }
 

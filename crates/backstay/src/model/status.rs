@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use super::instant::Instant;
+use super::outcome::Outcome;
 use super::state::State;
 
 /// Which jobs are meant; what is empty excludes nothing, what is set narrows down.
@@ -28,6 +30,8 @@ pub struct JobFilter {
     pub limit_key: Option<String>,
     /// In the hands of this worker.
     pub worker: Option<uuid::Uuid>,
+    /// With an attempt that came to one of these.
+    pub outcomes: Vec<Outcome>,
     /// Dead of this error; concerns dead letters only.
     pub fingerprint: Option<String>,
     /// Enqueued at this instant or later; for dead letters: died.
@@ -215,7 +219,57 @@ pub struct QueueStatus {
     pub paused: Option<PauseStatus>,
 }
 
-/// Why nothing of a queue starts.
+/// A kind, with who knows it and what of it stands where.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct KindStatus {
+    /// Its name.
+    pub name: String,
+    /// Some worker's settings declare it.
+    pub declared: bool,
+    /// When they were written last.
+    pub declared_at: Option<Instant>,
+    /// What a job of it gets that says nothing itself, as options of enqueue.
+    pub contract: Value,
+    /// Live workers that know it.
+    pub workers: i64,
+    /// Held back.
+    pub parked: Bounded,
+    /// In the hands of workers.
+    pub running: Bounded,
+    /// Dead letters.
+    pub dead: Bounded,
+    /// Nothing of it starts.
+    pub paused: Option<PauseStatus>,
+}
+
+/// What a job carries, beside what its kind gives now.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct JobTerms {
+    /// The job's own `queue priority max_retries timeout_ms memory_bytes`; null where it says nothing.
+    pub job: Value,
+    /// What a job of its kind gets that says nothing itself, as options of enqueue.
+    pub contract: Value,
+    /// Some worker's settings declare the kind.
+    pub declared: bool,
+    /// It has not ended; of others not everything is kept.
+    pub living: bool,
+}
+
+/// Args and meta of a job as they are, with what is hidden elsewhere.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Revealed {
+    /// The job.
+    pub id: String,
+    /// Its args, every digit of them.
+    pub args: Option<Box<RawValue>>,
+    /// Its meta.
+    pub meta: Box<RawValue>,
+}
+
+/// Why nothing of a queue or kind starts.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct PauseStatus {

@@ -94,6 +94,7 @@ const BODIES: &[(&str, &str)] = &[
     file!("door/restore"),
     file!("door/resume"),
     file!("door/resume_replay"),
+    file!("door/reveal"),
     file!("door/revive"),
     file!("door/show"),
     file!("door/stop_replay"),

@@ -5,41 +5,36 @@ use tokio_postgres::Row;
 
 use super::StoreError;
 use super::database::Database;
-use super::statement::{Link, Sql, sql};
+use super::statement::{Link, Param, Sql, sql};
 use crate::model::document::JobDocument;
+use crate::model::state::State;
 use crate::model::status::{
-    AttemptRecord, DeadGroup, DeadLetter, JobFilter, MessageStatus, QueueStatus, ReplayStatus,
-    WorkerStatus,
+    AttemptRecord, DeadGroup, DeadLetter, JobFilter, JobTerms, KindStatus, MessageStatus,
+    QueueStatus, ReplayStatus, WorkerStatus,
 };
 
 static BACKLOG: Sql = sql!("inspect/backlog", [TEXT_ARRAY]);
-static LIST_LINE: Sql = sql!(
-    "inspect/list_line",
-    [
-        INT8, INT4, TEXT_ARRAY, TEXT_ARRAY, TEXT_ARRAY, TEXT, TEXT_ARRAY, TEXT, TEXT, UUID, TEXT,
-        TEXT
-    ]
-);
-static LIST_HELD: Sql = sql!(
-    "inspect/list_held",
-    [
-        INT8, INT4, TEXT_ARRAY, TEXT_ARRAY, TEXT_ARRAY, TEXT, TEXT_ARRAY, TEXT, TEXT, UUID, TEXT,
-        TEXT
-    ]
-);
-static LIST_DEAD: Sql = sql!(
-    "inspect/list_dead",
-    [INT8, INT4, TEXT_ARRAY, TEXT_ARRAY, TEXT, TEXT_ARRAY, TEXT, TEXT, UUID, TEXT, TEXT]
-);
-static LIST_ENDED: Sql = sql!(
-    "inspect/list_ended",
-    [INT8, INT4, TEXT_ARRAY, TEXT_ARRAY, TEXT_ARRAY, TEXT, TEXT_ARRAY, TEXT, UUID, TEXT, TEXT]
-);
+/// Lists of jobs take the same filter, whichever place they look in.
+macro_rules! listed {
+    ($file:literal) => {
+        sql!(
+            $file,
+            [
+                INT8, INT4, TEXT_ARRAY, TEXT_ARRAY, TEXT_ARRAY, TEXT, TEXT_ARRAY, TEXT, TEXT, UUID,
+                TEXT, TEXT, TEXT_ARRAY
+            ]
+        )
+    };
+}
+static LIST_LINE: Sql = listed!("inspect/list_line");
+static LIST_HELD: Sql = listed!("inspect/list_held");
+static LIST_DEAD: Sql = listed!("inspect/list_dead");
+static LIST_ENDED: Sql = listed!("inspect/list_ended");
 static LIST_LETTERS: Sql = sql!(
     "inspect/list_letters",
     [
         INT8, INT8, INT4, TEXT_ARRAY, TEXT_ARRAY, TEXT, TEXT_ARRAY, TEXT, TEXT, TEXT, TEXT, TEXT,
-        BOOL
+        BOOL, TEXT_ARRAY
     ]
 );
 static DOCUMENTS: Sql = sql!("inspect/documents", [INT8_ARRAY]);
@@ -50,6 +45,9 @@ static LIST_GROUPS: Sql =
     sql!("inspect/list_groups", [TEXT_ARRAY, TEXT_ARRAY, TEXT, INT8, TEXT, INT4]);
 static SHOW_LETTER: Sql = sql!("inspect/show_letter", [INT8]);
 static LIST_QUEUES: Sql = sql!("inspect/list_queues", []);
+static LIST_KINDS: Sql = sql!("inspect/list_kinds", []);
+static SHOW_ORIGIN: Sql = sql!("inspect/show_origin", [INT8]);
+static EXPORT_LETTERS: Sql = sql!("inspect/export_letters", [INT8_ARRAY]);
 static LIST_WORKERS: Sql = sql!("inspect/list_workers", [BOOL]);
 static LIST_ALERTS: Sql = sql!("inspect/list_alerts", [INT8, INT4]);
 static LIST_REPLAYS: Sql = sql!("inspect/list_replays", [INT8, INT8, INT4]);
@@ -106,107 +104,54 @@ fn some(words: &[String]) -> Option<&[String]> {
     (!words.is_empty()).then_some(words)
 }
 
-/// The ids of one place's jobs, newest first, below `before`.
-pub(crate) async fn list_live(
+/// The ids of jobs that stand in these states, newest first, below `before`: each place gives its own, unsorted among places.
+pub(crate) async fn list_jobs(
     database: &Database,
-    states: &[String],
+    states: &[State],
     filter: &JobFilter,
     before: Option<i64>,
     n: i32,
 ) -> Result<Vec<i64>, StoreError> {
-    let sql = if states.iter().any(|state| state == "ready") { &LIST_LINE } else { &LIST_HELD };
+    let places = places(states);
+    let words: Vec<&str> = states.iter().map(|state| state.as_str()).collect();
     let (kinds, queues, tags) = (some(&filter.kinds), some(&filter.queues), some(&filter.tags));
-    let (since, until) = times(filter);
+    let ((since, until), outcomes) = (times(filter), outcomes(filter));
+    let params: [Param<'_>; 13] = [
+        &before,
+        &n,
+        &words,
+        &kinds,
+        &queues,
+        &filter.group,
+        &tags,
+        &filter.unique,
+        &filter.limit_key,
+        &filter.worker,
+        &since,
+        &until,
+        &outcomes,
+    ];
     look(database, async |link| {
-        let rows = link
-            .query(
-                sql,
-                &[
-                    &before,
-                    &n,
-                    &states,
-                    &kinds,
-                    &queues,
-                    &filter.group,
-                    &tags,
-                    &filter.unique,
-                    &filter.limit_key,
-                    &filter.worker,
-                    &since,
-                    &until,
-                ],
-            )
-            .await?;
-        Ok(rows.iter().map(|row| row.get(0)).collect())
+        let mut ids = Vec::new();
+        for sql in places {
+            ids.extend(link.query(sql, &params).await?.iter().map(|row| row.get::<_, i64>(0)));
+        }
+        Ok(ids)
     })
     .await
 }
 
-/// The ids of dead jobs, newest first, below `before`.
-pub(crate) async fn list_dead(
-    database: &Database,
-    filter: &JobFilter,
-    before: Option<i64>,
-    n: i32,
-) -> Result<Vec<i64>, StoreError> {
-    let (kinds, queues, tags) = (some(&filter.kinds), some(&filter.queues), some(&filter.tags));
-    let (since, until) = times(filter);
-    look(database, async |link| {
-        let rows = link
-            .query(
-                &LIST_DEAD,
-                &[
-                    &before,
-                    &n,
-                    &kinds,
-                    &queues,
-                    &filter.group,
-                    &tags,
-                    &filter.unique,
-                    &filter.limit_key,
-                    &filter.worker,
-                    &since,
-                    &until,
-                ],
-            )
-            .await?;
-        Ok(rows.iter().map(|row| row.get(0)).collect())
-    })
-    .await
-}
-
-/// The ids of jobs that completed or were cancelled, newest first, below `before`.
-pub(crate) async fn list_ended(
-    database: &Database,
-    states: &[String],
-    filter: &JobFilter,
-    before: Option<i64>,
-    n: i32,
-) -> Result<Vec<i64>, StoreError> {
-    let (kinds, queues, tags) = (some(&filter.kinds), some(&filter.queues), some(&filter.tags));
-    let (since, until) = times(filter);
-    look(database, async |link| {
-        let rows = link
-            .query(
-                &LIST_ENDED,
-                &[
-                    &before,
-                    &n,
-                    &states,
-                    &kinds,
-                    &queues,
-                    &filter.group,
-                    &tags,
-                    &filter.unique,
-                    &filter.worker,
-                    &since,
-                    &until,
-                ],
-            )
-            .await?;
-        Ok(rows.iter().map(|row| row.get(0)).collect())
-    })
-    .await
+/// The statements that find jobs in these states.
+fn places(states: &[State]) -> Vec<&'static Sql> {
+    let any = |wanted: &[State]| states.iter().any(|state| wanted.contains(state));
+    // The walk over those in line meets the others on its way.
+    let live = if any(&[State::Ready]) { &LIST_LINE } else { &LIST_HELD };
+    let all = [
+        (any(&[State::Scheduled, State::Parked, State::Ready, State::Running]), live),
+        (any(&[State::Dead]), &LIST_DEAD),
+        (any(&[State::Completed, State::Cancelled]), &LIST_ENDED),
+    ];
+    all.into_iter().filter_map(|(wanted, sql)| wanted.then_some(sql)).collect()
 }
 
 /// A dead letter in a list: its id, when it died in microseconds, its group.
@@ -226,7 +171,7 @@ pub(crate) async fn list_letters(
     n: i32,
 ) -> Result<Vec<Letter>, StoreError> {
     let (kinds, queues, tags) = (some(&filter.kinds), some(&filter.queues), some(&filter.tags));
-    let (since, until) = times(filter);
+    let ((since, until), outcomes) = (times(filter), outcomes(filter));
     let (us, id) = after.unzip();
     look(database, async |link| {
         let rows = link
@@ -246,6 +191,7 @@ pub(crate) async fn list_letters(
                     &since,
                     &until,
                     &discarded,
+                    &outcomes,
                 ],
             )
             .await?;
@@ -261,12 +207,26 @@ fn times(filter: &JobFilter) -> (Option<String>, Option<String>) {
     (text(filter.since), text(filter.before))
 }
 
+fn outcomes(filter: &JobFilter) -> Option<Vec<&'static str>> {
+    let words: Vec<_> = filter.outcomes.iter().map(|outcome| outcome.as_str()).collect();
+    (!words.is_empty()).then_some(words)
+}
+
+/// The documents that a statement finds.
+async fn seen<T: DeserializeOwned>(
+    database: &Database,
+    sql: &'static Sql,
+    params: &[Param<'_>],
+) -> Result<Vec<T>, StoreError> {
+    look(database, async |link| documents(&link.query(sql, params).await?)).await
+}
+
 /// The job documents of these ids, in their order; one that is gone is left out.
 pub(crate) async fn job_documents(
     database: &Database,
     ids: &[i64],
 ) -> Result<Vec<JobDocument>, StoreError> {
-    look(database, async |link| documents(&link.query(&DOCUMENTS, &[&ids]).await?)).await
+    seen(database, &DOCUMENTS, &[&ids]).await
 }
 
 /// The same on a connection whose transaction is open.
@@ -282,7 +242,7 @@ pub(crate) async fn show_job(
     database: &Database,
     id: i64,
 ) -> Result<Option<JobDocument>, StoreError> {
-    let found = look(database, async |link| documents(&link.query(&SHOW_JOB, &[&id]).await?)).await;
+    let found = seen(database, &SHOW_JOB, &[&id]).await;
     Ok(found?.pop())
 }
 
@@ -291,7 +251,7 @@ pub(crate) async fn list_attempts(
     database: &Database,
     id: i64,
 ) -> Result<Vec<AttemptRecord>, StoreError> {
-    look(database, async |link| documents(&link.query(&LIST_ATTEMPTS, &[&id]).await?)).await
+    seen(database, &LIST_ATTEMPTS, &[&id]).await
 }
 
 /// A part of what an attempt printed.
@@ -348,14 +308,38 @@ pub(crate) async fn show_letter(
     database: &Database,
     id: i64,
 ) -> Result<Option<DeadLetter>, StoreError> {
-    let found =
-        look(database, async |link| documents(&link.query(&SHOW_LETTER, &[&id]).await?)).await;
+    let found = seen(database, &SHOW_LETTER, &[&id]).await;
     Ok(found?.pop())
 }
 
 /// All queues, by name; at most 1,000.
 pub(crate) async fn list_queues(database: &Database) -> Result<Vec<QueueStatus>, StoreError> {
-    look(database, async |link| documents(&link.query(&LIST_QUEUES, &[]).await?)).await
+    seen(database, &LIST_QUEUES, &[]).await
+}
+
+/// All kinds, by name; at most 1,000.
+pub(crate) async fn list_kinds(database: &Database) -> Result<Vec<KindStatus>, StoreError> {
+    seen(database, &LIST_KINDS, &[]).await
+}
+
+/// What a job carries, beside what its kind gives.
+pub(crate) async fn show_origin(
+    database: &Database,
+    id: i64,
+) -> Result<Option<JobTerms>, StoreError> {
+    Ok(seen(database, &SHOW_ORIGIN, &[&id]).await?.pop())
+}
+
+/// Dead letters as they could be enqueued again, in the order of the ids; JSON texts, so that every digit stays.
+pub(crate) async fn export_letters(
+    database: &Database,
+    ids: &[i64],
+) -> Result<Vec<String>, StoreError> {
+    look(database, async |link| {
+        let rows = link.query(&EXPORT_LETTERS, &[&ids]).await?;
+        Ok(rows.iter().map(|row| row.get(0)).collect())
+    })
+    .await
 }
 
 /// Workers, at most 500; those that said goodbye only where asked.
@@ -363,7 +347,7 @@ pub(crate) async fn list_workers(
     database: &Database,
     gone: bool,
 ) -> Result<Vec<WorkerStatus>, StoreError> {
-    look(database, async |link| documents(&link.query(&LIST_WORKERS, &[&gone]).await?)).await
+    seen(database, &LIST_WORKERS, &[&gone]).await
 }
 
 /// Messages about alerts, newest first, below `before`.
@@ -372,7 +356,7 @@ pub(crate) async fn list_alerts(
     before: Option<i64>,
     n: i32,
 ) -> Result<Vec<MessageStatus>, StoreError> {
-    look(database, async |link| documents(&link.query(&LIST_ALERTS, &[&before, &n]).await?)).await
+    seen(database, &LIST_ALERTS, &[&before, &n]).await
 }
 
 /// Replays, newest first, below `before`, or one alone.
@@ -382,6 +366,5 @@ pub(crate) async fn list_replays(
     before: Option<i64>,
     n: i32,
 ) -> Result<Vec<ReplayStatus>, StoreError> {
-    look(database, async |link| documents(&link.query(&LIST_REPLAYS, &[&only, &before, &n]).await?))
-        .await
+    seen(database, &LIST_REPLAYS, &[&only, &before, &n]).await
 }

@@ -11,10 +11,13 @@ use super::statement::{Link, Param, Sql, sql};
 use crate::call::cancel::Cancelled;
 use crate::call::enqueue::Enqueued;
 use crate::model::document::JobDocument;
-use crate::model::status::Done;
+use crate::model::status::{Done, Revealed};
 
 static CANCEL_EACH: Sql = sql!("call/cancel_each", [TEXT, TEXT]);
 static PROMOTE_EACH: Sql = sql!("call/promote_each", [TEXT, TEXT]);
+static EDIT_EACH: Sql = sql!("call/edit_each", [TEXT, TEXT, TEXT]);
+static BURY_EACH: Sql = sql!("call/bury_each", [TEXT, TEXT]);
+static REVEAL: Sql = sql!("call/reveal", [TEXT, TEXT]);
 static PAUSE: Sql = sql!("call/pause", [TEXT, TEXT, TEXT]);
 static RESUME: Sql = sql!("call/resume", [TEXT, TEXT, TEXT]);
 static REVIVE: Sql = sql!("call/revive", [TEXT, TEXT]);
@@ -25,6 +28,7 @@ static DISCARD: Sql = sql!("call/discard", [TEXT, TEXT]);
 static RESTORE: Sql = sql!("call/restore", [TEXT, TEXT]);
 static ACKNOWLEDGE: Sql = sql!("call/acknowledge", [TEXT, TEXT]);
 static TAIL: Sql = sql!("call/tail", [TEXT]);
+static MUTE: Sql = sql!("call/mute", [TEXT, TEXT]);
 static DRAIN: Sql = sql!("call/drain", [TEXT, TEXT]);
 static ENQUEUE_MANY: Sql = sql!("call/enqueue_many", [TEXT, TEXT]);
 
@@ -74,10 +78,43 @@ pub(crate) async fn promote(
     ids: &[i64],
     options: &str,
 ) -> Result<Done, StoreError> {
-    let each: Vec<Done> = verb(database, &PROMOTE_EACH, &[&list(ids), options]).await?;
+    each(database, &PROMOTE_EACH, &[&list(ids), options]).await
+}
+
+/// Changes waiting jobs.
+pub(crate) async fn edit(
+    database: &Database,
+    ids: &[i64],
+    changes: &str,
+    options: &str,
+) -> Result<Done, StoreError> {
+    each(database, &EDIT_EACH, &[&list(ids), changes, options]).await
+}
+
+/// Makes dead letters of waiting jobs.
+pub(crate) async fn bury(
+    database: &Database,
+    ids: &[i64],
+    options: &str,
+) -> Result<Done, StoreError> {
+    each(database, &BURY_EACH, &[&list(ids), options]).await
+}
+
+/// A verb that acts on one job, for each of several; what they came to together.
+async fn each(database: &Database, sql: &'static Sql, params: &[&str]) -> Result<Done, StoreError> {
+    let each: Vec<Done> = verb(database, sql, params).await?;
     let mut done = Done::default();
     each.into_iter().for_each(|one| done.add(one));
     Ok(done)
+}
+
+/// Args and meta of jobs as they are.
+pub(crate) async fn reveal(
+    database: &Database,
+    ids: &[i64],
+    options: &str,
+) -> Result<Vec<Revealed>, StoreError> {
+    verb(database, &REVEAL, &[&list(ids), options]).await
 }
 
 /// Starts nothing more of a queue or kind.
@@ -166,6 +203,15 @@ pub(crate) async fn acknowledge(
 /// Says that somebody looks at what a job prints; false when it has ended.
 pub(crate) async fn tail(database: &Database, id: i64) -> Result<bool, StoreError> {
     verb(database, &TAIL, &[&id.to_string()]).await
+}
+
+/// Silences the alerts of a group for a while.
+pub(crate) async fn mute(
+    database: &Database,
+    fingerprint: &str,
+    options: &str,
+) -> Result<Done, StoreError> {
+    verb(database, &MUTE, &[fingerprint, options]).await
 }
 
 /// Tells a worker to finish and leave.

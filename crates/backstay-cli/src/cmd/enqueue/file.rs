@@ -1,5 +1,6 @@
 //! Many jobs from a file of JSON lines: checked as they are read, sent by the ten thousand.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
@@ -105,10 +106,29 @@ fn add(batch: &mut Batch, line: &str, number: usize) -> Result<(), Failure> {
             return Err(at(number, Failure::new("BS104", format!("is no JSON: {error}"))));
         }
     }
+    let job = without_letter(line).map_err(|failure| at(number, failure))?;
     batch.jobs.push(if batch.lines.is_empty() { '[' } else { ',' });
-    batch.jobs.push_str(line);
+    batch.jobs.push_str(job.as_deref().unwrap_or(line));
     batch.lines.push(number);
     Ok(())
+}
+
+/// What `dead export` wrote tells of the death beside the job; none where a line is a job and nothing else.
+fn without_letter(line: &str) -> Result<Option<String>, Failure> {
+    if !line.contains("\"letter\"") {
+        return Ok(None);
+    }
+    // A line that is read again loses no digit: every value stays the text that it is.
+    let members: Result<BTreeMap<String, &RawValue>, _> = serde_json::from_str(line);
+    let Ok(mut members) = members else { return Ok(None) };
+    let Some(letter) = members.remove("letter") else { return Ok(None) };
+    let letter: Value = serde_json::from_str(letter.get()).unwrap_or_default();
+    if letter["hidden"] == true {
+        let id = letter["id"].as_str().unwrap_or("?");
+        return Err(Failure::new("BS104", format!("hides something of the args of {id}"))
+            .hint("as an operator: backstay dead export --reveal"));
+    }
+    Ok(Some(serde_json::to_string(&members).expect("texts with text keys")))
 }
 
 async fn send(
@@ -204,6 +224,18 @@ mod tests {
         let failure = of_line(Failure::new("BS103", "job 2: kind is missing"), &batch);
         assert_eq!(failure.message, "line 4: kind is missing");
         assert_eq!(batch.jobs, "[{},{}");
+    }
+
+    #[test]
+    fn what_was_exported_is_taken_but_not_what_hides_something() {
+        let mut batch = Batch::default();
+        let line = |hidden: &str| {
+            format!(r#"{{"kind":"a","args":{{"n":1e400}},"letter":{{"id":"7"{hidden}}}}}"#)
+        };
+        add(&mut batch, &line(""), 1).unwrap();
+        assert_eq!(batch.jobs, r#"[{"args":{"n":1e400},"kind":"a""#.to_owned() + "}");
+        let failure = add(&mut batch, &line(r#","hidden":true"#), 2).unwrap_err();
+        assert_eq!(failure.message, "line 2 hides something of the args of 7");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::super::connect::of_store;
 use super::super::desk::{Desk, count};
-use super::{ago, brief, jobs, list_json, more};
+use super::{Beside, ago, brief, jobs, list_json, more};
 use crate::args::{DeadListArgs, DeadShowArgs};
 use crate::failure::{Exit, Failure};
 use crate::print::{Printer, Table};
@@ -139,10 +139,8 @@ async fn show_letter(desk: &Desk<'_>, id: i64, letter: &DeadLetter) -> Result<Ex
     let attempts = jobs::attempts(desk, id).await?;
     let printer = desk.printer;
     if printer.is_json() {
-        let mut document = json!(job);
-        document["letter"] = json!(letter);
-        document["attempts"] = json!(attempts);
-        printer.json(&document);
+        let (letter, attempts) = (Some(letter), Some(&attempts[..]));
+        printer.json(&Beside { job: &job, letter, attempts, origins: None });
         return Ok(Exit::Done);
     }
     printer.line(jobs::headline(&job));

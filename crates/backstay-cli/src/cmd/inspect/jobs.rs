@@ -5,11 +5,12 @@ use std::time::Duration;
 use backstay::JobState;
 use backstay::inspect::{self, AttemptRecord, JobDocument, WorkerStatus};
 use backstay::model::instant::Instant;
-use serde_json::json;
+use backstay::operate;
 
 use super::super::connect::of_store;
 use super::super::desk::Desk;
-use super::{ago, ago_maybe, brief, instant, lasting, level, list_json, more};
+use super::origin::{self, Origin};
+use super::{Beside, ago, ago_maybe, brief, instant, lasting, level, list_json, more};
 use crate::args::{JobsListArgs, JobsShowArgs};
 use crate::failure::{Exit, Failure};
 use crate::print::{Printer, Table};
@@ -90,23 +91,46 @@ fn progress(job: &JobDocument) -> String {
 
 pub(crate) async fn show(desk: &Desk<'_>, args: &JobsShowArgs) -> Result<Exit, Failure> {
     let found = inspect::job(&desk.database, args.id).await.map_err(|error| of_store(&error))?;
-    let job = found.ok_or_else(|| unknown(args.id))?;
+    let mut job = found.ok_or_else(|| unknown(args.id))?;
+    if args.reveal {
+        reveal(desk, &mut job).await?;
+    }
     let attempts = if args.attempts { attempts(desk, args.id).await? } else { Vec::new() };
+    let origins = if args.origin { origins(desk, args.id).await? } else { Vec::new() };
     let workers = inspect::workers(&desk.database, true).await.map_err(|error| of_store(&error))?;
     if desk.printer.is_json() {
-        let mut document = json!(job);
-        if args.attempts {
-            document["attempts"] = json!(attempts);
-        }
-        desk.printer.json(&document);
+        desk.printer.json(&Beside {
+            job: &job,
+            letter: None,
+            attempts: args.attempts.then_some(&attempts),
+            origins: args.origin.then_some(&origins),
+        });
         return Ok(Exit::Done);
     }
     desk.printer.line(headline(&job));
     desk.printer.line(facts(desk.printer, &job, &workers).trim_end());
+    if args.origin {
+        desk.printer.line(origin::lines(&origins).trim_end());
+    }
     if args.attempts {
         desk.printer.line(history(desk.printer, &job, &attempts, &workers).trim_end());
     }
     Ok(Exit::Done)
+}
+
+/// Puts back what is hidden elsewhere; the audit tells that it was looked at.
+async fn reveal(desk: &Desk<'_>, job: &mut JobDocument) -> Result<(), Failure> {
+    let seen = operate::reveal(&desk.database, &[job.id], desk.reason()).await;
+    if let Some(seen) = seen.map_err(|error| of_store(&error))?.pop() {
+        job.args = seen.args.map(|args| args.get().to_owned());
+        job.meta = Some(seen.meta.get().to_owned());
+    }
+    Ok(())
+}
+
+async fn origins(desk: &Desk<'_>, id: i64) -> Result<Vec<Origin>, Failure> {
+    let terms = inspect::terms(&desk.database, id).await.map_err(|error| of_store(&error))?;
+    Ok(terms.as_ref().map(origin::origins).unwrap_or_default())
 }
 
 pub(super) async fn attempts(desk: &Desk<'_>, id: i64) -> Result<Vec<AttemptRecord>, Failure> {

@@ -1,6 +1,6 @@
-//! `backstay queues list`, `workers list`, `alerts list`, `replays list`.
+//! `backstay queues list`, `kinds list`, `workers list`, `alerts list`, `replays list`.
 
-use backstay::inspect::{self, QueueStatus, WorkerStatus};
+use backstay::inspect::{self, KindStatus, PauseStatus, QueueStatus, WorkerStatus};
 
 use super::super::connect::of_store;
 use super::super::desk::{Desk, count};
@@ -61,18 +61,58 @@ fn levels(queue: &QueueStatus) -> String {
     levels.collect::<Vec<_>>().join(", ")
 }
 
+fn paused(printer: &Printer, pause: &PauseStatus) -> String {
+    let why = pause.reason.as_deref().map(|why| format!(": {why}")).unwrap_or_default();
+    let until = pause.until.map(|at| format!(", ends {}", ago(printer, at))).unwrap_or_default();
+    format!("paused {} by {}{why}{until}", ago(printer, pause.since), pause.by)
+}
+
 fn served(printer: &Printer, queue: &QueueStatus) -> String {
     if let Some(pause) = &queue.paused {
-        let why = pause.reason.as_deref().map(|why| format!(": {why}")).unwrap_or_default();
-        let until = pause.until.map(|at| format!(", ends {}", ago(printer, at)));
-        let until = until.unwrap_or_default();
-        return format!("paused {} by {}{why}{until}", ago(printer, pause.since), pause.by);
+        return paused(printer, pause);
     }
     let workers = usize::try_from(queue.workers).unwrap_or(0);
     match (workers, queue.served_at) {
         (0, None) => "by nobody".into(),
         (0, Some(at)) => format!("by nobody, last {}", ago(printer, at)),
         _ => format!("by {}, {} slots", count(workers, "worker"), queue.slots),
+    }
+}
+
+pub(crate) async fn kinds(desk: &Desk<'_>) -> Result<Exit, Failure> {
+    let kinds = inspect::kinds(&desk.database).await.map_err(|error| of_store(&error))?;
+    let printer = desk.printer;
+    if printer.is_json() {
+        list_json(printer, &kinds, None);
+        return Ok(Exit::Done);
+    }
+    let mut table =
+        Table::new(&["KIND", "QUEUE", "DECLARED", "RUNNING", "PARKED", "DEAD", "SERVED"]);
+    for kind in &kinds {
+        table.row([
+            kind.name.clone(),
+            kind.contract["queue"].as_str().unwrap_or_default().to_owned(),
+            if kind.declared { ago_maybe(printer, kind.declared_at) } else { "no".into() },
+            kind.running.to_string(),
+            kind.parked.to_string(),
+            kind.dead.to_string(),
+            known(printer, kind),
+        ]);
+    }
+    printer.table(&table);
+    if kinds.is_empty() {
+        printer.note(
+            "no kind is declared, known to a worker, or has a job that runs, is held or is dead",
+        );
+    }
+    Ok(Exit::Done)
+}
+
+fn known(printer: &Printer, kind: &KindStatus) -> String {
+    match (&kind.paused, usize::try_from(kind.workers).unwrap_or(0)) {
+        (Some(pause), _) => paused(printer, pause),
+        (None, 0) => "by nobody".into(),
+        (None, workers) => format!("by {}", count(workers, "worker")),
     }
 }
 

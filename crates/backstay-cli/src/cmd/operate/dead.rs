@@ -1,12 +1,13 @@
-//! `backstay dead revive`, `discard`, `restore`, `acknowledge`.
+//! `backstay dead revive`, `discard`, `restore`, `acknowledge`, `mute`.
 
 use backstay::inspect::{self, JobFilter};
 use backstay::operate::{self, Letters, Pace, Revive};
+use backstay::unit::format_duration;
 
 use super::super::connect::of_store;
 use super::super::desk::{Desk, both_named, count, nothing_named};
 use super::{none_fit, replay, tell};
-use crate::args::{AcknowledgeArgs, LettersArgs, ReviveArgs};
+use crate::args::{AcknowledgeArgs, LettersArgs, MuteArgs, ReviveArgs};
 use crate::failure::{Exit, Failure};
 
 /// What was meant: ids, and the filter that found them.
@@ -92,6 +93,13 @@ pub(crate) async fn acknowledge(desk: &Desk<'_>, args: &AcknowledgeArgs) -> Resu
     let done = done.map_err(|error| of_store(&error))?;
     let sentence = format!("{} acknowledged; a further death opens it again", args.group);
     Ok(tell(desk, &done, &sentence))
+}
+
+pub(crate) async fn mute(desk: &Desk<'_>, args: &MuteArgs) -> Result<Exit, Failure> {
+    let done = operate::mute(&desk.database, &args.group, args.for_in, desk.reason()).await;
+    let done = done.map_err(|error| of_store(&error))?;
+    let span = format_duration(args.for_in);
+    Ok(tell(desk, &done, &format!("{} muted for {span}; deaths are still counted", args.group)))
 }
 
 fn many(n: u64) -> String {

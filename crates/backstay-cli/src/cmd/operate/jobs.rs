@@ -23,7 +23,11 @@ const GRACE: Duration = Duration::from_secs(10);
 const LOOK: Duration = Duration::from_millis(100);
 
 /// The jobs that are meant: those that were named, or those that fit, in states where the verb can act.
-async fn meant(desk: &Desk<'_>, args: &VerbArgs, states: &[JobState]) -> Result<Vec<i64>, Failure> {
+pub(super) async fn meant(
+    desk: &Desk<'_>,
+    args: &VerbArgs,
+    states: &[JobState],
+) -> Result<Vec<i64>, Failure> {
     let mut filter = args.filter.read()?;
     match (args.ids.is_empty(), filter.is_empty()) {
         (true, true) => return Err(nothing_named()),

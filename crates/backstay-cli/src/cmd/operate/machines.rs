@@ -1,4 +1,4 @@
-//! `backstay queues pause`, `backstay queues resume`, `backstay workers drain`.
+//! `pause` and `resume` of queues and kinds, `backstay workers drain`.
 
 use backstay::inspect::{self, WorkerStatus};
 use backstay::operate::{self, Pause, Scope};
@@ -10,29 +10,43 @@ use super::tell;
 use crate::args::{DrainArgs, PauseArgs, ResumeArgs};
 use crate::failure::{Exit, Failure};
 
-pub(crate) async fn pause(desk: &Desk<'_>, args: &PauseArgs) -> Result<Exit, Failure> {
+/// What is paused, as its noun on the command line and in a sentence.
+fn nouns(what: Scope) -> (&'static str, &'static str) {
+    match what {
+        Scope::Queue => ("queues", "queue"),
+        Scope::Kind => ("kinds", "kind"),
+    }
+}
+
+pub(crate) async fn pause(desk: &Desk<'_>, what: Scope, args: &PauseArgs) -> Result<Exit, Failure> {
+    let (nouns, noun) = nouns(what);
     let how = Pause { for_in: args.for_in, cancel_running: args.cancel_running };
-    let done = operate::pause(&desk.database, Scope::Queue, &args.name, how, desk.reason()).await;
+    let done = operate::pause(&desk.database, what, &args.name, how, desk.reason()).await;
     let done = done.map_err(|error| of_store(&error))?;
     let until = match args.for_in {
         Some(span) => format!("for {}", format_duration(span)),
-        None => format!("until: backstay queues resume {}", args.name),
+        None => format!("until: backstay {nouns} resume {}", args.name),
     };
     let running = match done.cancelling {
         Some(n) => format!("{n} running jobs told to stop"),
         None => "what runs goes on".into(),
     };
-    Ok(tell(desk, &done, &format!("queue {} paused {until}; {running}", args.name)))
+    Ok(tell(desk, &done, &format!("{noun} {} paused {until}; {running}", args.name)))
 }
 
-pub(crate) async fn resume(desk: &Desk<'_>, args: &ResumeArgs) -> Result<Exit, Failure> {
-    let done = operate::resume(&desk.database, Scope::Queue, &args.name, desk.reason()).await;
+pub(crate) async fn resume(
+    desk: &Desk<'_>,
+    what: Scope,
+    args: &ResumeArgs,
+) -> Result<Exit, Failure> {
+    let (_, noun) = nouns(what);
+    let done = operate::resume(&desk.database, what, &args.name, desk.reason()).await;
     let done = done.map_err(|error| of_store(&error))?;
     if done.count == 0 && !desk.printer.is_json() {
-        desk.printer.note(format!("queue {} is not paused", args.name));
+        desk.printer.note(format!("{noun} {} is not paused", args.name));
         return Ok(Exit::NotDone);
     }
-    Ok(tell(desk, &done, &format!("queue {} resumed", args.name)))
+    Ok(tell(desk, &done, &format!("{noun} {} resumed", args.name)))
 }
 
 pub(crate) async fn drain(desk: &Desk<'_>, args: &DrainArgs) -> Result<Exit, Failure> {

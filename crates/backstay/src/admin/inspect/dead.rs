@@ -97,6 +97,16 @@ pub async fn dead_letter(database: &Database, id: i64) -> Result<Option<DeadLett
     store::show_letter(database, id).await
 }
 
+/// Dead letters as they could be enqueued again, in the order of the ids: one JSON text each with `kind`, `args`,
+/// `options`, and in `letter` what is known of the death. Secrets are hidden, as everywhere.
+///
+/// # Errors
+///
+/// BS5xx from the database.
+pub async fn export(database: &Database, ids: &[i64]) -> Result<Vec<String>, StoreError> {
+    store::export_letters(database, ids).await
+}
+
 /// A microsecond and what tells letters or groups of the same microsecond apart.
 fn split(cursor: &str) -> Option<(i64, String)> {
     let (us, rest) = cursor.split_once(':')?;

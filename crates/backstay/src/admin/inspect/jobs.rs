@@ -3,7 +3,7 @@
 use super::{IDS_MOST, ask, below, page, too_many};
 use crate::model::document::JobDocument;
 use crate::model::state::State;
-use crate::model::status::{AttemptRecord, JobFilter, Page};
+use crate::model::status::{AttemptRecord, JobFilter, JobTerms, Page};
 use crate::store::StoreError;
 use crate::store::database::Database;
 use crate::store::inspect as store;
@@ -54,6 +54,15 @@ pub async fn attempts(database: &Database, id: i64) -> Result<Vec<AttemptRecord>
     store::list_attempts(database, id).await
 }
 
+/// What a job carries, beside what its kind gives now; none where the job is not known.
+///
+/// # Errors
+///
+/// BS5xx from the database.
+pub async fn terms(database: &Database, id: i64) -> Result<Option<JobTerms>, StoreError> {
+    store::show_origin(database, id).await
+}
+
 /// Each place gives its newest; together they are sorted anew.
 async fn find(
     database: &Database,
@@ -61,24 +70,8 @@ async fn find(
     before: Option<i64>,
     n: i32,
 ) -> Result<Vec<i64>, StoreError> {
-    let wanted = |places: &[State]| -> Vec<String> {
-        let any = filter.states.is_empty();
-        let wanted = places.iter().filter(|place| any || filter.states.contains(place));
-        wanted.map(ToString::to_string).collect()
-    };
-    let live = wanted(&[State::Scheduled, State::Parked, State::Ready, State::Running]);
-    let ended = wanted(&[State::Completed, State::Cancelled]);
-    let mut ids = Vec::new();
-    if !live.is_empty() {
-        ids.extend(store::list_live(database, &live, filter, before, n).await?);
-    }
-    if !wanted(&[State::Dead]).is_empty() {
-        ids.extend(store::list_dead(database, filter, before, n).await?);
-    }
-    // What has ended no longer tells its limit key.
-    if !ended.is_empty() && filter.limit_key.is_none() {
-        ids.extend(store::list_ended(database, &ended, filter, before, n).await?);
-    }
+    let states = if filter.states.is_empty() { &State::ALL[..] } else { &filter.states };
+    let mut ids = store::list_jobs(database, states, filter, before, n).await?;
     ids.sort_unstable_by(|a, b| b.cmp(a));
     ids.dedup();
     ids.truncate(usize::try_from(n).unwrap_or(0));

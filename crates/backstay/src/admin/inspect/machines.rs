@@ -1,7 +1,9 @@
 //! What runs jobs and tells of them: queues, workers, messages about alerts, replays.
 
 use super::{ask, below, page};
-use crate::model::status::{MessageStatus, Page, QueueStatus, ReplayStatus, WorkerStatus};
+use crate::model::status::{
+    KindStatus, MessageStatus, Page, QueueStatus, ReplayStatus, WorkerStatus,
+};
 use crate::store::StoreError;
 use crate::store::database::Database;
 use crate::store::inspect as store;
@@ -13,6 +15,15 @@ use crate::store::inspect as store;
 /// BS5xx from the database.
 pub async fn queues(database: &Database) -> Result<Vec<QueueStatus>, StoreError> {
     store::list_queues(database).await
+}
+
+/// Lists kinds that are declared, known to a worker, paused, or have jobs that run or are held, by name; at most 1,000.
+///
+/// # Errors
+///
+/// BS5xx from the database.
+pub async fn kinds(database: &Database) -> Result<Vec<KindStatus>, StoreError> {
+    store::list_kinds(database).await
 }
 
 /// Lists workers, the youngest first; with `gone` also those that said goodbye. At most 500.
