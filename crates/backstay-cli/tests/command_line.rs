@@ -55,7 +55,7 @@ command = [\"no-such-program\"]
 ";
 
 const FAULTS: &str = "\
-BS401  backstay.toml:4  queues.reports.memry    unknown key; `memory` is meant? It is not available in this version
+BS401  backstay.toml:4  queues.reports.memry    unknown key; did you mean `memory`?
 BS402  backstay.toml:5  queues.reports.timeout  `30` has no unit; did you mean \"30s\"?
 BS603  backstay.toml:8  kinds.report.command    `no-such-program` is in no folder of PATH
 3 faults; nothing was started. Each is explained by: backstay explain CODE
