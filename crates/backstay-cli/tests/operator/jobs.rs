@@ -127,8 +127,17 @@ fn words_of_other_queues_below_a_noun_are_answered_too() {
 fn waiting_jobs_are_edited_by_id_or_filter() {
     let Some(desk) = desk() else { return };
     let id = desk.enqueue(&["report", "{\"n\": 1}", "--tags", "a,b", "--group", "g"]);
-    let verb =
-        ["jobs", "edit", &id, "--priority", "urgent", "--tags", "c", "--args", "{\"n\":12345678901234567890123}"];
+    let verb = [
+        "jobs",
+        "edit",
+        &id,
+        "--priority",
+        "urgent",
+        "--tags",
+        "c",
+        "--args",
+        "{\"n\":12345678901234567890123}",
+    ];
     assert_eq!(desk.run(&verb).exits(0).out, "1 job changed\n");
     let job = desk.run(&["jobs", "show", &id, "--json"]).exits(0).json();
     assert_eq!((&job["priority"], &job["tags"]), (&0.into(), &serde_json::json!(["c"])));
