@@ -82,6 +82,7 @@ pub(crate) struct Account {
     pub(crate) stderr: String,
     pub(crate) output_bytes: u64,
     pub(crate) pid: u32,
+    pub(crate) name: Option<String>,
     pub(crate) limits: Limits,
     pub(crate) child_age: Duration,
     pub(crate) child_jobs: u32,
@@ -208,6 +209,7 @@ impl Attempt {
             stderr: account.stderr,
             output_bytes: account.output_bytes,
             pid: account.pid,
+            name: account.name,
             fault: self.fault,
             detail: self.detail,
         };

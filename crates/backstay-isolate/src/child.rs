@@ -53,6 +53,7 @@ async fn launch(mut birth: Birth, scratch: &Path) -> Result<(Wires, Birth), Fail
         stdin = std::mem::take(&mut job.order.stdin);
         checkpoint = job.order.checkpoint.take();
     }
+    birth.name = birth.launcher.name(&mut env);
     let (argv, dir) = (birth.program.argv.clone(), birth.program.dir.clone());
     let shim = ShimOrder { argv, dir, env, scratch: scratch.to_owned(), warm };
     let (reply, spawned) = oneshot::channel();

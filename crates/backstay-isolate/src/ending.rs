@@ -89,8 +89,9 @@ impl Ending {
         }
     }
 
-    /// Says whether a warm child may take another job after this ending.
-    pub(crate) fn keeps_child(self) -> bool {
+    /// Says whether the process came to its end, or to the end of this job, in its own time: a warm child may then take
+    /// another job, and nothing of it goes on elsewhere.
+    pub fn keeps_child(self) -> bool {
         matches!(self, Ending::Completed | Ending::Failed | Ending::Rejected | Ending::Snoozed)
     }
 }

@@ -3,7 +3,8 @@
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
@@ -37,6 +38,14 @@ pub(crate) struct Shared {
     alive: watch::Sender<usize>,
     stopping: watch::Sender<bool>,
     stop_noted: Mutex<Option<Instant>>,
+    names: OnceLock<Names>,
+}
+
+/// How children are called.
+struct Names {
+    variable: String,
+    prefix: String,
+    count: AtomicU64,
 }
 
 impl Launcher {
@@ -71,13 +80,22 @@ impl Launcher {
         let (alive, _) = watch::channel(0);
         let stop_noted = Mutex::new(None);
         let level = Level::rlimit("control groups are not used yet");
-        let shared = Shared { spawner, pipes, scratch, level, alive, stopping, stop_noted };
+        let names = OnceLock::new();
+        let shared = Shared { spawner, pipes, scratch, level, alive, stopping, stop_noted, names };
         Ok(Launcher { shared: Arc::new(shared) })
     }
 
     /// Says how exactly limits are held here.
     pub fn level(&self) -> &Level {
         &self.shared.level
+    }
+
+    /// Gives each child from now on a name of its own, `prefix` and a number, in a variable of its environment unless
+    /// its program has that already; so that what it leaves elsewhere can be told from all else. Said once.
+    pub fn name_children(&self, variable: impl Into<String>, prefix: impl Into<String>) {
+        let (variable, prefix) = (variable.into(), prefix.into());
+        // Said twice, the first holds.
+        let _known = self.shared.names.set(Names { variable, prefix, count: AtomicU64::new(1) });
     }
 
     /// Notes that the supervisor was told to stop: signals that reach children within the next 2 s
@@ -103,6 +121,18 @@ impl Launcher {
 impl Shared {
     pub(crate) fn spawn_shim(&self, order: SpawnOrder) -> io::Result<()> {
         self.spawner.send(order).map_err(|_| io::Error::other("the spawner thread is gone"))
+    }
+
+    /// Names a child in its environment; none where nobody asked for names, or its program has one.
+    pub(crate) fn name(&self, env: &mut Vec<(String, String)>) -> Option<String> {
+        let names = self.names.get()?;
+        if env.iter().any(|(variable, _)| *variable == names.variable) {
+            return None;
+        }
+        let number = names.count.fetch_add(1, Ordering::Relaxed);
+        let name = format!("{}{number}", names.prefix);
+        env.push((names.variable.clone(), name.clone()));
+        Some(name)
     }
 
     /// Runs the conversation with one child on the pipes thread.

@@ -76,6 +76,12 @@ impl Pool {
         })
     }
 
+    /// Gives a variable of its program's environment.
+    pub fn variable(&self, name: &str) -> Option<&str> {
+        let env = &self.inner.program.env;
+        env.iter().rev().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
     /// Starts an attempt as soon as fewer than `size` are under way; never fails, since a child that
     /// cannot be started is an ending, too ([`Ending::BootFailed`]).
     ///
@@ -125,6 +131,7 @@ impl Inner {
         let pool = Arc::downgrade(self);
         let birth = child::Birth {
             number,
+            name: None,
             shelf: Arc::downgrade(&self.shelf),
             give_back: Box::new(move |job| redispatch(&pool, job)),
             launcher: self.launcher.clone(),

@@ -152,6 +152,8 @@ pub struct Report {
     pub output_bytes: u64,
     /// The process that ran it; 0 if there was none.
     pub pid: u32,
+    /// The name of its process, where children have names; see `Launcher::name_children`.
+    pub name: Option<String>,
     /// Which rule of the protocol was broken.
     pub fault: Option<Fault>,
     /// A sentence about a broken rule or a failed boot.
@@ -180,6 +182,7 @@ impl Report {
             stderr: String::new(),
             output_bytes: 0,
             pid: 0,
+            name: None,
             fault: None,
             detail: None,
         }

@@ -11,6 +11,7 @@ pub(crate) async fn run(desk: &Desk<'_>) -> Result<Exit, Failure> {
     let wishes = Wishes {
         channels: Some(desk.settings.alerts.channels.len()),
         require_durable: desk.settings.database.require_durable,
+        handlers: desk.settings.worker.handler_database_url.clone(),
     };
     let report = examine(&desk.database, wishes).await;
     let printer = desk.printer;

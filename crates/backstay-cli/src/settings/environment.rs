@@ -32,10 +32,12 @@ const OTHERS: &[&str] = &[
 const OTHER_PREFIXES: &[&str] = &["BACKSTAY_TEST_", "BACKSTAY_PG_"];
 
 /// Variables that are named but come with a later version.
-const LATER: &[&str] = &["BACKSTAY_HANDLER_DATABASE_URL", "BACKSTAY_URL", "BACKSTAY_TOKEN"];
+const LATER: &[&str] = &["BACKSTAY_URL", "BACKSTAY_TOKEN"];
 
 const PREFIX: &str = "BACKSTAY_";
 const DATABASE_URL: &str = "BACKSTAY_DATABASE_URL";
+/// The short name of `worker.handler_database_url`.
+const HANDLER_URL: &str = "BACKSTAY_HANDLER_DATABASE_URL";
 
 impl Environment {
     /// Reads the variables of this process. A value that is not UTF-8 is kept with its bad bytes
@@ -58,9 +60,10 @@ impl Environment {
     /// Lays every setting that is written in a variable over the tree.
     pub(super) fn lay_over(&self, tree: &mut Value, faults: &mut Vec<Fault>) {
         self.lay_database_url(tree);
+        self.lay_handler_url(tree);
         for (name, text) in &self.0 {
             let Some(rest) = name.strip_prefix(PREFIX) else { continue };
-            if is_other(name) || text.is_empty() || is_database_url(name) {
+            if is_other(name) || text.is_empty() || has_short_name(name) {
                 continue;
             }
             match path(rest, tree) {
@@ -91,10 +94,19 @@ impl Environment {
             Value { origin: Origin::Env(name.into()), ..reference_or_text(text, name, from_file) };
         tree.lay(&["database", "url"], value);
     }
+
+    fn lay_handler_url(&self, tree: &mut Value) {
+        let file = format!("{HANDLER_URL}_FILE");
+        for (name, from_file) in [(HANDLER_URL, false), (file.as_str(), true)] {
+            let Some(text) = self.get(name) else { continue };
+            tree.lay(&["worker", "handler_database_url"], reference_or_text(text, name, from_file));
+            return;
+        }
+    }
 }
 
-fn is_database_url(name: &str) -> bool {
-    name == DATABASE_URL || name.strip_suffix("_FILE") == Some(DATABASE_URL)
+fn has_short_name(name: &str) -> bool {
+    [DATABASE_URL, HANDLER_URL].contains(&name.strip_suffix("_FILE").unwrap_or(name))
 }
 
 fn is_other(name: &str) -> bool {
@@ -224,7 +236,7 @@ fn unknown(name: &str) -> Fault {
 /// Every variable that can be said without knowing the names that people choose.
 fn known_names() -> Vec<String> {
     let mut names: Vec<String> = OTHERS.iter().map(|name| (*name).to_owned()).collect();
-    names.push(DATABASE_URL.to_owned());
+    names.extend([DATABASE_URL, HANDLER_URL].map(str::to_owned));
     for (section, keys) in sections() {
         for key in keys.now {
             let path = if section.is_empty() {

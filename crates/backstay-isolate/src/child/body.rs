@@ -26,6 +26,8 @@ pub(crate) type GiveBack = Box<dyn Fn(Job) + Send + Sync>;
 /// Everything a new child needs.
 pub(crate) struct Birth {
     pub(crate) number: u64,
+    /// What it is called in its environment.
+    pub(crate) name: Option<String>,
     pub(crate) shelf: Weak<Shelf>,
     /// Finds another child for a job that this one cannot take.
     pub(crate) give_back: GiveBack,
@@ -51,6 +53,7 @@ pub(super) enum Phase {
 
 pub(super) struct Child {
     pub(super) number: u64,
+    pub(super) name: Option<String>,
     pub(super) shelf: Weak<Shelf>,
     pub(super) give_back: GiveBack,
     pub(super) launcher: Arc<Shared>,
@@ -107,6 +110,7 @@ impl Child {
         }
         Child {
             number: birth.number,
+            name: birth.name,
             shelf: birth.shelf,
             give_back: birth.give_back,
             launcher: birth.launcher,
@@ -203,6 +207,7 @@ impl Child {
             stderr: self.wires.output.tail(),
             output_bytes: self.wires.output.since_mark(),
             pid: self.pid,
+            name: self.name.clone(),
             limits: self.limits.limits,
             child_age: self.born.elapsed(),
             child_jobs: self.jobs,

@@ -13,4 +13,10 @@ begin
   execute format('alter role %I set lock_timeout = %L', name, '10s');
   execute format('alter role %I set client_connection_check_interval = %L', name, '1s');
   execute format('alter role %I set max_parallel_workers_per_gather = 0', name);
+  -- A sort that runs away fills the disk of everybody.
+  begin
+    execute format('alter role %I set temp_file_limit = %L', name, '2GB');
+  exception when insufficient_privilege then
+    raise notice 'only a superuser can bound the temporary files of %: alter role % set temp_file_limit = ''2GB''', name, name;
+  end;
 end $$

@@ -2,6 +2,7 @@
 
 mod alerts;
 mod connection;
+mod handlers;
 mod jobs;
 mod schema;
 mod server;
@@ -10,6 +11,7 @@ mod tables;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::model::config::Secret;
 use crate::store::StoreError;
 use crate::store::database::Database;
 use crate::store::doctor::{self as store, Facts};
@@ -68,12 +70,14 @@ impl Finding {
 }
 
 /// What the settings say, which the database does not know.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Wishes {
     /// How many alert channels there are; none where this machine does not know.
     pub channels: Option<usize>,
     /// A server that may lose what was committed is not good enough.
     pub require_durable: bool,
+    /// The database of handlers, under their login, where the settings name it.
+    pub handlers: Option<Secret>,
 }
 
 /// All findings, in the order in which they are best read.
@@ -107,14 +111,15 @@ impl Report {
 /// Runs every check. One that cannot be run is a finding of its own and stops no other.
 pub async fn examine(database: &Database, wishes: Wishes) -> Report {
     let mut findings = Vec::new();
-    findings.extend(server::check(database, wishes).await);
+    findings.extend(server::check(database, &wishes).await);
     let (schema, installed) = schema::check(database).await;
     findings.extend(schema);
     findings.extend(connection::check(database, installed).await);
+    findings.extend(handlers::check(database, wishes.handlers.as_ref()).await);
     if installed {
         findings.extend(tables::check(database).await);
         findings.extend(jobs::check(database).await);
-        findings.extend(alerts::check(database, wishes).await);
+        findings.extend(alerts::check(database, &wishes).await);
     }
     Report::of(findings)
 }

@@ -143,6 +143,12 @@ pub enum Event {
     ListenRestored,
     /// A pooler in transaction mode stands between us and the server.
     PoolerFound,
+    /// How many connections a worker and its handlers may open; the problem is what that does not fit into.
+    ConnectionBudget { sum: String, problem: Option<String> },
+    /// What a killed child had running in the database was ended.
+    BackendsEnded { name: String, count: u64 },
+    /// It was not, so it goes on until the server notices by itself.
+    BackendsLeft { name: String, error: String },
 
     // ---- duties
     /// An alert whose channel is the log; `text` says what to do.
@@ -266,6 +272,10 @@ impl Event {
             Self::ListenLost { .. } => ("listen.lost", W),
             Self::ListenRestored => ("listen.restored", I),
             Self::PoolerFound => ("pooler.found", I),
+            Self::ConnectionBudget { problem: None, .. } => ("connections.budget", I),
+            Self::ConnectionBudget { .. } => ("connections.budget", W),
+            Self::BackendsEnded { .. } => ("backends.ended", I),
+            Self::BackendsLeft { .. } => ("backends.left", W),
             Self::AlertLogged { resolved: false, .. } => ("alert.raised", E),
             Self::AlertLogged { resolved: true, .. } => ("alert.resolved", I),
             Self::AlertSent { .. } => ("alert.sent", I),

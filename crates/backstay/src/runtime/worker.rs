@@ -1,5 +1,7 @@
 //! The worker: what its parts say to each other, and where each of them stands.
 
+pub(crate) mod backends;
+pub(crate) mod budget;
 pub(crate) mod build;
 pub(crate) mod claim;
 pub(crate) mod control;

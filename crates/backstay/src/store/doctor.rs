@@ -17,6 +17,7 @@ static TABLES: Sql = sql!("doctor/tables", []);
 static ROLES: Sql = sql!("doctor/roles", []);
 static JOBS: Sql = sql!("doctor/jobs", []);
 static ALERTS: Sql = sql!("doctor/alerts", []);
+static HANDLERS: Sql = sql!("doctor/handlers", []);
 
 /// Which facts are asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,6 +34,8 @@ pub(crate) enum Facts {
     Jobs,
     /// Whether alerts arrive.
     Alerts,
+    /// What holds for a session of this login, which handlers use.
+    Handlers,
 }
 
 /// Reads one set of facts, as a JSON document.
@@ -44,6 +47,7 @@ pub(crate) async fn facts(database: &Database, which: Facts) -> Result<Value, St
         Facts::Roles => &ROLES,
         Facts::Jobs => &JOBS,
         Facts::Alerts => &ALERTS,
+        Facts::Handlers => &HANDLERS,
     };
     let found = look(database, async |link| documents(&link.query(sql, &[]).await?)).await?;
     Ok(found.into_iter().next().unwrap_or(Value::Null))

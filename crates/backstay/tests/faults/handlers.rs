@@ -5,7 +5,7 @@ use std::io::Write;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use backstay::config::{Isolation, Settings};
+use backstay::config::{Isolation, Secret, Settings};
 use backstay::model::lease::Times;
 use backstay::{Ctx, Database, Fail, Job, Queue, State, Worker};
 use serde::{Deserialize, Serialize};
@@ -43,9 +43,31 @@ async fn act(job: Act, ctx: Ctx, State(starts): State<Starts>) -> Result<String,
         "fail" => return Err("as asked".into()),
         "dead" => return Err(Fail::dead("as asked")),
         "listen" => ctx.cancelled().await,
+        "sleep in sql" => query("select pg_sleep(600)::text").await?,
+        "work in sql" => query(ENDLESS).await?,
+        "tell" => return Ok(surroundings()?),
         _ => tokio::time::sleep(Duration::from_millis(job.ms)).await,
     }
     Ok("done".into())
+}
+
+/// A query that is never idle and never done.
+const ENDLESS: &str =
+    "select count(*)::text from pg_class a, pg_class b, pg_class c, pg_class d, pg_class e";
+
+/// Asks the database that handlers are given, by a driver that says its name.
+async fn query(text: &'static str) -> Result<(), Fail> {
+    let url = std::env::var("DATABASE_URL")?;
+    let mut connection = <sqlx_0_9::PgConnection as sqlx_0_9::Connection>::connect(&url).await?;
+    sqlx_0_9::query(text).fetch_one(&mut connection).await?;
+    Ok(())
+}
+
+/// All that a process is told at its start.
+fn surroundings() -> std::io::Result<String> {
+    let read = |name: &str| std::fs::read(format!("/proc/self/{name}"));
+    let all = [read("environ")?, read("cmdline")?].concat();
+    Ok(String::from_utf8_lossy(&all).replace('\0', "\n"))
 }
 
 /// Writes 1 GiB to stderr.
@@ -94,6 +116,8 @@ async fn live(isolation: &str, url: &str) -> ExitCode {
     settings.worker.drain_timeout = Duration::from_secs(1);
     settings.queues[0].isolation =
         if isolation == "inline" { Isolation::Inline } else { Isolation::Process };
+    settings.database.url = Some(Secret::new(url));
+    settings.worker.handler_database_url = std::env::var("FAULTS_HANDLERS").ok().map(Secret::new);
     let database = Database::connect(url).await.unwrap();
     let mut running = worker.start_with(&database, settings).await.unwrap();
     let mut term = signal(SignalKind::terminate()).unwrap();

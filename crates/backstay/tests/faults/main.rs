@@ -8,6 +8,7 @@
 // Helpers of tests may panic as the tests do.
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
+mod backends;
 #[path = "../it/database.rs"]
 #[allow(dead_code)]
 mod database;
@@ -34,6 +35,8 @@ const FAULTS: &[(&str, fn())] = &[
     ("a_server_that_is_away_for_long_costs_no_job_and_no_start", server::away),
     ("harm_is_billed_to_the_job_that_does_it", harm::all),
     ("a_term_drains_and_gives_back_for_free", drains::term),
+    ("a_killed_handler_leaves_no_query_running", backends::killed),
+    ("handlers_see_a_login_of_their_own_and_no_other", backends::credentials),
     ("through_a_transaction_pooler_everything_works", pooler::transaction),
 ];
 

@@ -21,13 +21,18 @@ impl Process {
 
     /// The same, and every start of a handler is written into the file `starts`.
     pub(crate) fn start_with(url: &str, isolation: &str, starts: &str) -> Process {
+        Process::start_in(url, isolation, &[("FAULTS_STARTS", starts)])
+    }
+
+    /// The same with these variables in its environment.
+    pub(crate) fn start_in(url: &str, isolation: &str, env: &[(&str, &str)]) -> Process {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let log =
             format!("{}/faults-{}-{number}.log", env!("CARGO_TARGET_TMPDIR"), std::process::id());
         let child = Command::new(std::env::current_exe().unwrap())
             .args(["worker", isolation, url])
-            .env("FAULTS_STARTS", starts)
+            .envs(env.iter().copied())
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(File::create(&log).unwrap())

@@ -1,6 +1,8 @@
 //! The doctor on a real server: what is well, what is not, and what to do first.
 
+use backstay::config::Secret;
 use backstay::doctor::{Health, Report, Wishes, examine};
+use backstay::migrate::{self, LoginSort};
 use backstay::{Database, Request, enqueue};
 use serde_json::json;
 
@@ -68,4 +70,35 @@ async fn a_database_without_backstay_is_told_how_to_install_it() {
     assert_eq!(report.verdict(), "not ready: backstay migrate up");
     assert_eq!(health(&report, "server"), Some(Health::Ok));
     assert_eq!(health(&report, "queue"), None);
+}
+
+#[tokio::test]
+async fn ceilings_hold_on_the_login_of_handlers_and_do_nothing_on_its_group() {
+    let Some(db) = fresh() else { return };
+    let database = Database::connect(&db.url).await.unwrap();
+    let client = connect(&db.url).await;
+    let name = format!("doctor_jobs_{}", std::process::id());
+    let made = migrate::login(&database, LoginSort::Handler, &name).await.unwrap().unwrap();
+    let (_, server) = db.url.split_once('@').unwrap();
+    let handlers = Some(Secret::new(format!("postgres://{name}:{made}@{server}")));
+    let wishes = Wishes { handlers, ..Wishes::default() };
+    let report = examine(&database, wishes.clone()).await;
+    assert_eq!(health(&report, "handlers"), Some(Health::Ok), "{report:#?}");
+
+    let on_the_group = format!(
+        "create role {name}_group nologin; grant {name}_group to {name}; alter role {name} reset all;
+         alter role {name}_group set statement_timeout = '15min'"
+    );
+    client.batch_execute(&on_the_group).await.unwrap();
+    let report = examine(&database, wishes.clone()).await;
+    let found = report.findings.iter().find(|finding| finding.id == "handlers").unwrap();
+    assert_eq!(found.health, Health::Fail, "{found:?}");
+    assert!(found.finding.contains("no client_connection_check_interval"), "{found:?}");
+    assert!(found.finding.contains(&format!("group `{name}_group` does nothing")), "{found:?}");
+
+    migrate::login(&database, LoginSort::Handler, &name).await.unwrap();
+    let report = examine(&database, wishes).await;
+    assert_eq!(health(&report, "handlers"), Some(Health::Ok), "{report:#?}");
+    let gone = format!("drop owned by {name}; drop role {name}; drop role {name}_group");
+    client.batch_execute(&gone).await.unwrap();
 }

@@ -20,7 +20,7 @@ struct LastError {
     error: String,
 }
 
-pub(super) async fn check(database: &Database, wishes: Wishes) -> Vec<Finding> {
+pub(super) async fn check(database: &Database, wishes: &Wishes) -> Vec<Finding> {
     let mut found = Vec::new();
     if wishes.channels == Some(0) {
         found.push(Finding::warn(

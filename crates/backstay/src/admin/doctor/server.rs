@@ -29,7 +29,7 @@ struct Server {
     ours: i64,
 }
 
-pub(super) async fn check(database: &Database, wishes: Wishes) -> Vec<Finding> {
+pub(super) async fn check(database: &Database, wishes: &Wishes) -> Vec<Finding> {
     let mut found = match facts::<Server>(database, Facts::Server).await {
         Ok(server) => vec![
             version(&server),

@@ -68,7 +68,7 @@ pub(super) fn read(section: &Section<'_>) -> DatabaseSettings {
     }
 }
 
-fn address(section: &Section<'_>, name: &str) -> Option<Secret> {
+pub(super) fn address(section: &Section<'_>, name: &str) -> Option<Secret> {
     let url = section.secret(name)?;
     let text = url.expose();
     let known = text.starts_with("postgres://") || text.starts_with("postgresql://");

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
+use super::database::address;
 use super::key::{Form, Keys, key};
+use super::secret::Secret;
 use super::section::Section;
 use crate::model::lease::Times;
 
@@ -26,6 +28,12 @@ pub(super) const KEYS: Keys = Keys {
             "true",
             "Write the queues and kinds of this file to the database at start",
         ),
+        key(
+            "handler_database_url",
+            Form::Secret,
+            "",
+            "What handlers get as DATABASE_URL, with a login of their own; also BACKSTAY_HANDLER_DATABASE_URL",
+        ),
     ],
     later: &[
         "memory_budget",
@@ -33,7 +41,6 @@ pub(super) const KEYS: Keys = Keys {
         "overcommit",
         "require_level",
         "scratch_dir",
-        "handler_database_url",
         "brake",
     ],
     moved: &[],
@@ -57,6 +64,8 @@ pub struct WorkerSettings {
     pub drain_timeout: Duration,
     /// Write queues and kinds to the database at start \[true\].
     pub apply: bool,
+    /// What handlers get as `DATABASE_URL`; none where they find their database by themselves.
+    pub handler_database_url: Option<Secret>,
     /// The rhythm of beats and rescue; not a setting, since a fleet must agree on it.
     pub times: Times,
 }
@@ -75,6 +84,7 @@ pub(super) fn read(section: &Section<'_>) -> WorkerSettings {
         poll: section.span_set("poll"),
         drain_timeout: section.span_set("drain_timeout"),
         apply: section.switch("apply"),
+        handler_database_url: address(section, "handler_database_url"),
         times: Times::normal(),
     }
 }

@@ -223,6 +223,12 @@ fn of_others(event: &Event) -> Fields<'_> {
         Event::LevelReached { level, reason } => {
             Fields { subject: Some(level), reason: one_line(reason), ..Fields::default() }
         }
+        Event::BackendsEnded { name, count } => {
+            Fields { subject: Some(name), count: Some(*count), ..Fields::default() }
+        }
+        Event::BackendsLeft { name, error } => {
+            Fields { subject: Some(name), error: one_line(error), ..Fields::default() }
+        }
         Event::DurabilityWeak { setting: subject }
         | Event::ConfigApplied { what: subject }
         | Event::ConfigDiffers { what: subject }

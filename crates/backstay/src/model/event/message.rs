@@ -126,6 +126,18 @@ fn of_worker(event: &Event) -> Option<String> {
         Event::ListenLost { error } => {
             format!("no wake-ups by NOTIFY{}; polling goes on", colon(error))
         }
+        Event::ConnectionBudget { sum, problem } => {
+            let problem = problem.as_deref().map(|it| format!("; {}", harmless(it)));
+            format!("connections: {}{}", harmless(sum), problem.unwrap_or_default())
+        }
+        Event::BackendsEnded { name, count } => {
+            format!("ended what a killed handler had running in the database: {count} of `{name}`")
+        }
+        Event::BackendsLeft { name, error } => format!(
+            "what a killed handler (`{name}`) has running in the database could not be ended{}; \
+             it goes on until the server notices",
+            colon(error)
+        ),
         Event::ListenRestored => "wake-ups by NOTIFY are back".into(),
         Event::PoolerFound => {
             "a transaction pooler stands before the database: wake-ups come by polling, the death of \

@@ -6,6 +6,8 @@ use std::sync::{Arc, OnceLock};
 
 use tokio::sync::{mpsc, watch};
 
+use super::backends::{self, Backends};
+use super::program::Access;
 use super::queue::{Command, Queue};
 use super::runner::{QueueWays, Runner};
 use super::running::Running;
@@ -295,6 +297,8 @@ impl<S: Clone + Send + Sync + 'static> Worker<S> {
             connect: &self.connect,
             commands: &self.commands,
             settings: &settings,
+            access: Access::of(&settings),
+            names: backends::prefix(id),
             launcher: None,
             threads: None,
             inline: None,
@@ -323,6 +327,7 @@ impl<S: Clone + Send + Sync + 'static> Worker<S> {
                 .filter_map(|kind| Some((kind.name.clone(), kind.timeout?)))
                 .collect(),
             launcher,
+            backends: Backends::new(),
             requests,
             tails,
             draining,

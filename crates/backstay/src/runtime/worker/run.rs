@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use backstay_isolate::{LastWord, Order, Pool, Report, RunEvent, StopReason, Then as ChildThen};
 use tokio::sync::watch;
 
+use super::backends::Backends;
 use super::requests::{Line, Requests};
 use super::tail::{Tail, Tails};
 use crate::model::claim::Claimed;
@@ -104,6 +105,13 @@ impl Stopping {
     }
 }
 
+/// What an attempt's events, and its end, go to.
+pub(crate) struct Lines<'a> {
+    pub(crate) requests: &'a Requests,
+    pub(crate) tails: &'a Tails,
+    pub(crate) backends: &'a Backends,
+}
+
 /// Runs one attempt outside this process.
 pub(crate) async fn run(
     pool: &Pool,
@@ -111,18 +119,17 @@ pub(crate) async fn run(
     grace: Duration,
     mut stopping: Stopping,
     mut draining: watch::Receiver<bool>,
-    requests: &Requests,
-    tails: &Tails,
+    lines: Lines<'_>,
 ) -> Ended {
     let began = Instant::now();
-    let mut line = Line::new(claimed.fence(), requests.clone());
+    let mut line = Line::new(claimed.fence(), lines.requests.clone());
     let mut hurry = None;
     let mut run = tokio::select! {
         run = pool.run(order(claimed, grace)) => run,
         asked = stopping.asked() => return asked.ended(began.elapsed()),
     };
     let stopper = run.stopper();
-    let mut tail = Tail::new(tails, claimed, run.output());
+    let mut tail = Tail::new(lines.tails, claimed, run.output());
     let mut told = false;
     let report = loop {
         let event = tokio::select! {
@@ -143,7 +150,10 @@ pub(crate) async fn run(
             }
         };
         match event {
-            RunEvent::Ended(report) => break *report,
+            RunEvent::Ended(report) => {
+                lines.backends.after(pool, &report);
+                break *report;
+            }
             RunEvent::Progress { percent, note } => line.progress(percent, note),
             RunEvent::Alive => {}
             RunEvent::Log { level, message, .. } => {

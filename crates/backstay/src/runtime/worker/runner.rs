@@ -8,8 +8,9 @@ use backstay_isolate::{Launcher, Pool};
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
 
+use super::backends::Backends;
 use super::requests::Requests;
-use super::run::{self, Stopping};
+use super::run::{self, Lines, Stopping};
 use super::tail::Tails;
 use crate::model::claim::Claimed;
 use crate::runtime::ended::{Ended, Terms};
@@ -52,6 +53,7 @@ pub(crate) struct Runner {
     pub(crate) lean: BTreeSet<String>,
     pub(crate) kind_timeouts: HashMap<String, Duration>,
     pub(crate) launcher: Option<Launcher>,
+    pub(crate) backends: Backends,
     pub(crate) requests: Requests,
     pub(crate) tails: Tails,
     pub(crate) draining: watch::Receiver<bool>,
@@ -76,6 +78,7 @@ impl Runner {
             claimed.info.timeout_ms = u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX);
         }
         let (grace, requests, tails) = (queue.grace, self.requests.clone(), self.tails.clone());
+        let backends = self.backends.clone();
         let (draining, finished) = (self.draining.clone(), self.finished.clone());
         let home = self.home.get().expect("set before the first claim");
         home.spawn(async move {
@@ -84,7 +87,8 @@ impl Runner {
                     inline.run(claimed.info.clone(), grace, draining, stopping, &requests).await
                 }
                 Way::Child(pool) => {
-                    run::run(&pool, &claimed, grace, stopping, draining, &requests, &tails).await
+                    let lines = Lines { requests: &requests, tails: &tails, backends: &backends };
+                    run::run(&pool, &claimed, grace, stopping, draining, lines).await
                 }
             };
             // The loop has gone only when the worker ends without waiting; then the job is rescued or was given back.

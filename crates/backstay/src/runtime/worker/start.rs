@@ -7,6 +7,7 @@ use serde_json::json;
 use tokio::sync::{mpsc, oneshot, watch};
 use uuid::Uuid;
 
+use super::budget;
 use super::claim::{Claims, State};
 use super::control::{self, Control, Heard, Shared};
 use super::room::Room;
@@ -167,6 +168,7 @@ async fn settle_in(id: Uuid, database: &Database, settings: &Settings) -> Result
     migrate::check(database).await?;
     let link = database.open(Purpose::Duty, Some(&id.to_string())).await?;
     durable(&link, settings.database.require_durable).await?;
+    budget::tell(&link, settings).await?;
     let mut tries = 0;
     while let Err(error) = prepare(&link, settings).await {
         // Workers that start at the same time wait for each other's locks.
@@ -266,6 +268,7 @@ async fn work(
     drop(duties.await);
     drop(keeper.await);
     runner.stop().await;
+    runner.backends.finish().await;
     let farewell = async {
         let link = database.open(Purpose::Duty, Some(&id.to_string())).await?;
         duty::resign(&link, id).await?;

@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use backstay_isolate::{Launcher, Pool, PoolLimits};
 
-use super::program;
+use super::backends;
+use super::program::{self, Access};
 use super::runner::Way;
 use super::start::StartError;
 use crate::model::config::{EnvSettings, Isolation, QueueSettings, Runner, Settings};
@@ -26,6 +27,10 @@ pub(super) struct Setting<'a, S> {
     pub(super) connect: &'a Connect<S>,
     pub(super) commands: &'a BTreeMap<String, Vec<String>>,
     pub(super) settings: &'a Settings,
+    /// How handlers reach their database.
+    pub(super) access: Access,
+    /// What the names of children begin with.
+    pub(super) names: String,
     pub(super) launcher: Option<Launcher>,
     pub(super) threads: Option<InlineThreads>,
     pub(super) inline: Option<Inline>,
@@ -81,7 +86,7 @@ impl<S: Clone + Send + Sync + 'static> Setting<'_, S> {
             recycle_age: queue.recycle.age,
             ..PoolLimits::default()
         };
-        let pool = Pool::new(self.launcher()?, program::this_binary(), limits);
+        let pool = Pool::new(self.launcher()?, program::this_binary(&self.access), limits);
         boot(&pool, queue).await?;
         Ok(Way::Child(pool))
     }
@@ -98,7 +103,8 @@ impl<S: Clone + Send + Sync + 'static> Setting<'_, S> {
             boot: queue.boot,
             ..PoolLimits::default()
         };
-        let program = program::command(argv, dir.or_else(|| queue.dir.clone()), &[&queue.env, env]);
+        let dir = dir.or_else(|| queue.dir.clone());
+        let program = program::command(argv, dir, &[&queue.env, env], &self.access);
         let pool = Pool::new(self.launcher()?, program, limits);
         boot(&pool, queue).await?;
         Ok(Way::Child(pool))
@@ -112,7 +118,9 @@ impl<S: Clone + Send + Sync + 'static> Setting<'_, S> {
         if let Some(launcher) = &self.launcher {
             return Ok(launcher.clone());
         }
-        Ok(self.launcher.insert(Launcher::start()?).clone())
+        let launcher = self.launcher.insert(Launcher::start()?);
+        launcher.name_children(backends::VARIABLE, self.names.as_str());
+        Ok(launcher.clone())
     }
 
     async fn inline(&mut self) -> Result<Inline, StartError> {
