@@ -70,13 +70,16 @@ async fn launch(mut birth: Birth, scratch: &Path) -> Result<(Wires, Birth), Fail
 
 fn still_born(error: std::io::Error, birth: Birth) {
     let message = format!("no process could be started: {error}");
+    let failed = BootFailed { message: message.clone(), stderr: String::new(), code: "BS604" };
+    if let Some(shelf) = birth.shelf.upgrade() {
+        shelf.circuit.failed(&failed);
+    }
     if let Some(job) = birth.job {
         let mut report = Report::bare(Ending::BootFailed);
-        report.detail = Some(message.clone());
+        report.detail = Some(message);
         job.return_unstarted(report);
     }
     if let Some(ready) = birth.ready {
-        let failed = BootFailed { message, stderr: String::new(), code: "BS604" };
         // Nobody waits for it any more.
         let _unheard = ready.send(Err(failed));
     }

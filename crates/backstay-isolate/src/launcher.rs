@@ -145,6 +145,11 @@ impl Shared {
         });
     }
 
+    /// Runs something beside the children that ends by itself.
+    pub(crate) fn look_after(&self, work: impl Future<Output = ()> + Send + 'static) {
+        self.pipes.spawn(work);
+    }
+
     /// Runs something that may block for long.
     pub(crate) fn aside(&self, work: impl FnOnce() + Send + 'static) {
         self.pipes.spawn_blocking(work);

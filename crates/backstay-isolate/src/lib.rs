@@ -37,6 +37,7 @@ compile_error!("backstay-isolate needs Linux: shims, pidfds and /proc have no eq
 mod attempt;
 mod boot;
 mod child;
+mod circuit;
 mod ending;
 mod frame;
 mod kill;
@@ -57,6 +58,7 @@ mod spawn;
 mod usage;
 
 pub use boot::{BootFailed, Ready};
+pub use circuit::Health;
 pub use ending::{Ending, StopReason};
 pub use frame::{LINE_BYTES, LineDecoder, LineTooLong};
 pub use launcher::Launcher;

@@ -6,11 +6,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
 use crate::attempt::{EVENTS, Job};
 use crate::boot::{BootFailed, Ready};
 use crate::child;
+use crate::circuit::{self, Health};
 use crate::ending::Ending;
 use crate::launcher::{Launcher, Shared};
 use crate::limits::PoolLimits;
@@ -51,7 +52,21 @@ impl Pool {
             shelf: Arc::default(),
             count: AtomicU64::new(0),
         };
-        Pool { inner: Arc::new(inner) }
+        let inner = Arc::new(inner);
+        let health = inner.shelf.circuit.watch();
+        inner.launcher.look_after(mend(Arc::downgrade(&inner), health));
+        Pool { inner }
+    }
+
+    /// Gives what is known of the program, now and whenever it changes; it ends with the pool.
+    pub fn health(&self) -> watch::Receiver<Health> {
+        self.inner.shelf.circuit.watch()
+    }
+
+    /// Takes the program for broken after a first boot that failed: nothing is started for it but
+    /// trials, until one of them boots.
+    pub fn suspend(&self, failed: &BootFailed) {
+        self.inner.shelf.circuit.cut(failed);
     }
 
     /// Boots one child, or for a command looks the program up; to be called before the first claim.
@@ -65,15 +80,7 @@ impl Pool {
         if let Some(ready) = self.inner.shelf.ready() {
             return Ok(ready);
         }
-        let (told, ready) = oneshot::channel();
-        self.inner.start(None, Some(told));
-        ready.await.unwrap_or_else(|_| {
-            Err(BootFailed {
-                message: "the launcher is stopped".into(),
-                stderr: String::new(),
-                code: "BS604",
-            })
-        })
+        self.inner.try_one().await.unwrap_or_else(|_| Err(stopped()))
     }
 
     /// Gives a variable of its program's environment.
@@ -119,7 +126,30 @@ impl Inner {
                 Err(refused) => job = refused.into_inner().job,
             }
         }
-        self.start(Some(job), None);
+        match self.shelf.circuit.broken() {
+            None => self.start(Some(job), None),
+            Some(failed) => job.return_unstarted(Report {
+                detail: Some(failed.message.clone()),
+                stderr: failed.stderr.clone(),
+                ..Report::bare(Ending::BootFailed)
+            }),
+        }
+    }
+
+    /// Starts a child without a job.
+    fn try_one(self: &Arc<Self>) -> oneshot::Receiver<Result<Ready, BootFailed>> {
+        let (told, ready) = oneshot::channel();
+        if self.program.mode == Mode::Command {
+            let found = self.look_up();
+            if let Ok(ready) = &found {
+                self.shelf.circuit.found(ready);
+            }
+            // The other end is here.
+            let _heard = told.send(found);
+        } else {
+            self.start(None, Some(told));
+        }
+        ready
     }
 
     fn start(
@@ -156,6 +186,40 @@ impl Inner {
             "`{name}` is not an executable file in `PATH`; install it or name it with its folder"
         );
         Err(BootFailed { message, stderr: String::new(), code: "BS603" })
+    }
+}
+
+fn stopped() -> BootFailed {
+    let message = "the launcher is stopped".into();
+    BootFailed { message, stderr: String::new(), code: "BS604" }
+}
+
+/// As long as the program is broken, tries it now and then, until the pool is gone.
+async fn mend(pool: Weak<Inner>, mut health: watch::Receiver<Health>) {
+    let mut trials = 0;
+    loop {
+        // Between a command that was found and its start it may look mended: the pauses go on growing.
+        let calm = tokio::time::sleep(circuit::CALM);
+        tokio::select! {
+            broken = health.wait_for(|health| health.broken.is_some()) => match broken {
+                Ok(_) => {}
+                Err(_) => return,
+            },
+            () = calm, if trials > 0 => {
+                trials = 0;
+                continue;
+            }
+        }
+        tokio::select! {
+            () = tokio::time::sleep(circuit::pause(trials)) => trials += 1,
+            mended = health.wait_for(|health| health.broken.is_none()) => match mended {
+                Ok(_) => continue,
+                Err(_) => return,
+            },
+        }
+        let Some(ready) = pool.upgrade().map(|pool| pool.try_one()) else { return };
+        // How it went is told to the circuit, which is watched here.
+        let _told = ready.await;
     }
 }
 

@@ -6,6 +6,7 @@ use tokio::sync::mpsc;
 
 use crate::attempt::Job;
 use crate::boot::Ready;
+use crate::circuit::Circuit;
 
 /// A job for an idle child, with the door through which it becomes idle again.
 pub(crate) struct Delivery {
@@ -24,7 +25,8 @@ pub(crate) struct Idle {
 pub(crate) struct Shelf {
     /// At most one per place of the pool, and those that were booted ahead.
     idle: Mutex<Vec<Idle>>,
-    ready: Mutex<Option<Ready>>,
+    /// Whether the program boots; its watchers learn from its end that the pool is gone.
+    pub(crate) circuit: Circuit,
 }
 
 impl Shelf {
@@ -55,15 +57,11 @@ impl Shelf {
         idle.len() < before
     }
 
-    pub(crate) fn note_ready(&self, ready: &Ready) {
-        *self.ready.lock().unwrap_or_else(PoisonError::into_inner) = Some(ready.clone());
-    }
-
     /// Gives what the program said when it was ready, if a child of it stands here.
     pub(crate) fn ready(&self) -> Option<Ready> {
         if self.idle().is_empty() {
             return None;
         }
-        self.ready.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.circuit.ready().map(|ready| Ready::clone(&ready))
     }
 }

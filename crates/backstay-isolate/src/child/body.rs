@@ -75,6 +75,8 @@ pub(super) struct Child {
     pub(super) drain_after_job: Option<Duration>,
     pub(super) ready: Option<oneshot::Sender<Result<Ready, BootFailed>>>,
     pub(super) boot_error: Option<BootError>,
+    /// It took jobs, or said that it could.
+    pub(super) booted: bool,
     pub(super) attempt: Option<Attempt>,
     pub(super) previous: Option<(String, i32)>,
     pub(super) jobs: u32,
@@ -129,6 +131,7 @@ impl Child {
             drain_after_job: None,
             ready: birth.ready,
             boot_error: None,
+            booted: false,
             attempt: birth.job.map(Attempt::new),
             previous: None,
             jobs: 0,

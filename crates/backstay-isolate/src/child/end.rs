@@ -46,13 +46,20 @@ impl Child {
     }
 
     pub(super) fn tell_boot_failed(&mut self) {
-        let (Some(ready), Some(error)) = (self.ready.take(), self.boot_error.clone()) else {
+        if self.booted {
             return;
-        };
+        }
+        let Some(error) = self.boot_error.clone() else { return };
         let stderr = self.wires.output.tail();
         let failed = BootFailed { message: error.message, stderr, code: error.code };
-        // Nobody waits for it any more.
-        let _unheard = ready.send(Err(failed));
+        let told = self.attempt.as_ref().is_some_and(|attempt| attempt.reason.is_some());
+        if let (false, false, Some(shelf)) = (told, self.stop_seen, self.shelf.upgrade()) {
+            shelf.circuit.failed(&failed);
+        }
+        if let Some(ready) = self.ready.take() {
+            // Nobody waits for it any more.
+            let _unheard = ready.send(Err(failed));
+        }
     }
 
     /// Gives away jobs that came too late, and waits until nothing is left of shim and folder.

@@ -72,6 +72,7 @@ impl Child {
             return;
         }
         self.phase = Phase::Busy;
+        self.note_booted(&Ready::default());
         if let Some(attempt) = &mut self.attempt {
             attempt.started = Some(Instant::now());
         }
@@ -133,7 +134,9 @@ impl Child {
 
     pub(super) fn hear_boot(&mut self, said: Said) {
         match said {
-            Said::Ready { protocol: PROTOCOL, kinds, name } => self.booted(Ready { kinds, name }),
+            Said::Ready { protocol: PROTOCOL, kinds, versions, name } => {
+                self.booted(Ready { kinds, versions, name });
+            }
             Said::Ready { protocol, .. } => self.boot_failed(
                 format!("it speaks protocol {protocol}, this version speaks {PROTOCOL}"),
                 "BS703",
@@ -142,10 +145,15 @@ impl Child {
         }
     }
 
-    pub(super) fn booted(&mut self, ready: Ready) {
+    fn note_booted(&mut self, ready: &Ready) {
+        self.booted = true;
         if let Some(shelf) = self.shelf.upgrade() {
-            shelf.note_ready(&ready);
+            shelf.circuit.booted(ready);
         }
+    }
+
+    pub(super) fn booted(&mut self, ready: Ready) {
+        self.note_booted(&ready);
         if let Some(told) = self.ready.take() {
             self.go_idle();
             // Nobody waits for it any more.

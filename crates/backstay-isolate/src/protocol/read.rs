@@ -1,6 +1,7 @@
 //! Takes lines apart, those of a child and, in a child, those of its supervisor.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -25,6 +26,7 @@ pub(crate) enum Said {
     Ready {
         protocol: u32,
         kinds: Vec<String>,
+        versions: BTreeMap<String, u32>,
         name: Option<String>,
     },
     Progress {
@@ -122,13 +124,16 @@ struct ReadyLine {
     protocol: u32,
     #[serde(default)]
     kinds: Vec<String>,
+    #[serde(default)]
+    args_versions: BTreeMap<String, u32>,
     name: Option<Lossy>,
 }
 
 impl From<ReadyLine> for Said {
     fn from(line: ReadyLine) -> Said {
         let name = line.name.map(|name| name.0);
-        Said::Ready { protocol: line.protocol, kinds: line.kinds, name }
+        let (protocol, kinds, versions) = (line.protocol, line.kinds, line.args_versions);
+        Said::Ready { protocol, kinds, versions, name }
     }
 }
 

@@ -9,7 +9,9 @@
 mod command;
 mod handler;
 mod output;
+mod pool;
 mod run;
+mod serve;
 mod shims;
 mod warm;
 
@@ -38,7 +40,8 @@ fn main() -> ExitCode {
     let tests: Vec<Test> = if measuring {
         vec![("measure", warm::measure as fn())]
     } else {
-        [warm::TESTS, command::TESTS, output::TESTS, shims::TESTS].concat()
+        [warm::TESTS, serve::TESTS, pool::TESTS, command::TESTS, output::TESTS, shims::TESTS]
+            .concat()
     };
     let chosen = tests.iter().filter(|(name, _)| filter.is_none_or(|part| name.contains(part)));
     let (passed, failed) = chosen.map(run_one).fold((0, 0), |(passed, failed), ok| {
