@@ -9,34 +9,52 @@ use backstay::config::Fault;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Exit {
     /// The command did what was asked.
-    Done = 0,
+    Done,
     /// What was asked was not done, or a check failed.
-    NotDone = 1,
+    NotDone,
     /// The command line makes no sense.
-    Usage = 2,
+    Usage,
     /// The database cannot be reached, or there is none.
-    Unavailable = 69,
+    Unavailable,
     /// A bug.
-    Internal = 70,
+    Internal,
     /// Trying again later may help.
-    TryAgain = 75,
+    TryAgain,
     /// The login may not do this.
-    NotAllowed = 77,
+    NotAllowed,
     /// The configuration or the installation must be changed first.
-    Configuration = 78,
+    Configuration,
     /// Ended by Ctrl-C.
-    Interrupted = 130,
+    Interrupted,
     /// Ended by TERM.
-    Terminated = 143,
+    Terminated,
+    /// The code of a command that was run for its user, as a shell gives it: 128 and the signal where one ended it.
+    OfCommand(u8),
 }
 
 impl Exit {
+    /// Gives the number.
+    pub(crate) fn code(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::NotDone => 1,
+            Self::Usage => 2,
+            Self::Unavailable => 69,
+            Self::Internal => 70,
+            Self::TryAgain => 75,
+            Self::NotAllowed => 77,
+            Self::Configuration => 78,
+            Self::Interrupted => 130,
+            Self::Terminated => 143,
+            Self::OfCommand(code) => code,
+        }
+    }
+
     /// Gives the exit code that belongs to an error's code.
     pub(crate) fn of(code: &str) -> Self {
         match code {
-            "BS108" | "BS504" | "BS801" | "BS802" => Self::NotAllowed,
+            "BS108" | "BS504" => Self::NotAllowed,
             "BS501" | "BS505" | "BS507" | "BS901" => Self::Unavailable,
-            "BS113" | "BS803" => Self::TryAgain,
             "BS999" => Self::Internal,
             _ if code.starts_with("BS4") || code.starts_with("BS5") || code.starts_with("BS6") => {
                 Self::Configuration
@@ -48,7 +66,7 @@ impl Exit {
 
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
-        Self::from(exit as u8)
+        Self::from(exit.code())
     }
 }
 
@@ -144,7 +162,7 @@ mod tests {
             ("BS901", 69),
             ("BS999", 70),
         ] {
-            assert_eq!(Exit::of(code) as i32, exit, "{code}");
+            assert_eq!(Exit::of(code).code(), exit, "{code}");
         }
     }
 }

@@ -247,3 +247,36 @@ fn explain_tells_what_a_code_means() {
     let codes = String::from_utf8(list.stdout).unwrap();
     assert!(codes.lines().count() > 40 && codes.lines().all(|line| line.starts_with("BS")));
 }
+
+/// Every file below a folder that may name a code for people.
+fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap();
+        if path.is_dir() && !matches!(name, "tests" | "target" | "examples") {
+            sources(&path, found);
+        } else if name.ends_with(".sql") || name.ends_with(".rs") && name != "tests.rs" {
+            found.push(path);
+        }
+    }
+}
+
+#[test]
+fn every_code_that_a_source_names_has_its_page() {
+    let crates = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let mut files = Vec::new();
+    sources(crates, &mut files);
+    let mut without = std::collections::BTreeSet::new();
+    for file in files {
+        let text = std::fs::read_to_string(&file).unwrap();
+        for (at, _) in text.match_indices("BS") {
+            let Some(word) = text.get(at..at + 5) else { continue };
+            // The one that stands for a code which there is not.
+            let is_code = word[2..].bytes().all(|b| b.is_ascii_digit()) && word != "BS000";
+            if is_code && backstay::model::code::Code::of(word).is_none() {
+                without.insert(format!("{word} in {}", file.display()));
+            }
+        }
+    }
+    assert!(without.is_empty(), "{without:#?}");
+}

@@ -3,6 +3,7 @@
 mod companion;
 mod watch;
 
+use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::time::Duration;
@@ -150,7 +151,7 @@ impl<'a> Dev<'a> {
         }
         match end? {
             End::Told(exit) => Ok(exit),
-            End::Command(status) => self.exit_of(status),
+            End::Command(status) => Ok(self.exit_of(status)),
         }
     }
 
@@ -176,7 +177,7 @@ impl<'a> Dev<'a> {
             if let Some(status) = worker.as_mut().and_then(Companion::ended) {
                 *worker = None;
                 // A worker with a faulty file says so itself; it would say it again every two seconds.
-                let is_faulty = status.code() == Some(Exit::Configuration as i32);
+                let is_faulty = status.code() == Some(Exit::Configuration.code().into());
                 again = (!is_faulty).then(|| tokio::time::Instant::now() + AGAIN);
                 self.printer.note(if is_faulty {
                     "the worker waits for the next change of the file".to_owned()
@@ -212,11 +213,28 @@ impl<'a> Dev<'a> {
     }
 
     /// The command's own exit code is what a script behind `dev` wants to know.
-    fn exit_of(&self, status: ExitStatus) -> Result<Exit, Failure> {
-        if status.success() {
-            return Ok(Exit::Done);
+    fn exit_of(&self, status: ExitStatus) -> Exit {
+        if !status.success() {
+            self.printer.note(format!("the command ended ({status})"));
         }
-        self.printer.note(format!("the command ended ({status})"));
-        Ok(Exit::NotDone)
+        of_command(status)
+    }
+}
+
+/// As a shell tells it.
+fn of_command(status: ExitStatus) -> Exit {
+    let code = status.code().or_else(|| Some(128 + status.signal()?));
+    code.and_then(|code| u8::try_from(code).ok()).map_or(Exit::NotDone, Exit::OfCommand)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_ends_dev_with_its_own_code() {
+        for (raw, code) in [(0, 0), (3 << 8, 3), (75 << 8, 75), (15, 143), (9, 137)] {
+            assert_eq!(of_command(ExitStatus::from_raw(raw)).code(), code);
+        }
     }
 }

@@ -5,8 +5,12 @@ use tokio_postgres::Client;
 use super::database::failed;
 use crate::failure::Failure;
 
-/// Orders of the year.
-pub(crate) const ORDERS: i64 = 200_000;
+/// Orders of the year, where there is room for them.
+const ORDERS: i64 = 200_000;
+/// Where there is not: the story is the same, and a small machine does not begin to swap.
+const FEW_ORDERS: i64 = 50_000;
+/// Free memory below which the shop is small.
+const ROOM_KIB: u64 = 1024 * 1024;
 /// The year of the orders.
 pub(crate) const YEAR: i32 = 2025;
 
@@ -33,10 +37,10 @@ select n, (array['Lamp', 'Chair', 'Table', 'Shelf', 'Rug \"Large\"'])[1 + n % 5]
   from generate_series(1, 500) n;
 insert into shop.orders (id, customer_id, ordered_at)
 select n, 1 + n * 104729 % 20000, timestamptz '2025-01-01 00:00Z' + (n * 15485863 % 31536000) * interval '1 second'
-  from generate_series(1::bigint, 200000) n;
+  from generate_series(1::bigint, {orders}) n;
 insert into shop.order_lines (order_id, product_id, quantity, price_cents)
 select o.n, p.id, 1 + (o.n + l) % 3, p.price_cents
-  from generate_series(1::bigint, 200000) o(n)
+  from generate_series(1::bigint, {orders}) o(n)
  cross join lateral generate_series(1, 1 + o.n % 5) l
   join shop.products p on p.id = 1 + (o.n * 31 + l * 17) % 500;
 ";
@@ -51,7 +55,7 @@ alter table shop.order_lines add foreign key (order_id) references shop.orders;
 alter table shop.order_lines add foreign key (product_id) references shop.products;
 create index on shop.order_lines (order_id);
 create index on shop.orders (ordered_at);
-select setval(pg_get_serial_sequence('shop.orders', 'id'), 200000);
+select setval(pg_get_serial_sequence('shop.orders', 'id'), {orders});
 create view shop.export_lines as
 select l.id, concat_ws(',', l.id, o.id, to_char(o.ordered_at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), c.id, c.region,
                        '\"' || replace(p.name, '\"', '\"\"') || '\"', l.quantity, l.price_cents) || E'\\n' as line
@@ -70,9 +74,10 @@ pub(crate) struct Size {
 }
 
 /// Makes the tables and fills them.
-pub(crate) async fn make(client: &Client) -> Result<Size, Failure> {
+pub(crate) async fn make(client: &Client, orders: i64) -> Result<Size, Failure> {
     for part in [TABLES, ROWS, KEYS] {
-        client.batch_execute(part).await.map_err(|error| failed(&error))?;
+        let part = part.replace("{orders}", &orders.to_string());
+        client.batch_execute(&part).await.map_err(|error| failed(&error))?;
     }
     // The planner should not learn in the middle of the story how large the tables are.
     client.batch_execute("vacuum analyze").await.map_err(|error| failed(&error))?;
@@ -81,7 +86,31 @@ pub(crate) async fn make(client: &Client) -> Result<Size, Failure> {
     Ok(Size { orders: row.get(0), lines: row.get(1), customers: row.get(2) })
 }
 
+/// How many orders this machine can bear; the default where it does not tell its free memory.
+pub(crate) fn bearable() -> (i64, bool) {
+    let told = std::fs::read_to_string("/proc/meminfo").ok();
+    let is_small = told.as_deref().and_then(free_kib).is_some_and(|free| free < ROOM_KIB);
+    if is_small { (FEW_ORDERS, true) } else { (ORDERS, false) }
+}
+
+fn free_kib(told: &str) -> Option<u64> {
+    let line = told.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    line.trim().strip_suffix(" kB")?.parse().ok()
+}
+
 /// The months of the year, as `YYYY-MM`.
 pub(crate) fn months() -> Vec<String> {
     (1..=12).map(|month| format!("{YEAR}-{month:02}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn free_memory_is_read_as_the_kernel_tells_it() {
+        let told = "MemTotal:       16384000 kB\nMemAvailable:     512000 kB\n";
+        assert_eq!(free_kib(told), Some(512_000));
+        assert_eq!(free_kib("nothing"), None);
+    }
 }

@@ -12,7 +12,6 @@ use serde_json::json;
 use tokio::time::MissedTickBehavior;
 
 use super::http::Client;
-use super::shop::ORDERS;
 
 /// Between two requests: 100 a second.
 const EVERY: Duration = Duration::from_millis(10);
@@ -56,13 +55,14 @@ pub(crate) struct Trickle {
 }
 
 impl Trickle {
-    pub(crate) fn start(address: String) -> std::io::Result<Trickle> {
+    /// Asks for orders 1 to `orders`, one after the other.
+    pub(crate) fn start(address: String, orders: i64) -> std::io::Result<Trickle> {
         let (samples, stop) = (Arc::new(Mutex::default()), Arc::new(AtomicBool::default()));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let (into, until) = (samples.clone(), stop.clone());
         let thread = std::thread::Builder::new()
             .name("demo-trickle".into())
-            .spawn(move || runtime.block_on(trickle(address, into, until)))?;
+            .spawn(move || runtime.block_on(trickle(address, orders, into, until)))?;
         Ok(Trickle { samples, stop, thread: Some(thread) })
     }
 
@@ -107,7 +107,12 @@ fn latency(samples: &[Sample]) -> Latency {
     }
 }
 
-async fn trickle(address: String, samples: Arc<Mutex<Vec<Sample>>>, stop: Arc<AtomicBool>) {
+async fn trickle(
+    address: String,
+    orders: i64,
+    samples: Arc<Mutex<Vec<Sample>>>,
+    stop: Arc<AtomicBool>,
+) {
     let client = Arc::new(Client::new(address));
     let mut due = tokio::time::interval(EVERY);
     due.set_missed_tick_behavior(MissedTickBehavior::Burst);
@@ -115,7 +120,7 @@ async fn trickle(address: String, samples: Arc<Mutex<Vec<Sample>>>, stop: Arc<At
     while !stop.load(Ordering::Relaxed) {
         let at = due.tick().await.into_std();
         n += 7919;
-        let (id, client, samples) = (1 + n % ORDERS, client.clone(), samples.clone());
+        let (id, client, samples) = (1 + n % orders, client.clone(), samples.clone());
         tokio::spawn(async move {
             let answer = client.get(&format!("/orders/{id}")).await;
             let is_good = answer.is_ok_and(|answer| answer.status == 200);

@@ -254,14 +254,14 @@ fn a_command_that_needs_only_the_database_does_not_ask_for_other_secrets() {
     let loaded = load(&sources(&config, &[]), &Environment::default(), Need::Database).unwrap();
     assert_eq!(loaded.faults, []);
     let failure = database_url(&loaded.settings).unwrap_err();
-    assert_eq!((failure.code, failure.exit as u8), ("BS403", 78));
+    assert_eq!((failure.code, failure.exit.code()), ("BS403", 78));
 }
 
 #[test]
 fn a_file_that_was_named_must_be_there() {
     let missing = sources(Path::new("/nowhere/backstay.toml"), &[]);
     let failure = load(&missing, &Environment::default(), Need::Everything).unwrap_err();
-    assert_eq!(failure.exit as u8, 78);
+    assert_eq!(failure.exit.code(), 78);
     assert!(failure.message.contains("/nowhere/backstay.toml"), "{failure:?}");
 }
 

@@ -5,10 +5,12 @@
 with given_up as (
   update backstay.message set undeliverable_at = statement_timestamp(), last_error = $2::text
    where id = $1::bigint and delivered_at is null and undeliverable_at is null
-  returning *)
-insert into backstay.message (made_at, due_at, next_try_at, count, rule, subject, channel, dedupe_key, body)
-select statement_timestamp(), statement_timestamp(), statement_timestamp(), g.count, g.rule, g.subject, o.channel, g.dedupe_key,
-       g.body || jsonb_build_object('instead_of', g.channel, 'text', $4::text || (g.body ->> 'text'))
-  from given_up g cross join unnest($3::text[]) o(channel)
+  returning *),
+copy as (select g.*, o.channel as instead, nextval('backstay.message_id_seq') as own from given_up g cross join unnest($3::text[]) o(channel))
+insert into backstay.message (id, made_at, due_at, next_try_at, count, rule, subject, channel, dedupe_key, body)
+overriding system value
+select g.own, statement_timestamp(), statement_timestamp(), statement_timestamp(), g.count, g.rule, g.subject, g.instead, g.dedupe_key,
+       g.body || jsonb_build_object('id', g.own::text, 'instead_of', g.channel, 'text', $4::text || (g.body ->> 'text'))
+  from copy g
  where not g.body ? 'instead_of'
 returning id

@@ -1,5 +1,5 @@
 -- Counts what is not done in some queues and could be done now, and all dead letters.
--- role: viewer, worker
+-- role: worker
 -- $1 queues text[]
 select (select count(*) from backstay.ready r where r.queue = any($1::text[]))
      + (select count(*) from backstay.running r where r.queue = any($1::text[]))

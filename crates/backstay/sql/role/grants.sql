@@ -60,7 +60,7 @@ begin
       to backstay_viewer;
     grant select on
       backstay.jobs, backstay.ended, backstay.dead_letters, backstay.queues, backstay.workers, backstay.attempts,
-      backstay.ready, backstay.scheduled, backstay.parked, backstay.running,
+      backstay.ready, backstay.scheduled, backstay.parked, backstay.running, backstay.progress,
       backstay.dead_group, backstay.alert, backstay.message, backstay.replay, backstay.replay_job, backstay.pause, backstay.duty, backstay.leader,
       backstay.installation, backstay.migration, backstay.body, backstay.output_log
       to backstay_viewer;
@@ -82,7 +82,7 @@ begin
       to backstay_operator;
     grant select on
       backstay.jobs, backstay.ended, backstay.dead_letters, backstay.queues, backstay.workers, backstay.attempts,
-      backstay.ready, backstay.scheduled, backstay.parked, backstay.running,
+      backstay.ready, backstay.scheduled, backstay.parked, backstay.running, backstay.progress,
       backstay.dead_group, backstay.alert, backstay.message, backstay.replay, backstay.replay_job, backstay.pause, backstay.duty, backstay.leader,
       backstay.installation, backstay.migration, backstay.body, backstay.output_log
       to backstay_operator;
@@ -113,7 +113,7 @@ begin
     grant select on backstay.wish to backstay_worker;
     grant select on backstay.migration, backstay.body, backstay.standing to backstay_worker;
     grant insert on backstay.audit to backstay_worker;
-    grant usage on sequence backstay.entry_seq, backstay.presence_seq to backstay_worker;
+    grant usage on sequence backstay.entry_seq, backstay.presence_seq, backstay.message_id_seq to backstay_worker;
     grant select, usage on sequence backstay.lowered_seq to backstay_worker;
     grant select, update on sequence backstay.gate_seq to backstay_worker;
     grant execute on function

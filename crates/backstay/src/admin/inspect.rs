@@ -9,11 +9,11 @@ pub use crate::model::document::JobDocument;
 pub use crate::model::printed::{PrintedLine, Stream};
 pub use crate::model::status::{
     AttemptRecord, Bounded, DeadGroup, DeadLetter, JobFilter, JobTerms, KindStatus, MessageStatus,
-    Page, PauseStatus, QueueStatus, ReplayStatus, WorkerStatus,
+    Page, PauseStatus, QueueStatus, ReplayStatus, RunningJob, WorkerStatus,
 };
 pub use dead::{dead_group, dead_groups, dead_letter, dead_letter_ids, dead_letters, export};
 pub use jobs::{attempts, job, job_ids, jobs, terms};
-pub use machines::{alerts, kinds, queues, replay, replays, workers};
+pub use machines::{alerts, kinds, queues, replay, replays, running, workers};
 pub use output::{OutputPart, PARTS_MOST, follow, output};
 
 use crate::store::StoreError;

@@ -215,8 +215,20 @@ fn read_kinds<'a>(book: &'a Book<'a>, top: &Section<'a>) -> Vec<KindSettings> {
     top.entries("kinds").iter().map(read).collect()
 }
 
+/// A program that is named by a path stands where the file says, wherever the worker was started.
+fn place_program(argv: &mut [String], folder: &Path) {
+    if let Some(program) = argv.first_mut().filter(|program| program.contains('/')) {
+        *program = folder.join(&*program).display().to_string();
+    }
+}
+
 /// Directories are relative to the file, wherever the worker was started.
 fn place_directories(settings: &mut Settings, folder: &Path) {
+    for channel in &mut settings.alerts.channels {
+        if let Way::Command { argv, .. } = &mut channel.way {
+            place_program(argv, folder);
+        }
+    }
     let queues = settings.queues.iter_mut().chain([&mut settings.defaults]);
     for dir in queues.filter_map(|queue| queue.dir.as_mut()) {
         *dir = folder.join(&*dir);

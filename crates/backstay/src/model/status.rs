@@ -323,6 +323,44 @@ pub struct WorkerStatus {
     pub direct: bool,
 }
 
+/// A job that runs, with what its worker saw of it last.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct RunningJob {
+    /// The job.
+    pub id: String,
+    /// The kind of work.
+    pub kind: String,
+    /// Its queue.
+    pub queue: String,
+    /// 0 to 9, lower runs first.
+    pub priority: i16,
+    /// The number of this attempt, from 1.
+    pub attempt: i32,
+    /// Since when.
+    pub started_at: Instant,
+    /// In whose hands.
+    pub worker: String,
+    /// On which host, where the worker is known.
+    pub host: Option<String>,
+    /// How it is isolated.
+    pub level: Option<String>,
+    /// Somebody has told it to stop.
+    pub cancelling: bool,
+    /// Memory that it had; of a worker's jobs only the 32 largest are known.
+    pub memory_bytes: Option<u64>,
+    /// Memory that it may have.
+    pub memory_limit_bytes: Option<u64>,
+    /// Processor time that it had used.
+    pub cpu_ms: Option<u64>,
+    /// When that was seen.
+    pub sampled_at: Option<Instant>,
+    /// How far it says that it is.
+    pub percent: Option<f32>,
+    /// What it says about that.
+    pub note: Option<String>,
+}
+
 /// A message to one channel.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]

@@ -195,12 +195,13 @@ fn json(alert: &Alert) -> String {
     serde_json::to_string(alert).expect("texts, numbers and JSON are JSON")
 }
 
-/// What a newer row says better; when it began and how often it happened add up.
+/// What a newer row says better; the message stays the same one, and when it began and how often it happened add up.
 fn newer(alert: &Alert) -> String {
     let mut body = serde_json::to_value(alert).expect("texts, numbers and JSON are JSON");
     if let Some(fields) = body.as_object_mut() {
-        fields.remove("count");
-        fields.remove("first_at");
+        for kept in ["id", "count", "first_at"] {
+            fields.remove(kept);
+        }
     }
     body.to_string()
 }

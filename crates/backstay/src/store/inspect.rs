@@ -10,7 +10,7 @@ use crate::model::document::JobDocument;
 use crate::model::state::State;
 use crate::model::status::{
     AttemptRecord, DeadGroup, DeadLetter, JobFilter, JobTerms, KindStatus, MessageStatus,
-    QueueStatus, ReplayStatus, WorkerStatus,
+    QueueStatus, ReplayStatus, RunningJob, WorkerStatus,
 };
 
 static BACKLOG: Sql = sql!("inspect/backlog", [TEXT_ARRAY]);
@@ -46,6 +46,7 @@ static LIST_GROUPS: Sql =
 static SHOW_LETTER: Sql = sql!("inspect/show_letter", [INT8]);
 static LIST_QUEUES: Sql = sql!("inspect/list_queues", []);
 static LIST_KINDS: Sql = sql!("inspect/list_kinds", []);
+static LIST_RUNNING: Sql = sql!("inspect/list_running", []);
 static SHOW_ORIGIN: Sql = sql!("inspect/show_origin", [INT8]);
 static EXPORT_LETTERS: Sql = sql!("inspect/export_letters", [INT8_ARRAY]);
 static LIST_WORKERS: Sql = sql!("inspect/list_workers", [BOOL]);
@@ -320,6 +321,11 @@ pub(crate) async fn list_queues(database: &Database) -> Result<Vec<QueueStatus>,
 /// All kinds, by name; at most 1,000.
 pub(crate) async fn list_kinds(database: &Database) -> Result<Vec<KindStatus>, StoreError> {
     seen(database, &LIST_KINDS, &[]).await
+}
+
+/// Running jobs, the longest running first; at most 2,000.
+pub(crate) async fn list_running(database: &Database) -> Result<Vec<RunningJob>, StoreError> {
+    seen(database, &LIST_RUNNING, &[]).await
 }
 
 /// What a job carries, beside what its kind gives.

@@ -61,7 +61,7 @@ select to_char(o.ordered_at at time zone 'UTC', 'YYYY-MM'), sum(l.quantity * l.p
   from shop.orders o join shop.order_lines l on l.order_id = o.id where o.id <= $1 group by 1";
         let rows = self
             .db
-            .query(text, &[&shop::ORDERS])
+            .query(text, &[&self.size.orders])
             .await
             .map_err(|error| database::failed(&error))?;
         let totals: BTreeMap<String, i64> =

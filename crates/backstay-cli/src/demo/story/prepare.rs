@@ -33,7 +33,11 @@ impl<'a> Stage<'a> {
         let url = with_database(&place.url, DATABASE);
         migrate(&url).await?;
         let db = database::dial(&url).await?;
-        let size = shop::make(&db).await?;
+        let (orders, is_small) = shop::bearable();
+        if is_small {
+            screen.say("less than 1 GiB of memory is free here: the shop is a quarter of its size");
+        }
+        let size = shop::make(&db, orders).await?;
         screen.say(format!(
             "a shop: {} orders with {} lines of {} customers, in the new database {DATABASE}",
             grouped(size.orders),
@@ -49,7 +53,7 @@ impl<'a> Stage<'a> {
         let here = Surroundings { folder: &folder, url: &url, sink: &sink.address };
         let mut shop_api = Part::start("api", &["api"], &here)?;
         let api_address = format!("127.0.0.1:{}", shop_api.first_line().await?);
-        let trickle = Trickle::start(api_address.clone()).map_err(io)?;
+        let trickle = Trickle::start(api_address.clone(), size.orders).map_err(io)?;
         let mut stage = Stage {
             _admin: admin,
             db,

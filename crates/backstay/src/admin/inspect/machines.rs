@@ -2,7 +2,7 @@
 
 use super::{ask, below, page};
 use crate::model::status::{
-    KindStatus, MessageStatus, Page, QueueStatus, ReplayStatus, WorkerStatus,
+    KindStatus, MessageStatus, Page, QueueStatus, ReplayStatus, RunningJob, WorkerStatus,
 };
 use crate::store::StoreError;
 use crate::store::database::Database;
@@ -33,6 +33,15 @@ pub async fn kinds(database: &Database) -> Result<Vec<KindStatus>, StoreError> {
 /// BS5xx from the database.
 pub async fn workers(database: &Database, gone: bool) -> Result<Vec<WorkerStatus>, StoreError> {
     store::list_workers(database, gone).await
+}
+
+/// Lists running jobs, the longest running first, each with what its worker saw of it last; at most 2,000.
+///
+/// # Errors
+///
+/// BS5xx from the database.
+pub async fn running(database: &Database) -> Result<Vec<RunningJob>, StoreError> {
+    store::list_running(database).await
 }
 
 /// Lists messages about alerts, newest first.

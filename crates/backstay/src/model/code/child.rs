@@ -4,6 +4,23 @@ use super::Code;
 
 pub(super) const CODES: &[Code] = &[
     Code {
+        code: "BS602",
+        name: "over_budget",
+        status: None,
+        title: "what the queues may use together is more than this machine has",
+        meaning: "Slots times memory, over all queues of this worker, is more than its memory budget: the \
+                  limit of its container or the memory of its host, less a reserve. If all jobs used \
+                  what they may, the host would have to kill something.",
+        causes: &[
+            "more slots than the machine can hold at the memory of their queue",
+            "a container that is smaller than the one the file was written for",
+            "`memory` of a kind that is far above that of its queue",
+        ],
+        remedy: "Lower `slots` or `memory`, give the worker more memory, or say how much it may plan \
+                 with: `memory_budget` below [worker].",
+        example: "[queues.reports]\nslots  = 2\nmemory = \"1GiB\"",
+    },
+    Code {
         code: "BS603",
         name: "not_executable",
         status: None,
