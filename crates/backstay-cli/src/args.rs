@@ -26,7 +26,7 @@ pub(crate) use jobs::{
 };
 pub(crate) use machines::{
     AlertsCommand, AlertsTestArgs, DrainArgs, KindsCommand, PauseArgs, QueuesCommand, ResumeArgs,
-    WorkersCommand, WorkersListArgs,
+    TopArgs, WorkersCommand, WorkersListArgs,
 };
 pub(crate) use value::bad_value;
 
@@ -284,6 +284,12 @@ Examples:
   backstay workers drain 018f6f1e"
     )]
     Workers(WorkersCommand),
+    /// Follow running jobs: memory and processor against their limits, age; cancel them, pause queues
+    #[command(after_help = "\
+Examples:
+  backstay top                               on a terminal; q leaves
+  backstay top --once --sort cpu             one table, also where there is no terminal")]
+    Top(TopArgs),
     /// Look for all that could be wrong, each with its remedy
     #[command(after_help = "\
 Examples:

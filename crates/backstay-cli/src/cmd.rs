@@ -17,5 +17,6 @@ pub(crate) mod man;
 pub(crate) mod migrate;
 pub(crate) mod operate;
 pub(crate) mod private;
+pub(crate) mod top;
 pub(crate) mod version;
 pub(crate) mod work;

@@ -159,6 +159,7 @@ async fn operator(command: DeskCommand, desk: &Desk<'_>) -> Result<Exit, Failure
             inspect::list_workers(desk, &args).await
         }
         DeskCommand::Workers(WorkersCommand::Drain(args)) => operate::drain(desk, &args).await,
+        DeskCommand::Top(args) => cmd::top::run(desk, &args).await,
         DeskCommand::Doctor => cmd::doctor::run(desk).await,
     }
 }

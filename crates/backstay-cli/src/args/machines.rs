@@ -5,7 +5,21 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 
 use super::filter::Page;
-use super::value::span;
+use super::value::{interval, span};
+use crate::cmd::top::Sort;
+
+#[derive(Debug, Args)]
+pub(crate) struct TopArgs {
+    /// Print one table and end
+    #[arg(long)]
+    pub(crate) once: bool,
+    /// What comes first
+    #[arg(long, value_name = "BY", default_value = "mem")]
+    pub(crate) sort: Sort,
+    /// How often to look, 1s to 1h
+    #[arg(long, value_name = "DURATION", default_value = "2s", value_parser = interval, allow_hyphen_values = true)]
+    pub(crate) interval: Duration,
+}
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum QueuesCommand {

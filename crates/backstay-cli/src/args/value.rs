@@ -15,6 +15,13 @@ pub(super) fn span(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// Reads `2s`: no look more often than once a second, so that looking costs the database nothing.
+pub(super) fn interval(text: &str) -> Result<Duration, String> {
+    let read = span(text)?;
+    let is_fit = (Duration::from_secs(1)..=Duration::from_secs(3600)).contains(&read);
+    if is_fit { Ok(read) } else { Err(format!("`{text}` is not 1s to 1h")) }
+}
+
 /// Reads `512MiB`.
 pub(super) fn size(text: &str) -> Result<u64, String> {
     parse_size(text).map_err(|error| error.to_string())

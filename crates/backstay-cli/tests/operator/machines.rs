@@ -1,4 +1,4 @@
-//! `queues`, `kinds`, `workers`, `alerts`.
+//! `queues`, `kinds`, `workers`, `alerts`, `top`.
 
 use crate::desk;
 
@@ -81,4 +81,38 @@ fn alerts_are_listed_with_what_became_of_them() {
         .map(|message| (message["state"].as_str().unwrap(), message["title"].as_str().unwrap()))
         .collect();
     assert_eq!(seen, [("failing", "20 reports died"), ("sent", "report died")]);
+}
+
+#[test]
+fn top_shows_running_jobs_with_what_their_worker_saw_of_them() {
+    let Some(desk) = desk() else { return };
+    let none = desk.run(&["top"]).exits(0);
+    let nobody = "slots 0 of 0, memory 0 MiB, no worker lives; start one: backstay work\n";
+    assert_eq!((none.out.as_str(), none.err.as_str()), ("", nobody));
+    let id = desk.enqueue(&["report", "--queue", "reports"]);
+    desk.sql(&format!(
+        "delete from backstay.ready where job_id = {id};
+         insert into backstay.running (job_id, seq, ready_at, claimed_at, deadline_at, worker, attempt, retry_count, crash_count, lost_count, snooze_count,
+                interrupt_count, priority, queue, kind)
+         values ({id}, {id}, now(), now() - interval '12 minutes', now() + interval '1 hour', '00000001-0000-4000-8000-000000000000', 2, 0, 0, 0, 0, 0, 5,
+                'reports', 'report');
+         insert into backstay.progress (job_id, at, attempt, percent, note) values ({id}, now(), 2, 40, 'page 12 of 30');
+         insert into backstay.worker (id, beat_at, lease_until, started_at, pid, slots, host, release, level, queues, kinds, samples)
+         values ('00000001-0000-4000-8000-000000000000', now(), now() + interval '1 minute', now(), 1, 6, 'app-2', '1', 'rlimit', '{{reports}}',
+                '{{\"report\": 1}}', '[{{\"job\": \"{id}\", \"attempt\": 2, \"rss\": 429916160, \"limit\": 1073741824, \"cpu_ms\": 360000, \"level\": \"rlimit\"}}]')"
+    ));
+    let once = desk.run(&["top", "--once", "--sort", "cpu"]).exits(0);
+    let row =
+        format!("{id}\treport\treports\t2\t12 min\t50 %\t410 of 1024 MiB\t40 %  page 12 of 30\n");
+    assert_eq!(once.out, row);
+    assert_eq!(once.err, "slots 1 of 6, memory 410 MiB, worker 00000001 on app-2 (rlimit)\n");
+    let json = desk.run(&["top", "--once", "--json"]).exits(0).json();
+    assert_eq!(json["jobs"][0]["memory_limit_bytes"], 1_073_741_824_u64);
+    assert_eq!(json["workers"][0]["running"], 1);
+    let fast = desk.run(&["top", "--interval", "100ms"]).exits(2);
+    assert!(
+        fast.err.starts_with("error BS102: --interval: `100ms` is not 1s to 1h\n"),
+        "{}",
+        fast.err
+    );
 }

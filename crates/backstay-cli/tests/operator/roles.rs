@@ -7,7 +7,8 @@ fn a_viewer_looks_at_everything_and_an_operator_acts_too() {
     let Some(desk) = desk() else { return };
     let id = desk.enqueue(&["report", "--run-in", "1h"]);
     let dead = desk.die("report");
-    let looks: [&[&str]; 11] = [
+    let looks: [&[&str]; 12] = [
+        &["top"],
         &["jobs", "list"],
         &["jobs", "list", "--outcome", "failed"],
         &["dead", "export"],
