@@ -1,6 +1,7 @@
 //! The child's side: a process that runs Rust handlers for a supervisor, one job at a time.
 
 use std::collections::HashMap;
+use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -240,6 +241,8 @@ impl<S: Clone + Send + Sync + 'static> Host<S> {
         }
         let Some(Current { id, attempt, ctx, .. }) = self.current.take() else { return };
         self.answers.clear();
+        // A line without its end would come out with the next job's; where stdout is closed, nobody reads it.
+        drop(std::io::stdout().flush());
         match answer {
             Ok(output) => self.send(&FromChild::Done {
                 id,

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use backstay_isolate::OutputRing;
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
 use tokio::task::{JoinError, JoinHandle};
@@ -14,7 +15,8 @@ use super::fail::{Fail, Output};
 use super::handler::Handlers;
 use super::worker::requests::{Line, Requests};
 use super::worker::run::{Hurry, Stopping};
-use crate::model::claim::JobInfo;
+use super::worker::tail::{Tail, Tails};
+use crate::model::claim::Claimed;
 use crate::model::outcome::Outcome;
 
 /// Threads for inline handlers; they are for small asynchronous work.
@@ -75,13 +77,29 @@ impl Inline {
     /// Runs one attempt to its end.
     pub(crate) async fn run(
         &self,
-        info: JobInfo,
+        claimed: &Claimed,
+        grace: Duration,
+        draining: watch::Receiver<bool>,
+        stopping: Stopping,
+        requests: &Requests,
+        tails: &Tails,
+    ) -> Ended {
+        let mut tail = Tail::new(tails, claimed, OutputRing::new());
+        let mut ended = self.attend(claimed, grace, draining, stopping, requests, &mut tail).await;
+        tail.end(claimed, &mut ended);
+        ended
+    }
+
+    async fn attend(
+        &self,
+        claimed: &Claimed,
         grace: Duration,
         draining: watch::Receiver<bool>,
         mut stopping: Stopping,
         requests: &Requests,
+        tail: &mut Tail,
     ) -> Ended {
-        let began = Instant::now();
+        let (began, info) = (Instant::now(), claimed.info.clone());
         let (fence, timeout) = (info.fence(), Duration::from_millis(info.timeout_ms));
         let (ctx, ends) = Ctx::new(info, self.scratch.clone(), draining);
         let Some(handler) = (self.start)(ctx.clone()) else {
@@ -99,7 +117,11 @@ impl Inline {
             tokio::select! {
                 biased;
                 answer = &mut handler => break answer,
-                Some(say) = says.recv() => lines.take(say).await,
+                Some(say) = says.recv() => {
+                    tail.hear(&say);
+                    lines.take(say).await;
+                }
+                () = tail.due() => tail.send(claimed),
                 asked = stopping.asked(), if hurry.is_none() => {
                     stop.send_replace(true);
                     hurry = Some((asked, Instant::now()));
@@ -119,6 +141,7 @@ impl Inline {
             }
         };
         while let Ok(say) = says.try_recv() {
+            tail.hear(&say);
             lines.take(say).await;
         }
         let mut ended = Ended::answered(flatten(answer), began.elapsed());

@@ -1,9 +1,10 @@
 //! What jobs printed, as the database keeps it: the wish to see it, who may, and for how long.
 
 use backstay::inspect::{Stream, follow, output};
-use backstay::{Database, JobState, Request, cancel, enqueue, show};
+use backstay::{Ctx, Database, Fail, JobState, Level, Options, Request, cancel, enqueue, show};
 use serde_json::json;
 
+use crate::act::{Act, add, queue, shown, until};
 use crate::database::{connect, fresh};
 
 #[tokio::test]
@@ -56,4 +57,27 @@ async fn output_is_read_from_a_place_on_and_dropped_by_the_day() {
     let drop = "select backstay.drop_partitions('output_log', interval '7 d')";
     client.batch_execute(drop).await.unwrap();
     assert_eq!(output(&database, 7, (0, 0), None).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn what_an_inline_handler_logs_is_kept_where_it_fails_without_secrets() {
+    let handler = async |job: Act, ctx: Ctx| {
+        ctx.log(Level::Warn, "half-way\nto http://ana:s3cret@host/x");
+        match job.n {
+            1 => Err(Fail::dead("no answer from http://ana:s3cret@host/x")),
+            _ => Ok(()),
+        }
+    };
+    let Some(t) = queue(1, handler).await else { return };
+    let (dead, done) = (add(&t, 1, Options::new()).await, add(&t, 2, Options::new()).await);
+    t.drain().await;
+    let lines = async |id| -> Vec<String> {
+        let parts = output(t.database(), id, (0, 0), None).await.unwrap();
+        parts.into_iter().flat_map(|part| part.lines).map(|line| line.text).collect()
+    };
+    until("its output is stored", async || !lines(dead).await.is_empty()).await;
+    assert_eq!(lines(dead).await, ["warn: half-way", "warn: to http://ana:***@host/x"]);
+    assert_eq!(lines(done).await, [""; 0]);
+    let message = shown(&t, dead).await.error.unwrap().message.unwrap();
+    assert_eq!(message, "no answer from http://ana:***@host/x");
 }

@@ -84,7 +84,7 @@ impl Runner {
         home.spawn(async move {
             let ended = match way {
                 Way::Inline(inline) => {
-                    inline.run(claimed.info.clone(), grace, draining, stopping, &requests).await
+                    inline.run(&claimed, grace, draining, stopping, &requests, &tails).await
                 }
                 Way::Child(pool) => {
                     let lines = Lines { requests: &requests, tails: &tails, backends: &backends };

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use backstay_isolate::{OutputLine, OutputReader, OutputRing};
+use backstay_isolate::{OutputLine, OutputReader, OutputRing, Stream};
 use tokio::sync::{mpsc, watch};
 use uuid::Uuid;
 
@@ -13,6 +13,7 @@ use crate::model::config::{KeepOutput, Settings};
 use crate::model::outcome::Outcome;
 use crate::model::printed;
 use crate::model::scrub::Scrub;
+use crate::runtime::context::Say;
 use crate::runtime::ended::Ended;
 use crate::runtime::looper::{Dice, Patience};
 use crate::store::StoreError;
@@ -121,6 +122,14 @@ impl Tail {
                 // The worker ends.
                 return std::future::pending().await;
             }
+        }
+    }
+
+    /// Takes what an inline handler says to its log; what it prints goes where the worker prints.
+    pub(crate) fn hear(&self, say: &Say) {
+        let Say::Log { level, message } = say else { return };
+        for line in message.lines() {
+            self.ring.push(Stream::Log, format!("{level}: {line}\n").as_bytes());
         }
     }
 
