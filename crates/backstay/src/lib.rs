@@ -89,6 +89,7 @@ pub use worker_side::*;
 mod worker_side {
     pub use crate::admin::{doctor, inspect, operate};
     pub use crate::model::claim::JobInfo;
+    pub use crate::model::config::Cpu;
     pub use crate::runtime::around::Next;
     pub use crate::runtime::context::{Ctx, Denied, Level};
     pub use crate::runtime::deliver::{Channels, Deliver, DeliverError};

@@ -1,5 +1,6 @@
 //! What is decided without a database: pure data and pure functions.
 
+pub mod account;
 pub mod alert;
 pub mod bounds;
 pub mod claim;
@@ -14,6 +15,7 @@ pub mod instant;
 pub mod job;
 pub mod judge;
 pub mod lease;
+pub mod limits;
 pub mod mark;
 pub mod nearest;
 pub mod options;

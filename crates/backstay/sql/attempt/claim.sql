@@ -53,7 +53,7 @@ took as (
     from body)
 select s.last_value as lowered, b.id, b.seq, b.attempt, b.retry_count, b.crash_count, b.lost_count, b.snooze_count,
        b.interrupt_count, b.max_retries, b.crash_limit, b.lost_limit, b.priority, b.kind, b.args::text, b.policy::text,
-       b.timeout_ms, b.group_key, b.tags, b.meta::text, b.trace, b.enqueued_at, b.ready_at, b.schedule, b.cron_tick,
+       b.timeout_ms, b.memory_bytes, b.group_key, b.tags, b.meta::text, b.trace, b.enqueued_at, b.ready_at, b.schedule, b.cron_tick,
        b.expires_at < backstay.clock() as expired, c.value::text as checkpoint,
        (extract(epoch from backstay.clock() - b.ready_at) * 1000)::bigint as waited_ms
   from backstay.lowered_seq s

@@ -1,5 +1,6 @@
--- Brings one dead letter back into line under its own id: counters at zero, the attempt number going on. Answers null,
--- or the code why not. Its key is taken again, unless told otherwise; an expiry that has passed does not count again.
+-- Brings one dead letter back into line under its own id: counters at zero, the attempt number going on, its memory
+-- to be raised as often as ever. Answers null, or the code why not. Its key is taken again, unless told otherwise; an
+-- expiry that has passed does not count again.
 -- needs: inner/take_keys.sql inner/stand.sql inner/absent.sql inner/clock.sql
 create or replace function backstay.raise_dead(job bigint, new_args jsonb, without_unique boolean) returns text
 language plpgsql as $$
@@ -25,7 +26,7 @@ begin
          want_result, queue, kind, enqueued_by, args, policy, timeout_ms, memory_bytes, expires_at, deadline_at, unique_hash, unique_label,
          group_key, limit_key, sequence_key, limit_names, batch_id, schedule, cron_tick, tags, meta, trace)
   values (d.id, d.enqueued_at, d.args_version, d.priority, d.max_retries, d.crash_limit, d.lost_limit, d.weight, d.revived_count + 1, d.gated,
-          d.followed, d.want_result, d.queue, d.kind, d.enqueued_by, coalesce(new_args, d.args), d.policy, d.timeout_ms, d.memory_bytes,
+          d.followed, d.want_result, d.queue, d.kind, d.enqueued_by, coalesce(new_args, d.args), d.policy #- '{on_oom,raised}', d.timeout_ms, d.memory_bytes,
           case when d.expires_at > backstay.clock() then d.expires_at end, d.deadline_at, d.unique_hash, d.unique_label,
           d.group_key, d.limit_key, d.sequence_key, d.limit_names, d.batch_id, d.schedule, d.cron_tick, d.tags, d.meta, d.trace);
   spot.job_id := d.id;

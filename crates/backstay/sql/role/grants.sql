@@ -62,7 +62,7 @@ begin
       backstay.jobs, backstay.ended, backstay.dead_letters, backstay.queues, backstay.workers, backstay.attempts,
       backstay.ready, backstay.scheduled, backstay.parked, backstay.running, backstay.progress,
       backstay.dead_group, backstay.alert, backstay.message, backstay.replay, backstay.replay_job, backstay.pause, backstay.duty, backstay.leader,
-      backstay.installation, backstay.migration, backstay.body, backstay.output_log
+      backstay.installation, backstay.migration, backstay.body, backstay.output_log, backstay.terms
       to backstay_viewer;
     grant select (name, set_at) on backstay.queue, backstay.kind to backstay_viewer;
     grant select (id, enqueued_at, priority, queue, kind, unique_label, group_key, limit_key, tags) on backstay.job to backstay_viewer;
@@ -84,7 +84,7 @@ begin
       backstay.jobs, backstay.ended, backstay.dead_letters, backstay.queues, backstay.workers, backstay.attempts,
       backstay.ready, backstay.scheduled, backstay.parked, backstay.running, backstay.progress,
       backstay.dead_group, backstay.alert, backstay.message, backstay.replay, backstay.replay_job, backstay.pause, backstay.duty, backstay.leader,
-      backstay.installation, backstay.migration, backstay.body, backstay.output_log
+      backstay.installation, backstay.migration, backstay.body, backstay.output_log, backstay.terms
       to backstay_operator;
     grant select (name, set_at) on backstay.queue, backstay.kind to backstay_operator;
     grant select (id, enqueued_at, priority, queue, kind, unique_label, group_key, limit_key, tags) on backstay.job to backstay_operator;
@@ -102,9 +102,9 @@ begin
       backstay.ready, backstay.scheduled, backstay.parked, backstay.running,
       backstay.worker, backstay.progress, backstay.checkpoint, backstay.alert, backstay.message, backstay.queue, backstay.kind
       to backstay_worker;
-    grant select, delete, update (memory_bytes, queue) on backstay.job to backstay_worker;
+    grant select, delete, update (memory_bytes, queue, policy) on backstay.job to backstay_worker;
     grant select, update, delete on backstay.unique_key to backstay_worker;
-    grant select, insert on backstay.history, backstay.history_body, backstay.attempt to backstay_worker;
+    grant select, insert on backstay.history, backstay.history_body, backstay.attempt, backstay.terms to backstay_worker;
     grant select, insert, update, delete on backstay.dead_letter to backstay_worker;
     grant select, insert, update on backstay.dead_group, backstay.duty to backstay_worker;
     grant select, update on backstay.replay, backstay.replay_job, backstay.leader, backstay.installation to backstay_worker;

@@ -25,6 +25,8 @@ pub struct Claimed {
     pub policy: Option<String>,
     /// Of this attempt, where the job has its own.
     pub timeout: Option<Duration>,
+    /// Bytes of this attempt, where the job has its own.
+    pub memory: Option<u64>,
     /// The time to start had passed before the claim.
     pub expired: bool,
     /// How long it stood in line.

@@ -30,7 +30,7 @@ pub use fault::{
 };
 pub use key::{Form, Key, Keys};
 pub use kind::{History, KindSettings};
-pub use limit::{Cap, CpuPriority, KindLimits, Memory, QueueLimits};
+pub use limit::{Cap, Cpu, KindLimits, Memory, QueueLimits};
 pub use log::{LogFormat, LogSettings};
 pub use network::{BadNetwork, Network};
 pub use queue::{ContactLost, Isolation, KeepOutput, QueueSettings, Recycle, Runner};

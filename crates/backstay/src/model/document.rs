@@ -101,6 +101,9 @@ pub struct JobDocument {
     /// The caller's W3C `traceparent`.
     #[serde(default)]
     pub trace: Option<String>,
+    /// Bytes that one attempt may use, where the job asks for its own.
+    #[serde(default)]
+    pub memory_bytes: Option<u64>,
     /// What it was given, as JSON text with secrets blanked; only where a viewer asked for one job.
     #[serde(default, with = "text", skip_serializing_if = "Option::is_none")]
     pub args: Option<String>,

@@ -91,6 +91,10 @@ pub enum Event {
     ChildKilled { job: JobRef, pid: u32, reason: String },
     /// A child said that its job is done, and crashed afterwards.
     ChildDirtyExit { job: JobRef, pid: u32 },
+    /// An attempt went beyond one of its limits and was ended for it.
+    LimitHit { job: JobRef, outcome: Outcome, error: String },
+    /// A job asked for more than its queue allows now, and got the most of it.
+    LimitClamped { job: JobRef, limit: &'static str, asked: String, most: String },
     /// A child broke the protocol.
     ChildProtocolError { queue: String, pid: u32, code: &'static str, error: String },
 
@@ -249,6 +253,8 @@ impl Event {
             Self::ChildRecycled { .. } => ("child.recycled", D),
             Self::ChildKilled { .. } => ("child.killed", W),
             Self::ChildDirtyExit { .. } => ("child.dirty_exit", W),
+            Self::LimitHit { .. } => ("limit.hit", I),
+            Self::LimitClamped { .. } => ("limit.clamped", W),
             Self::ChildProtocolError { .. } => ("child.protocol_error", E),
             Self::QueuePaused { .. } => ("queue.paused", I),
             Self::QueueResumed { .. } => ("queue.resumed", I),

@@ -6,13 +6,12 @@ use super::job::Counters;
 use super::outcome::{Attempted, Outcome};
 use super::retry::delay;
 
+mod oom;
 mod policy;
 mod reason;
 
-pub use policy::Restart;
-pub use policy::{
-    MemoryMost, MoreMemory, OnAction, OnError, OnOom, OnRule, OnRules, OnWhat, Policy,
-};
+pub use oom::{MemoryMost, MoreMemory, OnOom};
+pub use policy::{OnAction, OnError, OnRule, OnRules, OnWhat, Policy, Restart};
 pub use reason::Reason;
 
 /// The counter that the end of an attempt adds one to.
@@ -202,7 +201,8 @@ fn retry(
     Verdict::Retry { delay, bill: Bill::Retry, memory: None }
 }
 
-/// Out of memory: tried again with more, as often as `on_oom` allows, and never with the same size.
+/// Out of memory: tried again with more, as often as `on_oom` allows, and never with the same size. Where nobody
+/// knows what it was allowed, nothing can be more.
 fn out_of_memory(
     attempted: &Attempted,
     counters: &Counters,
@@ -210,7 +210,7 @@ fn out_of_memory(
     action: Option<&OnAction>,
     jitter: f64,
 ) -> Verdict {
-    let memory = policy.on_oom.next();
+    let memory = attempted.allowed.and_then(|allowed| policy.on_oom.next(allowed));
     let used_up = counters.retry_count >= most(policy.max_retries, action);
     match memory {
         Some(memory) if !used_up => Verdict::Retry {

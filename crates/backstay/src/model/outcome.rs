@@ -180,13 +180,24 @@ pub struct Attempted {
     pub error_class: Option<String>,
     /// The exit code of the program, where there was one.
     pub exit_code: Option<i32>,
+    /// How much memory it was allowed, where that was limited.
+    pub allowed: Option<Allowed>,
+}
+
+/// The memory that an attempt was allowed, and how much more its job may get.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Allowed {
+    /// Bytes of this attempt.
+    pub bytes: u64,
+    /// The most that a job may have where the next attempt runs, as far as the worker knows it.
+    pub most: Option<u64>,
 }
 
 impl Attempted {
     /// Makes an ended attempt of which only the word is known.
     #[must_use]
     pub fn of(outcome: Outcome) -> Self {
-        Self { outcome, asked: None, error_class: None, exit_code: None }
+        Self { outcome, asked: None, error_class: None, exit_code: None, allowed: None }
     }
 }
 

@@ -111,8 +111,26 @@ pub struct AttemptRecord {
     pub cpu_ms: Option<i32>,
     /// The most memory it had.
     pub peak_kib: Option<i32>,
+    /// Where that figure is from: `sampled`, `hwm` or `limit`.
+    pub peak_source: Option<String>,
+    /// The most processes and threads that it had at once.
+    pub processes_peak: Option<i32>,
+    /// How much lay in its folder.
+    pub scratch_bytes: Option<i64>,
     /// How much it printed.
     pub output_bytes: Option<i64>,
+    /// Something of it could not be ended.
+    pub survivor: bool,
+    /// It ran apart, because workers had died with this job aboard.
+    pub suspect: bool,
+    /// What it was allowed: `{"memory_bytes": 536870912, "processes": 256, …}`.
+    pub limits: Option<serde_json::Value>,
+    /// How much isolation the host granted.
+    pub level: Option<String>,
+    /// Who held each limit: `{"memory": "cgroup", …}`.
+    pub holders: Option<serde_json::Value>,
+    /// The process that ran it: `{"pid": 4711, "age_ms": 60000, "jobs": 12}`.
+    pub child: Option<serde_json::Value>,
     /// The end of what it printed to stderr.
     pub stderr: Option<String>,
     /// The release of the application.

@@ -1,17 +1,20 @@
 //! What is known at the end of an attempt, and how that becomes a verdict with its facts.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
 use serde_json::value::RawValue;
 
 use super::fail::{Fail, Then};
+use crate::model::account::{self, Account};
 use crate::model::bounds;
 use crate::model::claim::Claimed;
 use crate::model::event::{self, Event, JobRef};
 use crate::model::fingerprint::fingerprint;
 use crate::model::judge::{Policy, Verdict, judge};
-use crate::model::outcome::{Attempted, Outcome};
+use crate::model::limits::{InForce, Limits};
+use crate::model::outcome::{Allowed, Attempted, Outcome};
 use crate::store::settle::{Facts, Settled};
 
 /// The end of one attempt, wherever it ran.
@@ -32,16 +35,30 @@ pub(crate) struct Ended {
     pub(crate) survivor: bool,
     pub(crate) wall: Duration,
     pub(crate) cpu: Option<Duration>,
-    pub(crate) peak_kib: Option<u64>,
+    pub(crate) peak_bytes: Option<u64>,
+    pub(crate) peak_source: Option<&'static str>,
+    pub(crate) processes_peak: Option<u32>,
+    pub(crate) scratch_bytes: Option<u64>,
     pub(crate) stderr: Option<String>,
     pub(crate) output_bytes: Option<u64>,
-    pub(crate) pid: Option<u32>,
+    pub(crate) child: Option<Child>,
+    /// What it was allowed; nothing where it ran inside the worker.
+    pub(crate) terms: Option<Arc<InForce>>,
+}
+
+/// The process that ran an attempt.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Child {
+    pub(crate) pid: u32,
+    pub(crate) age: Duration,
+    /// Jobs that it had ended before.
+    pub(crate) jobs: u32,
 }
 
 impl Ended {
     pub(crate) fn bare(outcome: Outcome, wall: Duration) -> Ended {
         Ended {
-            attempted: Attempted { outcome, asked: None, error_class: None, exit_code: None },
+            attempted: Attempted::of(outcome),
             message: None,
             trace: None,
             fingerprint: None,
@@ -54,10 +71,29 @@ impl Ended {
             survivor: false,
             wall,
             cpu: None,
-            peak_kib: None,
+            peak_bytes: None,
+            peak_source: None,
+            processes_peak: None,
+            scratch_bytes: None,
             stderr: None,
             output_bytes: None,
-            pid: None,
+            child: None,
+            terms: None,
+        }
+    }
+
+    fn account(&self) -> Account<'_> {
+        Account {
+            message: self.message.as_deref(),
+            signal: self.signal,
+            exit_code: self.attempted.exit_code,
+            wall: self.wall,
+            cpu: self.cpu,
+            peak_bytes: self.peak_bytes,
+            processes_peak: self.processes_peak,
+            scratch_bytes: self.scratch_bytes,
+            output_bytes: self.output_bytes,
+            limits: self.terms.as_ref().map(|terms| &terms.limits),
         }
     }
 
@@ -103,8 +139,15 @@ pub(crate) struct Terms {
 /// Judges an attempt and puts together what is written down. `jitter` is between 0 and 1.
 pub(crate) fn settle(claimed: &Claimed, mut ended: Ended, terms: &Terms, jitter: f64) -> Settled {
     let policy = policy_of(claimed, terms);
+    let outcome = ended.attempted.outcome;
+    ended.attempted.allowed =
+        ended.terms.as_ref().and_then(|terms| allowed(&terms.limits, &policy));
     let verdict = judge(&ended.attempted, &claimed.counters, &policy, jitter);
-    let message = bounds::clip(&sentence(&ended), bounds::ERROR_MESSAGE_BYTES);
+    let mut message = account::sentence(outcome, &ended.account());
+    if let Some(follows) = account::follows(&verdict, &policy.on_oom) {
+        message = format!("{message}; {follows}");
+    }
+    let message = bounds::clip(&message, bounds::ERROR_MESSAGE_BYTES);
     if verdict == Verdict::Cancel && ended.reason.is_none() && ended.message.is_some() {
         ended.reason = Some(bounds::clip(&message, bounds::REASON_BYTES));
     }
@@ -121,19 +164,27 @@ pub(crate) fn settle(claimed: &Claimed, mut ended: Ended, terms: &Terms, jitter:
         title = print.title;
         mark = match &ended.fingerprint {
             Some(own) => fingerprint(kind, "own", None, own, None).hash,
+            // What was used of a limit differs from one time to the next, and is the same trouble.
+            None if account::is_measured(outcome) => {
+                fingerprint(kind, reason.as_str(), None, "", None).hash
+            }
             None => print.hash,
         };
     }
     let enqueue = (!ended.enqueue.is_empty() && verdict == Verdict::Complete).then(|| {
         format!("[{}]", ended.enqueue.iter().map(|job| job.get()).collect::<Vec<_>>().join(","))
     });
-    let detail =
-        if verdict == Verdict::Complete { String::new() } else { detail(&ended, &message) };
+    let detail = if verdict == Verdict::Complete {
+        String::new()
+    } else {
+        detail(claimed, &ended, &message)
+    };
     tell(claimed, &ended, &verdict, &message, &mark);
     let facts = Facts {
         wall_ms: small(ended.wall.as_millis()),
         cpu_ms: ended.cpu.map(|cpu| small(cpu.as_millis())),
-        peak_kib: ended.peak_kib.map(|peak| small(u128::from(peak))),
+        peak_kib: ended.peak_bytes.map(kib),
+        terms: ended.terms.take(),
         output: ended.output.take().map(|output| storable(&output)),
         lean: terms.lean,
         enqueue,
@@ -141,8 +192,8 @@ pub(crate) fn settle(claimed: &Claimed, mut ended: Ended, terms: &Terms, jitter:
         detail,
         fingerprint: mark,
         title,
-        reason: ended.reason.take().unwrap_or_else(|| ended.attempted.outcome.as_str().to_owned()),
-        outcome: ended.attempted.outcome,
+        reason: ended.reason.take().unwrap_or_else(|| outcome.as_str().to_owned()),
+        outcome,
     };
     Settled { fence: claimed.fence(), verdict, facts }
 }
@@ -172,26 +223,14 @@ fn storable(output: &RawValue) -> String {
     text.to_owned()
 }
 
-/// One sentence for people about how an attempt ended.
-fn sentence(ended: &Ended) -> String {
-    if let Some(message) = ended.message.as_ref().filter(|message| !message.trim().is_empty()) {
-        return message.clone();
-    }
-    let wall = crate::model::unit::format_duration(ended.wall);
-    let attempted = &ended.attempted;
-    match (attempted.outcome, attempted.exit_code, ended.signal) {
-        (Outcome::TimedOut, ..) => format!("timed out after {wall}"),
-        (Outcome::Lost, ..) => "the worker was lost while it ran".to_owned(),
-        (outcome, _, Some(signal)) => {
-            format!("{}: ended by signal {signal} after {wall}", outcome.as_str())
-        }
-        (outcome, Some(code), _) => format!("{}: exit code {code} after {wall}", outcome.as_str()),
-        (outcome, ..) => format!("{} after {wall}", outcome.as_str()),
-    }
+/// The memory that an attempt was allowed. What another queue would allow is not known here; its worker limits it then.
+fn allowed(limits: &Limits, policy: &Policy) -> Option<Allowed> {
+    let most = limits.memory_max.filter(|_| policy.on_oom.queue.is_none());
+    limits.memory_bytes.map(|bytes| Allowed { bytes, most })
 }
 
 /// The columns of `attempt` that the worker knows, as a JSON object.
-fn detail(ended: &Ended, message: &str) -> String {
+fn detail(claimed: &Claimed, ended: &Ended, message: &str) -> String {
     let stderr = ended.stderr.as_ref().filter(|text| !text.is_empty());
     json!({
         "outcome": ended.attempted.outcome.as_str(),
@@ -202,15 +241,25 @@ fn detail(ended: &Ended, message: &str) -> String {
         "exit_code": ended.attempted.exit_code,
         "late": ended.late,
         "survivor": ended.survivor,
-        "suspect": false,
+        "suspect": claimed.counters.is_suspect(),
         "wall_ms": small(ended.wall.as_millis()),
         "cpu_ms": ended.cpu.map(|cpu| small(cpu.as_millis())),
-        "peak_kib": ended.peak_kib,
+        "peak_kib": ended.peak_bytes.map(kib),
+        "peak_source": ended.peak_source,
+        "processes_peak": ended.processes_peak,
+        "scratch_bytes": ended.scratch_bytes,
         "output_bytes": ended.output_bytes,
         "stderr": stderr.map(|text| bounds::clip(text, bounds::STDERR_BYTES)),
-        "child": ended.pid.map(|pid| json!({ "pid": pid })),
+        "child": ended.child.map(|child| {
+            let age_ms = u64::try_from(child.age.as_millis()).unwrap_or(u64::MAX);
+            json!({ "pid": child.pid, "age_ms": age_ms, "jobs": child.jobs })
+        }),
     })
     .to_string()
+}
+
+fn kib(bytes: u64) -> i32 {
+    small(u128::from(bytes.div_ceil(1024)))
 }
 
 fn small(number: u128) -> i32 {
@@ -220,6 +269,10 @@ fn small(number: u128) -> i32 {
 /// Says once, in the log, what has become of the job.
 fn tell(claimed: &Claimed, ended: &Ended, verdict: &Verdict, message: &str, fingerprint: &str) {
     let (job, outcome, error) = (job_ref(claimed), ended.attempted.outcome, message.to_owned());
+    if account::is_measured(outcome) && outcome != Outcome::Evicted {
+        let (job, error) = (job.clone(), error.clone());
+        event::emit(&Event::LimitHit { job, outcome, error });
+    }
     event::emit(&match verdict {
         Verdict::Complete => Event::Completed { job, took: ended.wall },
         Verdict::Retry { delay, .. } => Event::Retried { job, outcome, delay: *delay, error },

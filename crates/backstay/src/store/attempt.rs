@@ -7,7 +7,9 @@ use uuid::Uuid;
 use super::StoreError;
 use super::statement::{Link, Sql, millis, sql};
 use crate::model::job::Fence;
+use crate::model::limits::InForce;
 
+static TERMS: Sql = sql!("attempt/terms", [TEXT, TEXT, TEXT]);
 static PEEK: Sql = sql!(hot "attempt/peek", [TEXT_ARRAY, INT2_ARRAY, INT8_ARRAY, TEXT_ARRAY]);
 static MINE: Sql = sql!("attempt/mine", [UUID]);
 static PROGRESS: Sql =
@@ -39,6 +41,13 @@ pub(crate) async fn peek(
 /// What the database believes this worker is running: (job, attempt).
 pub(crate) async fn mine(link: &Link, worker: Uuid) -> Result<Vec<(i64, i32)>, StoreError> {
     Ok(link.query(&MINE, &[&worker]).await?.iter().map(|row| (row.get(0), row.get(1))).collect())
+}
+
+/// Finds the number of limits that attempts ran under; none where another worker is writing the same ones right now.
+pub(crate) async fn terms(link: &Link, terms: &InForce) -> Result<Option<i32>, StoreError> {
+    let (limits, holders) = (terms.limits.to_json().to_string(), terms.holders.to_string());
+    let rows = link.query(&TERMS, &[&limits, &terms.level, &holders]).await?;
+    Ok(rows.first().map(|row| row.get(0)))
 }
 
 /// One note of progress.

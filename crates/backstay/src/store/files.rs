@@ -61,6 +61,7 @@ pub(crate) const SCHEMA: &[(&str, &str)] = &[
         "0004_output",
         include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/sql/schema/0004_output.sql")),
     ),
+    ("0005_terms", include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/sql/schema/0005_terms.sql"))),
 ];
 
 const BODIES: &[(&str, &str)] = &[

@@ -1,6 +1,7 @@
 //! Verdicts on their way into the database: sorted by the file that writes them, as columns.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use uuid::Uuid;
@@ -9,16 +10,26 @@ use super::StoreError;
 use super::statement::{Link, Param, Sql, millis, sql};
 use crate::model::job::Fence;
 use crate::model::judge::{Bill, Verdict};
+use crate::model::limits::InForce;
 use crate::model::outcome::Outcome;
 
 static COMPLETE: Sql = sql!(hot "attempt/complete",
-    [INT8_ARRAY, INT4_ARRAY, UUID, INT4_ARRAY, INT4_ARRAY, INT4_ARRAY, TEXT_ARRAY, TEXT]);
+    [INT8_ARRAY, INT4_ARRAY, UUID, INT4_ARRAY, INT4_ARRAY, INT4_ARRAY, TEXT_ARRAY, TEXT, INT4_ARRAY]);
 static COMPLETE_LEAN: Sql = sql!(hot "attempt/complete_lean", [INT8_ARRAY, INT4_ARRAY, UUID]);
-static COMPLETE_AND_ENQUEUE: Sql =
-    sql!("attempt/complete_and_enqueue", [INT8, INT4, UUID, INT4, INT4, INT4, TEXT, TEXT, TEXT]);
+static COMPLETE_AND_ENQUEUE: Sql = sql!(
+    "attempt/complete_and_enqueue",
+    [INT8, INT4, UUID, INT4, INT4, INT4, TEXT, TEXT, TEXT, INT4]
+);
 static VERIFY: Sql = sql!("attempt/verify", [INT8_ARRAY, INT4_ARRAY, UUID]);
 static RETRY: Sql =
     sql!(hot "attempt/retry", [INT8_ARRAY, INT4_ARRAY, UUID, INT8_ARRAY, TEXT_ARRAY, TEXT_ARRAY]);
+static RETRY_LARGER: Sql = sql!(
+    "attempt/retry_larger",
+    [
+        INT8_ARRAY, INT4_ARRAY, UUID, INT8_ARRAY, TEXT_ARRAY, TEXT_ARRAY, INT8_ARRAY, TEXT_ARRAY,
+        TEXT_ARRAY
+    ]
+);
 static SNOOZE: Sql =
     sql!(hot "attempt/snooze", [INT8_ARRAY, INT4_ARRAY, UUID, INT8_ARRAY, TEXT_ARRAY]);
 static RELEASE: Sql =
@@ -55,6 +66,8 @@ pub(crate) struct Facts {
     pub(crate) wall_ms: i32,
     pub(crate) cpu_ms: Option<i32>,
     pub(crate) peak_kib: Option<i32>,
+    /// What it was allowed, where anything limited it.
+    pub(crate) terms: Option<Arc<InForce>>,
     /// JSON, of a completed attempt.
     pub(crate) output: Option<String>,
     /// Nothing of it is kept when it completes.
@@ -79,6 +92,7 @@ impl Facts {
             wall_ms: 0,
             cpu_ms: None,
             peak_kib: None,
+            terms: None,
             output: None,
             lean: false,
             enqueue: None,
@@ -90,10 +104,24 @@ impl Facts {
             outcome,
         }
     }
+
+    fn terms_no(&self) -> Option<i32> {
+        self.terms.as_ref().and_then(|terms| terms.number())
+    }
+
+    /// The columns of `attempt` with the number of the limits, which is known last.
+    fn whole_detail(&self) -> String {
+        match (self.terms_no(), self.detail.strip_prefix('{')) {
+            (Some(number), Some(rest)) if rest.len() > 1 => {
+                format!("{{\"terms_no\":{number},{rest}")
+            }
+            _ => self.detail.clone(),
+        }
+    }
 }
 
-/// A completion with jobs: id, attempt, wall_ms, cpu_ms, peak_kib, output, jobs.
-type Enqueuing = (i64, i32, i32, Option<i32>, Option<i32>, Option<String>, String);
+/// A completion with jobs: id, attempt, wall_ms, cpu_ms, peak_kib, output, jobs, terms_no.
+type Enqueuing = (i64, i32, i32, Option<i32>, Option<i32>, Option<String>, String, Option<i32>);
 
 /// Verdicts sorted by the file that writes them, as columns.
 #[derive(Default)]
@@ -103,6 +131,8 @@ pub(crate) struct Columns {
     enqueue: Vec<Enqueuing>,
     pub(crate) already: (Vec<i64>, Vec<i32>),
     retry: Moved,
+    larger: Moved,
+    more: More,
     snooze: Moved,
     release: Moved,
     release_later: Moved,
@@ -118,6 +148,15 @@ struct Ended {
     cpu_ms: Vec<Option<i32>>,
     peak_kib: Vec<Option<i32>>,
     outputs: Vec<Option<String>>,
+    terms_no: Vec<Option<i32>>,
+}
+
+/// What a job that ran out of memory gets next; beside [`Moved`].
+#[derive(Default)]
+struct More {
+    bytes: Vec<i64>,
+    queues: Vec<Option<String>>,
+    marks: Vec<String>,
 }
 
 #[derive(Default)]
@@ -141,7 +180,7 @@ impl Moved {
         self.reasons.push(reason.to_owned());
         self.fingerprints.push(settled.facts.fingerprint.clone());
         self.titles.push(settled.facts.title.clone());
-        self.details.push(settled.facts.detail.clone());
+        self.details.push(settled.facts.whole_detail());
     }
 }
 
@@ -158,7 +197,13 @@ impl Columns {
         let none = Duration::ZERO;
         match &one.verdict {
             Verdict::Complete => self.push_complete(one),
-            Verdict::Retry { delay, bill, .. } => self.retry.push(one, *delay, *bill, ""),
+            Verdict::Retry { delay, bill, memory: None } => self.retry.push(one, *delay, *bill, ""),
+            Verdict::Retry { delay, bill, memory: Some(memory) } => {
+                self.larger.push(one, *delay, *bill, "");
+                self.more.bytes.push(i64::try_from(memory.bytes).unwrap_or(i64::MAX));
+                self.more.queues.push(memory.queue.clone());
+                self.more.marks.push(memory.mark());
+            }
             Verdict::Snooze { delay } => self.snooze.push(one, *delay, Bill::Snooze, ""),
             Verdict::Release { bill } => self.release.push(one, none, *bill, ""),
             Verdict::ReleaseLater { delay, bill } => {
@@ -187,6 +232,7 @@ impl Columns {
                 facts.peak_kib,
                 output,
                 jobs.clone(),
+                facts.terms_no(),
             ));
             return;
         }
@@ -202,6 +248,7 @@ impl Columns {
         ended.cpu_ms.push(facts.cpu_ms);
         ended.peak_kib.push(facts.peak_kib);
         ended.outputs.push(facts.output.clone());
+        ended.terms_no.push(facts.terms_no());
     }
 
     /// The statements that these verdicts need, each with its parameters.
@@ -222,15 +269,17 @@ impl Columns {
                 &c.peak_kib,
                 &c.outputs,
                 release,
+                &c.terms_no,
             ];
             calls.push((&COMPLETE, params));
         }
         if !self.lean.0.is_empty() {
             calls.push((&COMPLETE_LEAN, vec![&self.lean.0, &self.lean.1, worker]));
         }
-        for (id, attempt, wall_ms, cpu_ms, peak_kib, output, jobs) in &self.enqueue {
-            let params: Vec<Param<'a>> =
-                vec![id, attempt, worker, wall_ms, cpu_ms, peak_kib, output, release, jobs];
+        for (id, attempt, wall_ms, cpu_ms, peak_kib, output, jobs, terms_no) in &self.enqueue {
+            let params: Vec<Param<'a>> = vec![
+                id, attempt, worker, wall_ms, cpu_ms, peak_kib, output, release, jobs, terms_no,
+            ];
             calls.push((&COMPLETE_AND_ENQUEUE, params));
         }
         if !self.already.0.is_empty() {
@@ -243,6 +292,19 @@ impl Columns {
         };
         let m = &self.retry;
         moved(&RETRY, m, vec![&m.ids, &m.attempts, worker, &m.delays_ms, &m.bills, &m.details]);
+        let (m, more) = (&self.larger, &self.more);
+        let params: Vec<Param<'a>> = vec![
+            &m.ids,
+            &m.attempts,
+            worker,
+            &m.delays_ms,
+            &m.bills,
+            &m.details,
+            &more.bytes,
+            &more.queues,
+            &more.marks,
+        ];
+        moved(&RETRY_LARGER, m, params);
         let m = &self.snooze;
         moved(&SNOOZE, m, vec![&m.ids, &m.attempts, worker, &m.delays_ms, &m.details]);
         let m = &self.release;

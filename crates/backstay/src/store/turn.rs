@@ -176,6 +176,7 @@ fn claimed(row: &Row, worker: Uuid, ask: &Ask) -> Option<Claimed> {
         limits: (row.get("crash_limit"), row.get("lost_limit")),
         policy: row.get("policy"),
         timeout,
+        memory: row.get::<_, Option<i64>>("memory_bytes").map(i64::unsigned_abs),
         expired: row.get::<_, Option<bool>>("expired").unwrap_or(false),
         waited: Duration::from_millis(row.get::<_, i64>("waited_ms").max(0).unsigned_abs()),
         info: JobInfo {

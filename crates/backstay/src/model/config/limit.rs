@@ -117,7 +117,7 @@ pub enum Memory {
 
 /// How much a job gets of a busy processor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum CpuPriority {
+pub enum Cpu {
     /// As much as anybody else.
     Normal,
     /// Less than what serves people.
@@ -127,7 +127,7 @@ pub enum CpuPriority {
     Idle,
 }
 
-impl CpuPriority {
+impl Cpu {
     /// The word in the file.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -179,7 +179,7 @@ pub struct QueueLimits {
     /// The most memory that a job may ask for; four times `memory` where it is not said.
     pub memory_max: Option<u64>,
     /// How much it gets of a busy processor \[background\].
-    pub cpu_priority: CpuPriority,
+    pub cpu_priority: Cpu,
     /// Cores at any time \[off\].
     pub cpu_cap: Cap<f64>,
     /// Processor time \[off\].
@@ -203,7 +203,7 @@ pub struct QueueLimits {
 #[allow(missing_docs, reason = "each is documented at `QueueLimits`")]
 pub struct KindLimits {
     pub memory: Option<Memory>,
-    pub cpu_priority: Option<CpuPriority>,
+    pub cpu_priority: Option<Cpu>,
     pub cpu_cap: Option<Cap<f64>>,
     pub cpu_time: Option<Cap<Duration>>,
     pub stall: Option<Cap<Duration>>,
@@ -240,7 +240,7 @@ pub(super) fn read_kind(section: &Section<'_>) -> KindLimits {
         memory: section
             .take("memory", form::either(form::size))
             .map(|bytes| bytes.map_or(Memory::Auto, Memory::Bytes)),
-        cpu_priority: section.word("cpu_priority").map(CpuPriority::of),
+        cpu_priority: section.word("cpu_priority").map(Cpu::of),
         cpu_cap: section.take("cpu_cap", form::either(form::number)).map(Cap::of),
         cpu_time: section.take("cpu_time", form::either(form::span)).map(Cap::of),
         stall: section.take("stall", form::either(form::span)).map(Cap::of),
@@ -276,7 +276,7 @@ impl Default for QueueLimits {
         Self {
             memory: Memory::Auto,
             memory_max: None,
-            cpu_priority: CpuPriority::Background,
+            cpu_priority: Cpu::Background,
             cpu_cap: Cap::Off,
             cpu_time: Cap::Off,
             stall: Cap::Off,

@@ -479,7 +479,7 @@ fn limits_come_from_the_kind_then_its_queue_then_the_defaults() {
     let limits = kind.limits.over(&queue);
     assert_eq!((limits.memory, limits.cpu_time), (Memory::Bytes(2 << 30), Cap::Off));
     assert_eq!((limits.cpu_cap, limits.io_weight), (Cap::At(1.5), Cap::At(10)));
-    assert_eq!((limits.cpu_priority, limits.processes), (CpuPriority::Idle, 64));
+    assert_eq!((limits.cpu_priority, limits.processes), (Cpu::Idle, 64));
     assert_eq!(kind.contract["memory"], "2GiB", "so that a door knows how much its jobs need");
     let plain = settings.queue("r").limits;
     assert_eq!((plain.memory, plain.memory_max), (Memory::Auto, None));

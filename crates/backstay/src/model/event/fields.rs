@@ -140,6 +140,12 @@ fn of_child(event: &Event) -> Option<Fields<'_>> {
             Fields { pid: Some(*pid), reason: one_line(reason), ..Fields::of(job) }
         }
         Event::ChildDirtyExit { job, pid } => Fields { pid: Some(*pid), ..Fields::of(job) },
+        Event::LimitHit { job, outcome, error } => {
+            Fields { outcome: Some(outcome.as_str()), error: one_line(error), ..Fields::of(job) }
+        }
+        Event::LimitClamped { job, limit, .. } => {
+            Fields { subject: Some(limit), ..Fields::of(job) }
+        }
         Event::ChildProtocolError { queue, pid, code, error } => {
             Fields { error_code: Some(code), error: one_line(error), ..Fields::child(queue, *pid) }
         }

@@ -80,6 +80,13 @@ fn of_child(event: &Event) -> Option<String> {
         Event::ChildDirtyExit { job, pid } => {
             format!("{} completed, but its child {pid} crashed afterwards", the(job))
         }
+        Event::LimitHit { job, outcome, error } => {
+            format!("{} {outcome}{}", the(job), colon(error))
+        }
+        Event::LimitClamped { job, limit, asked, most } => format!(
+            "{} asks for {limit} of {asked} and gets {most}, the most that its queue allows",
+            the(job)
+        ),
         Event::ChildProtocolError { queue, pid, code, error } => {
             format!("child {pid} of queue `{queue}` broke the protocol ({code}){}", colon(error))
         }

@@ -8,7 +8,8 @@ use super::super::bounds;
 use super::super::nearest::nearest;
 use super::super::outcome::{Attempted, Outcome};
 use super::super::retry::{Backoff, LONGEST_WAIT};
-use super::super::unit::{parse_duration, parse_size};
+use super::super::unit::parse_duration;
+use super::oom::OnOom;
 
 /// By which rules a job is judged.
 #[derive(Debug, Clone, PartialEq)]
@@ -74,7 +75,7 @@ fn read<T: serde::de::DeserializeOwned>(value: Option<&Value>) -> Option<T> {
     value.and_then(|value| serde_json::from_value(value.clone()).ok())
 }
 
-fn small(value: Option<&Value>) -> Option<i16> {
+pub(super) fn small(value: Option<&Value>) -> Option<i16> {
     value.and_then(Value::as_i64).and_then(|number| i16::try_from(number).ok())
 }
 
@@ -86,96 +87,6 @@ pub enum Restart {
     Allowed,
     /// Once the handler was started, every end but completed, snoozed and cancelled is a death.
     Never,
-}
-
-/// What follows when an attempt ran out of memory.
-#[derive(Debug, Clone, PartialEq)]
-pub struct OnOom {
-    /// How often the job is tried again with more; default 1.
-    pub retry: u16,
-    /// How much more each time; default 2.
-    pub factor: f64,
-    /// The most memory that it may get; default 4 times the first size.
-    pub most: MemoryMost,
-    /// The queue that it moves to, where larger workers are.
-    pub queue: Option<String>,
-    /// How often its memory was raised before; stored with the job as `raised`.
-    pub raised: u16,
-}
-
-/// The most memory that a job gets after it ran out of it.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum MemoryMost {
-    /// So many times the size of the first attempt.
-    Times(f64),
-    /// So many bytes.
-    Bytes(u64),
-}
-
-/// The memory of the next attempt, as the settle must store it with the job.
-#[derive(Debug, Clone, PartialEq)]
-pub struct MoreMemory {
-    /// So many times the size of the first attempt.
-    pub times: f64,
-    /// But at most so many bytes.
-    pub most_bytes: Option<u64>,
-    /// The queue to move to.
-    pub queue: Option<String>,
-    /// To be stored as `raised` in the policy's `on_oom`, so that the next judge knows.
-    pub raised: u16,
-}
-
-impl Default for OnOom {
-    fn default() -> Self {
-        Self { retry: 1, factor: 2.0, most: MemoryMost::Times(4.0), queue: None, raised: 0 }
-    }
-}
-
-impl OnOom {
-    /// Gives the next size, or nothing where the raises are used up or would change nothing.
-    #[must_use]
-    pub fn next(&self) -> Option<MoreMemory> {
-        if self.raised >= self.retry {
-            return None;
-        }
-        let factor = if self.factor.is_finite() { self.factor.clamp(1.0, 64.0) } else { 2.0 };
-        let ceiling = match self.most {
-            MemoryMost::Times(times) if times.is_finite() => times.max(1.0),
-            _ => f64::MAX,
-        };
-        let size = |raised: u16| factor.powi(i32::from(raised.min(64))).min(ceiling);
-        let (now, next) = (size(self.raised), size(self.raised + 1));
-        (next > now).then(|| MoreMemory {
-            times: next,
-            most_bytes: match self.most {
-                MemoryMost::Bytes(bytes) => Some(bytes),
-                MemoryMost::Times(_) => None,
-            },
-            queue: self.queue.clone(),
-            raised: self.raised + 1,
-        })
-    }
-
-    fn lenient(value: &Value) -> Self {
-        let built_in = Self::default();
-        let count = |key| small(value.get(key)).and_then(|number| u16::try_from(number).ok());
-        let queue = value.get("queue").and_then(Value::as_str).filter(|queue| !queue.is_empty());
-        Self {
-            retry: count("retry").unwrap_or(built_in.retry),
-            factor: value.get("factor").and_then(Value::as_f64).unwrap_or(built_in.factor),
-            most: value.get("max").and_then(Value::as_str).and_then(most).unwrap_or(built_in.most),
-            queue: queue.map(str::to_owned),
-            raised: count("raised").unwrap_or(0),
-        }
-    }
-}
-
-/// Reads `4x` or a size.
-fn most(text: &str) -> Option<MemoryMost> {
-    match text.strip_suffix('x') {
-        Some(times) => times.parse().ok().map(MemoryMost::Times),
-        None => parse_size(text).ok().map(MemoryMost::Bytes),
-    }
 }
 
 /// Exceptions from the policy, at most 20.

@@ -1,3 +1,4 @@
+use super::super::outcome::Allowed;
 use super::*;
 use proptest::prelude::*;
 use serde_json::json;
@@ -98,38 +99,56 @@ fn beside_a_suspect_nobody_else_is_billed() {
     assert_eq!(judged(0, false), Verdict::Release { bill: Bill::Lost });
 }
 
+const MIB: u64 = 1 << 20;
+
+/// An attempt that ran out of `mib` of memory.
+fn out_of(outcome: Outcome, mib: u64) -> Attempted {
+    let allowed = Some(Allowed { bytes: mib * MIB, most: None });
+    Attempted { allowed, ..Attempted::of(outcome) }
+}
+
 #[test]
 fn memory_is_raised_once_and_then_the_job_is_dead() {
     for outcome in [Outcome::OomKilled, Outcome::MemoryLimit, Outcome::ProbableOom] {
-        let Verdict::Retry { memory: Some(more), bill, .. } = verdict(outcome, counted(3, 0, 0))
-        else {
+        let first = judge(&out_of(outcome, 512), &counted(3, 0, 0), &Policy::default(), NEUTRAL);
+        let Verdict::Retry { memory: Some(more), bill, .. } = first else {
             panic!("{outcome} was not retried")
         };
-        assert_eq!((more.times, more.raised, bill), (2.0, 1, Bill::Retry));
-        let again = policy(json!({"on_oom": {"raised": more.raised}}));
-        let dead = judge(&Attempted::of(outcome), &counted(4, 0, 0), &again, NEUTRAL);
+        assert_eq!((more.bytes, more.raised, bill), (1024 * MIB, 1, Bill::Retry));
+        let mark: serde_json::Value = serde_json::from_str(&more.mark()).unwrap();
+        let again = policy(json!({ "on_oom": mark }));
+        let dead = judge(&out_of(outcome, 1024), &counted(4, 0, 0), &again, NEUTRAL);
         assert_eq!(dead, buried(Reason::OutOfMemory, Bill::Nothing));
-        check(outcome, counted(10, 0, 0), buried(Reason::OutOfMemory, Bill::Nothing));
+        let used_up = judge(&out_of(outcome, 512), &counted(10, 0, 0), &Policy::default(), NEUTRAL);
+        assert_eq!(used_up, buried(Reason::OutOfMemory, Bill::Nothing));
+        check(outcome, counted(0, 0, 0), buried(Reason::OutOfMemory, Bill::Nothing));
     }
 }
 
 #[test]
 fn memory_grows_to_its_most_and_never_gets_the_same_size_twice() {
-    let sizes = |json: serde_json::Value| {
+    let sizes = |json: serde_json::Value, most: Option<u64>| {
         let mut on_oom = policy(json!({ "on_oom": json })).on_oom;
+        let mut allowed = Allowed { bytes: 100 * MIB, most: most.map(|mib| mib * MIB) };
         let mut sizes = vec![];
-        while let Some(more) = on_oom.next() {
-            sizes.push(more.times);
-            on_oom.raised = more.raised;
+        while let Some(more) = on_oom.next(allowed) {
+            assert!(more.bytes > allowed.bytes);
+            sizes.push(more.bytes / MIB);
+            allowed.bytes = more.bytes;
+            (on_oom.raised, on_oom.first) = (more.raised, Some(more.first));
         }
         sizes
     };
-    assert_eq!(sizes(json!({"retry": 5})), [2.0, 4.0]);
-    assert_eq!(sizes(json!({"retry": 5, "factor": 3, "max": "4x"})), [3.0, 4.0]);
-    assert_eq!(sizes(json!({"retry": 9, "factor": 1})), [0.0; 0]);
-    assert_eq!(sizes(json!({"retry": 0})), [0.0; 0]);
-    let large = policy(json!({"on_oom": {"max": "4GiB", "queue": "large"}})).on_oom.next().unwrap();
-    assert_eq!((large.most_bytes, large.queue.as_deref()), (Some(4 << 30), Some("large")));
+    assert_eq!(sizes(json!({"retry": 5}), None), [200, 400]);
+    assert_eq!(sizes(json!({"retry": 5, "factor": 3, "max": "4x"}), None), [300, 400]);
+    assert_eq!(sizes(json!({"retry": 5, "factor": 10, "max": "350MiB"}), None), [350]);
+    assert_eq!(sizes(json!({"retry": 5}), Some(300)), [200, 300], "the queue allows no more");
+    assert_eq!(sizes(json!({"retry": 5}), Some(100)), [0; 0]);
+    assert_eq!(sizes(json!({"retry": 9, "factor": 1}), None), [0; 0]);
+    assert_eq!(sizes(json!({"retry": 0}), None), [0; 0]);
+    let large = policy(json!({"on_oom": {"max": "4GiB", "queue": "large"}})).on_oom;
+    let more = large.next(Allowed { bytes: MIB, most: None }).unwrap();
+    assert_eq!(more.queue.as_deref(), Some("large"));
 }
 
 #[test]
@@ -235,7 +254,7 @@ fn a_bad_rule_is_refused_with_the_right_word() {
 #[test]
 fn work_that_must_not_begin_twice_is_buried_at_whatever_end() {
     let never = policy(json!({"restart": "never"}));
-    let ended = |outcome| judge(&Attempted::of(outcome), &Counters::default(), &never, NEUTRAL);
+    let ended = |outcome| judge(&out_of(outcome, 512), &Counters::default(), &never, NEUTRAL);
     for outcome in Outcome::ALL {
         match outcome {
             Outcome::Completed => assert_eq!(ended(outcome), Verdict::Complete),
@@ -291,12 +310,16 @@ fn any_attempted() -> impl Strategy<Value = Attempted> {
         prop::option::of((0u64..=u64::MAX).prop_map(Duration::from_millis)),
         prop::option::of("[A-C]{0,3}"),
         prop::option::of(any::<i32>()),
+        prop::option::of(
+            any::<(u64, Option<u64>)>().prop_map(|(bytes, most)| Allowed { bytes, most }),
+        ),
     )
-        .prop_map(|(outcome, asked, error_class, exit_code)| Attempted {
+        .prop_map(|(outcome, asked, error_class, exit_code, allowed)| Attempted {
             outcome,
             asked,
             error_class,
             exit_code,
+            allowed,
         })
 }
 
@@ -392,13 +415,18 @@ proptest! {
         let mut policy = Policy { max_retries: retries, ..Policy::default() };
         let mut starts = 0;
         let most = 1 + i32::from(retries) + 2 + 2;
+        let mut mib = 256;
         for outcome in ends.iter().cycle() {
             starts += 1;
             prop_assert!(starts <= most, "{starts} starts of at most {most}");
-            let bill = match judge(&Attempted::of(*outcome), &counters, &policy, NEUTRAL) {
+            let bill = match judge(&out_of(*outcome, mib), &counters, &policy, NEUTRAL) {
                 Verdict::Bury { .. } | Verdict::Cancel => break,
                 Verdict::Retry { bill, memory, .. } => {
-                    policy.on_oom.raised = memory.map_or(policy.on_oom.raised, |more| more.raised);
+                    if let Some(more) = memory {
+                        prop_assert!(more.bytes > mib * MIB);
+                        (policy.on_oom.raised, policy.on_oom.first) = (more.raised, Some(more.first));
+                        mib = more.bytes / MIB;
+                    }
                     bill
                 }
                 Verdict::Release { bill } => bill,

@@ -13,7 +13,7 @@ use super::runner::{QueueWays, Runner};
 use super::running::Running;
 use super::start::{self, Parts, StartError};
 use super::ways::{Connect, Setting, StateError};
-use super::{Allowance, FINISHED, control, requests, tail};
+use super::{Allowance, FINISHED, bulkhead, control, requests, tail};
 use crate::model::config::{Fault, History, KindSettings, Origin, Settings, Value};
 use crate::model::request::Job;
 use crate::runtime::around::Next;
@@ -213,7 +213,7 @@ impl<S: Clone + Send + Sync + 'static> Worker<S> {
         for queue in &self.queues {
             lay(&["queues", &queue.name, "slots"], queue.slots.unwrap_or(4).into());
             for (key, value) in &queue.keys {
-                lay(&["queues", &queue.name, key], value.as_str().into());
+                lay(&["queues", &queue.name, key], value.clone());
             }
         }
         for (kind, contract) in &self.contracts {
@@ -299,6 +299,7 @@ impl<S: Clone + Send + Sync + 'static> Worker<S> {
             settings: &settings,
             access: Access::of(&settings),
             names: backends::prefix(id),
+            auto: bulkhead::auto(&settings),
             launcher: None,
             threads: None,
             inline: None,
@@ -311,6 +312,7 @@ impl<S: Clone + Send + Sync + 'static> Worker<S> {
                 QueueWays {
                     grace: queue.grace,
                     timeout: queue.timeout,
+                    timeout_max: queue.timeout_max,
                     snooze_max: i16::try_from(queue.snooze_max).unwrap_or(i16::MAX),
                     ways,
                 },
@@ -326,6 +328,7 @@ impl<S: Clone + Send + Sync + 'static> Worker<S> {
                 .iter()
                 .filter_map(|kind| Some((kind.name.clone(), kind.timeout?)))
                 .collect(),
+            own: bulkhead::OwnTerms::default(),
             launcher,
             backends: Backends::new(),
             requests,
@@ -338,7 +341,8 @@ impl<S: Clone + Send + Sync + 'static> Worker<S> {
         channels.routes.clone_from(&settings.alerts.routes);
         channels.quiet = Some(settings.alerts.quiet);
         channels.environment.clone_from(&settings.environment);
-        let level = if runner.launcher.is_some() { "process" } else { "inline" }.to_owned();
+        let level = runner.launcher.as_ref().map_or("inline", |it| it.level().name.as_str());
+        let level = level.to_owned();
         start::start(
             id,
             Parts {

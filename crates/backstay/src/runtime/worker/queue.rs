@@ -2,19 +2,25 @@
 
 use std::time::Duration;
 
+use serde_json::Value;
+
+use crate::model::config::Cpu;
+use crate::model::unit::{Bytes, format_duration, format_size};
+
 /// A queue as it is declared in code; the same keys as `[queues.NAME]`, and the file wins.
 ///
 /// ```
-/// use backstay::Queue;
-/// use backstay::unit::mins;
+/// use backstay::{Cpu, Queue};
+/// use backstay::unit::{mib, mins};
 ///
 /// let reports = Queue::new("reports").slots(2).timeout(mins(30)).fresh();
+/// let exports = Queue::new("exports").slots(1).memory(mib(1024)).cpu_priority(Cpu::Idle);
 /// ```
 #[derive(Debug, Clone)]
 #[must_use]
 pub struct Queue {
     pub(super) name: String,
-    pub(super) keys: Vec<(&'static str, String)>,
+    pub(super) keys: Vec<(&'static str, Value)>,
     pub(super) slots: Option<u16>,
 }
 
@@ -32,12 +38,12 @@ impl Queue {
 
     /// How long one attempt may take: 1 s to 30 d [15 min].
     pub fn timeout(self, timeout: Duration) -> Queue {
-        self.key("timeout", crate::unit::format_duration(timeout))
+        self.key("timeout", format_duration(timeout))
     }
 
     /// From "stop" to the end of the whole process tree: 0 to 5 min [10 s].
     pub fn grace(self, grace: Duration) -> Queue {
-        self.key("grace", crate::unit::format_duration(grace))
+        self.key("grace", format_duration(grace))
     }
 
     /// Runs each attempt in a child of its own instead of a warm one: for leaky, native or untried code.
@@ -50,8 +56,63 @@ impl Queue {
         self.key("isolation", "inline".to_owned())
     }
 
-    fn key(mut self, name: &'static str, value: String) -> Queue {
-        self.keys.push((name, value));
+    /// The most memory of one attempt with all its processes: 32 MiB and more [a share of the host's, 128 to 512 MiB].
+    pub fn memory(self, memory: Bytes) -> Queue {
+        self.key("memory", format_size(memory.get()))
+    }
+
+    /// The most memory that a job may ask for [four times `memory`].
+    pub fn memory_max(self, memory: Bytes) -> Queue {
+        self.key("memory_max", format_size(memory.get()))
+    }
+
+    /// How much a job gets of a busy processor [`Cpu::Background`].
+    pub fn cpu_priority(self, priority: Cpu) -> Queue {
+        self.key("cpu_priority", priority.as_str())
+    }
+
+    /// The most cores of one attempt at any time: 0.1 to 1,024 [no cap]; held by cgroups only.
+    pub fn cpu_cap(self, cores: f64) -> Queue {
+        self.key("cpu_cap", cores)
+    }
+
+    /// The most processor time of one attempt: 1 s to 7 d [not limited].
+    pub fn cpu_time(self, time: Duration) -> Queue {
+        self.key("cpu_time", format_duration(time))
+    }
+
+    /// How long an attempt may say, print and compute nothing: 10 s to the timeout [not limited].
+    pub fn stall(self, silence: Duration) -> Queue {
+        self.key("stall", format_duration(silence))
+    }
+
+    /// The most processes and threads of one attempt at once: 8 to 65,536 [256].
+    pub fn processes(self, most: u32) -> Queue {
+        self.key("processes", most)
+    }
+
+    /// The most that one attempt may store in its folder: 1 MiB and more [2 GiB].
+    pub fn disk(self, most: Bytes) -> Queue {
+        self.key("disk", format_size(most.get()))
+    }
+
+    /// The most files that one process may have open: 16 to 1,048,576 [1,024].
+    pub fn files(self, most: u32) -> Queue {
+        self.key("files", most)
+    }
+
+    /// The most that one attempt may print: 64 KiB and more [256 MiB].
+    pub fn output(self, most: Bytes) -> Queue {
+        self.key("output", format_size(most.get()))
+    }
+
+    /// The share of a busy disk: 1 to 10,000, 100 being usual [not said]; held by cgroups only.
+    pub fn io_weight(self, weight: u16) -> Queue {
+        self.key("io_weight", weight)
+    }
+
+    fn key(mut self, name: &'static str, value: impl Into<Value>) -> Queue {
+        self.keys.push((name, value.into()));
         self
     }
 }

@@ -1,16 +1,22 @@
 //! Runs one attempt in a child or as a command, and reads its end.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use backstay_isolate::{LastWord, Order, Pool, Report, RunEvent, StopReason, Then as ChildThen};
+use backstay_isolate::{
+    LastWord, Order, PeakSource, Pool, Report, RunEvent, StopReason, Then as ChildThen,
+};
 use tokio::sync::watch;
 
 use super::backends::Backends;
+use super::bulkhead;
 use super::requests::{Line, Requests};
 use super::tail::{Tail, Tails};
+use crate::model::account;
 use crate::model::claim::Claimed;
+use crate::model::limits::InForce;
 use crate::model::outcome::{Attempted, Outcome};
-use crate::runtime::ended::{Ended, outcome_of};
+use crate::runtime::ended::{Child, Ended, outcome_of};
 use crate::runtime::fail::Then;
 
 /// Why an attempt is told to stop.
@@ -112,11 +118,19 @@ pub(crate) struct Lines<'a> {
     pub(crate) backends: &'a Backends,
 }
 
+/// What holds for one attempt.
+pub(crate) struct Bounds {
+    pub(crate) grace: Duration,
+    pub(crate) terms: Arc<InForce>,
+    /// The job has limits of its own, so that no child of the pool will do.
+    pub(crate) is_own: bool,
+}
+
 /// Runs one attempt outside this process.
 pub(crate) async fn run(
     pool: &Pool,
     claimed: &Claimed,
-    grace: Duration,
+    bounds: Bounds,
     mut stopping: Stopping,
     mut draining: watch::Receiver<bool>,
     lines: Lines<'_>,
@@ -125,7 +139,7 @@ pub(crate) async fn run(
     let mut line = Line::new(claimed.fence(), lines.requests.clone());
     let mut hurry = None;
     let mut run = tokio::select! {
-        run = pool.run(order(claimed, grace)) => run,
+        run = pool.run(order(claimed, &bounds)) => run,
         asked = stopping.asked() => return asked.ended(began.elapsed()),
     };
     let stopper = run.stopper();
@@ -169,7 +183,7 @@ pub(crate) async fn run(
             }
         }
     };
-    let mut ended = read(report, line, hurry);
+    let mut ended = read(report, line, hurry, bounds.terms);
     tail.end(claimed, &mut ended);
     ended
 }
@@ -189,10 +203,11 @@ fn answer(
 }
 
 /// What the child or the command gets.
-fn order(claimed: &Claimed, grace: Duration) -> Order {
+fn order(claimed: &Claimed, bounds: &Bounds) -> Order {
     let info = &claimed.info;
     let timeout = Duration::from_millis(info.timeout_ms);
-    let mut order = Order::new(info.id.to_string(), info.attempt, timeout, grace);
+    let mut order = Order::new(info.id.to_string(), info.attempt, timeout, bounds.grace);
+    order.limits = bounds.is_own.then(|| bulkhead::of_process(&bounds.terms.limits));
     order.job = serde_json::value::to_raw_value(info).expect("made of text, numbers and JSON");
     order.stdin = info.args.get().as_bytes().to_vec();
     order.checkpoint.clone_from(&info.checkpoint);
@@ -215,7 +230,7 @@ fn order(claimed: &Claimed, grace: Duration) -> Order {
 }
 
 /// Reads the report of a process as the end of an attempt.
-fn read(report: Report, line: Line, hurry: Option<Hurry>) -> Ended {
+fn read(report: Report, line: Line, hurry: Option<Hurry>, terms: Arc<InForce>) -> Ended {
     let outcome = report.ending.as_str().parse().unwrap_or(Outcome::ProtocolError);
     let mut ended = Ended::bare(outcome, report.wall);
     ended.attempted.exit_code = report.exit_code;
@@ -223,11 +238,20 @@ fn read(report: Report, line: Line, hurry: Option<Hurry>) -> Ended {
     ended.late = report.late;
     ended.survivor = report.survivor;
     ended.cpu = report.cpu;
-    ended.peak_kib = report.peak_bytes.map(|bytes| bytes / 1024);
+    ended.peak_bytes = report.peak_bytes;
     ended.output_bytes = Some(report.output_bytes);
-    ended.pid = (report.pid != 0).then_some(report.pid);
+    ended.peak_source = report.peak_source.map(PeakSource::as_str);
+    ended.processes_peak = report.processes_peak;
+    ended.scratch_bytes = report.scratch_bytes;
+    ended.child = (report.pid != 0).then_some(Child {
+        pid: report.pid,
+        age: report.child_age,
+        jobs: report.child_jobs,
+    });
+    ended.terms = Some(terms);
     ended.message = report.detail.clone().or_else(|| report.last_line().map(str::to_owned));
-    if report.ending == backstay_isolate::Ending::TimedOut {
+    // Where a limit ended it, the last line of its stderr explains nothing.
+    if account::is_measured(outcome) {
         ended.message = None;
     }
     ended.stderr = Some(report.stderr);

@@ -1,7 +1,7 @@
 //! Which way an attempt runs, and what holds for it: by queue and kind.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use backstay_isolate::{Launcher, Pool};
@@ -9,26 +9,28 @@ use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
 
 use super::backends::Backends;
+use super::bulkhead::{self, OwnTerms};
 use super::requests::Requests;
-use super::run::{self, Lines, Stopping};
+use super::run::{self, Bounds, Lines, Stopping};
 use super::tail::Tails;
 use crate::model::claim::Claimed;
-use crate::runtime::ended::{Ended, Terms};
+use crate::model::limits::InForce;
+use crate::runtime::ended::{Ended, Terms, job_ref};
 use crate::runtime::inline::Inline;
 
 /// What an attempt needs to begin, once its way is chosen.
 pub(crate) enum Way {
     /// In this process.
     Inline(Inline),
-    /// In a child, or as a command.
-    Child(Pool),
+    /// In a child, or as a command; under these limits.
+    Child(Pool, Arc<InForce>),
 }
 
 impl Clone for Way {
     fn clone(&self) -> Way {
         match self {
             Way::Inline(inline) => Way::Inline(inline.clone()),
-            Way::Child(pool) => Way::Child(pool.clone()),
+            Way::Child(pool, terms) => Way::Child(pool.clone(), terms.clone()),
         }
     }
 }
@@ -43,6 +45,7 @@ pub(crate) struct Finished {
 pub(crate) struct QueueWays {
     pub(crate) grace: Duration,
     pub(crate) timeout: Duration,
+    pub(crate) timeout_max: Duration,
     pub(crate) snooze_max: i16,
     pub(crate) ways: HashMap<String, Way>,
 }
@@ -52,6 +55,7 @@ pub(crate) struct Runner {
     pub(crate) queues: HashMap<String, QueueWays>,
     pub(crate) lean: BTreeSet<String>,
     pub(crate) kind_timeouts: HashMap<String, Duration>,
+    pub(crate) own: OwnTerms,
     pub(crate) launcher: Option<Launcher>,
     pub(crate) backends: Backends,
     pub(crate) requests: Requests,
@@ -72,13 +76,18 @@ impl Runner {
     pub(crate) fn begin(&self, mut claimed: Claimed, stopping: Stopping) {
         let Some(queue) = self.queues.get(&claimed.info.queue) else { return };
         let Some(way) = queue.ways.get(&claimed.info.kind).cloned() else { return };
-        if claimed.timeout.is_none() {
-            let timeout =
-                self.kind_timeouts.get(&claimed.info.kind).copied().unwrap_or(queue.timeout);
-            claimed.info.timeout_ms = u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX);
-        }
+        let usual = || self.kind_timeouts.get(&claimed.info.kind).copied().unwrap_or(queue.timeout);
+        let timeout = match claimed.timeout {
+            Some(asked) => bulkhead::timeout(asked, queue.timeout_max, &job_ref(&claimed)),
+            None => usual(),
+        };
+        claimed.info.timeout_ms = u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX);
         let (grace, requests, tails) = (queue.grace, self.requests.clone(), self.tails.clone());
         let backends = self.backends.clone();
+        let own = match &way {
+            Way::Child(_, terms) => self.own.of(terms, claimed.memory, &job_ref(&claimed)),
+            Way::Inline(_) => None,
+        };
         let (draining, finished) = (self.draining.clone(), self.finished.clone());
         let home = self.home.get().expect("set before the first claim");
         home.spawn(async move {
@@ -86,9 +95,11 @@ impl Runner {
                 Way::Inline(inline) => {
                     inline.run(&claimed, grace, draining, stopping, &requests, &tails).await
                 }
-                Way::Child(pool) => {
+                Way::Child(pool, terms) => {
+                    let is_own = own.is_some();
+                    let bounds = Bounds { grace, terms: own.unwrap_or(terms), is_own };
                     let lines = Lines { requests: &requests, tails: &tails, backends: &backends };
-                    run::run(&pool, &claimed, grace, stopping, draining, lines).await
+                    run::run(&pool, &claimed, bounds, stopping, draining, lines).await
                 }
             };
             // The loop has gone only when the worker ends without waiting; then the job is rescued or was given back.

@@ -8,10 +8,12 @@ use std::sync::Arc;
 use backstay_isolate::{Launcher, Pool, PoolLimits};
 
 use super::backends;
+use super::bulkhead;
 use super::program::{self, Access};
 use super::runner::Way;
 use super::start::StartError;
 use crate::model::config::{EnvSettings, Isolation, QueueSettings, Runner, Settings};
+use crate::model::limits::Limits;
 use crate::runtime::handler::Handlers;
 use crate::runtime::host;
 use crate::runtime::inline::{Inline, InlineThreads};
@@ -31,6 +33,8 @@ pub(super) struct Setting<'a, S> {
     pub(super) access: Access,
     /// What the names of children begin with.
     pub(super) names: String,
+    /// The memory of a job of which nothing is said.
+    pub(super) auto: u64,
     pub(super) launcher: Option<Launcher>,
     pub(super) threads: Option<InlineThreads>,
     pub(super) inline: Option<Inline>,
@@ -43,15 +47,17 @@ impl<S: Clone + Send + Sync + 'static> Setting<'_, S> {
         queue: &QueueSettings,
     ) -> Result<HashMap<String, Way>, StartError> {
         let mut ways = HashMap::new();
-        let mut rust: Vec<(Isolation, Way)> = Vec::new();
+        let mut rust: Vec<(Isolation, Limits, Way)> = Vec::new();
         for kind in self.handlers.kinds() {
             let own = self.settings.kinds.iter().find(|declared| declared.name == kind);
             let isolation = own.and_then(|declared| declared.isolation).unwrap_or(queue.isolation);
-            let way = match rust.iter().find(|(known, _)| *known == isolation) {
-                Some((_, way)) => way.clone(),
+            let limits = bulkhead::limits(queue, own, self.auto);
+            let known = rust.iter().find(|known| (known.0, known.1) == (isolation, limits));
+            let way = match known {
+                Some((.., way)) => way.clone(),
                 None => {
-                    let way = self.rust_way(queue, isolation).await?;
-                    rust.push((isolation, way.clone()));
+                    let way = self.rust_way(queue, isolation, limits).await?;
+                    rust.push((isolation, limits, way.clone()));
                     way
                 }
             };
@@ -59,12 +65,14 @@ impl<S: Clone + Send + Sync + 'static> Setting<'_, S> {
         }
         let plain = EnvSettings::default();
         for (kind, argv) in self.commands {
-            let way = self.command_way(queue, argv.clone(), None, &plain).await?;
+            let limits = bulkhead::limits(queue, self.settings.kind(kind), self.auto);
+            let way = self.command_way(queue, argv.clone(), None, &plain, limits).await?;
             ways.insert(kind.clone(), way);
         }
         for kind in &self.settings.kinds {
             let Some(Runner::Command(argv)) = &kind.runner else { continue };
-            let way = self.command_way(queue, argv.clone(), kind.dir.clone(), &kind.env).await?;
+            let (dir, limits) = (kind.dir.clone(), bulkhead::limits(queue, Some(kind), self.auto));
+            let way = self.command_way(queue, argv.clone(), dir, &kind.env, limits).await?;
             ways.insert(kind.name.clone(), way);
         }
         Ok(ways)
@@ -74,21 +82,18 @@ impl<S: Clone + Send + Sync + 'static> Setting<'_, S> {
         &mut self,
         queue: &QueueSettings,
         isolation: Isolation,
+        limits: Limits,
     ) -> Result<Way, StartError> {
         if isolation == Isolation::Inline {
             return Ok(Way::Inline(self.inline().await?));
         }
         let jobs = if isolation == Isolation::Fresh { 1 } else { queue.recycle.jobs };
-        let limits = PoolLimits {
-            size: usize::from(queue.slots),
-            boot: queue.boot,
-            recycle_jobs: jobs,
-            recycle_age: queue.recycle.age,
-            ..PoolLimits::default()
-        };
-        let pool = Pool::new(self.launcher()?, program::this_binary(&self.access), limits);
+        let bounds = PoolLimits { recycle_jobs: jobs, ..bulkhead::of_pool(queue, &limits) };
+        let launcher = self.launcher()?;
+        let terms = bulkhead::in_force(limits, launcher.level());
+        let pool = Pool::new(launcher, program::this_binary(&self.access), bounds);
         boot(&pool, queue).await?;
-        Ok(Way::Child(pool))
+        Ok(Way::Child(pool, terms))
     }
 
     async fn command_way(
@@ -97,17 +102,15 @@ impl<S: Clone + Send + Sync + 'static> Setting<'_, S> {
         argv: Vec<String>,
         dir: Option<std::path::PathBuf>,
         env: &EnvSettings,
+        limits: Limits,
     ) -> Result<Way, StartError> {
-        let limits = PoolLimits {
-            size: usize::from(queue.slots),
-            boot: queue.boot,
-            ..PoolLimits::default()
-        };
+        let launcher = self.launcher()?;
+        let terms = bulkhead::in_force(limits, launcher.level());
         let dir = dir.or_else(|| queue.dir.clone());
         let program = program::command(argv, dir, &[&queue.env, env], &self.access);
-        let pool = Pool::new(self.launcher()?, program, limits);
+        let pool = Pool::new(launcher, program, bulkhead::of_pool(queue, &limits));
         boot(&pool, queue).await?;
-        Ok(Way::Child(pool))
+        Ok(Way::Child(pool, terms))
     }
 
     fn launcher(&mut self) -> Result<Launcher, StartError> {

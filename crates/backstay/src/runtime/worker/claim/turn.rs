@@ -12,10 +12,28 @@ use crate::model::judge::Verdict;
 use crate::model::outcome::Outcome;
 use crate::runtime::ended::{self, Ended};
 use crate::runtime::settle::{self, Alone};
-use crate::store::StoreError;
 use crate::store::settle::Settled;
 use crate::store::sqlstate::Remedy;
+use crate::store::statement::Link;
 use crate::store::turn::{self, Ask, Turn};
+use crate::store::{StoreError, attempt};
+
+/// Finds the numbers of limits under which nothing had run before; each set costs one question in a worker's life.
+/// Without a number the attempt is written all the same.
+async fn number_terms(link: &Link, gathered: &[Settled]) {
+    for terms in gathered.iter().filter_map(|settled| settled.facts.terms.as_ref()) {
+        if terms.number().is_some() {
+            continue;
+        }
+        match attempt::terms(link, terms).await {
+            Ok(number) => number.into_iter().for_each(|number| terms.set_number(number)),
+            Err(error) => {
+                tracing::debug!(target: "backstay", error_code = error.code(), "limits have no number yet: {error}");
+                return;
+            }
+        }
+    }
+}
 
 impl Claims {
     pub(super) fn gather(&mut self, finished: Finished) {
@@ -90,6 +108,7 @@ impl Claims {
             return Ok(());
         }
         let Some(link) = &self.state.link else { return Ok(()) };
+        number_terms(link, &self.state.gathered).await;
         let turn = match turn::turn(link, self.worker, &self.release, &self.state.gathered, &asks)
             .await
         {

@@ -1,0 +1,33 @@
+-- Puts attempts that ran out of memory back for later, with more of it, and in another queue where one is named.
+-- moves: running -> scheduled          role: worker
+-- $1 ids bigint[], $2 attempts int[], $3 worker uuid, $4 delays_ms bigint[], $5 bills text[], $6 details text[],
+-- $7 memory_bytes bigint[], $8 queues text[] (null: as before), $9 marks text[] (JSON, laid over the policy's on_oom)
+-- locks: running rows by primary key, in id order; found one by one and deleted by place, since tables that swing between
+--        nothing and a million rows make any join of them a guess
+with asked as materialized (
+  select * from unnest($1::bigint[], $2::int[], $4::bigint[], $5::text[], $6::text[], $7::bigint[], $8::text[], $9::text[])
+         a(job_id, attempt, delay_ms, bill, detail, bytes, home, mark) order by 1),
+held as materialized (
+  select a.delay_ms, a.bill, a.detail, a.bytes, coalesce(a.home, r.queue) as home, a.mark, r.*
+    from asked a
+   cross join lateral (
+     select r.ctid as spot, r.* from backstay.running r
+      where r.job_id = a.job_id and r.attempt = a.attempt and r.worker = $3::uuid for update) r),
+gone as (delete from backstay.running r where r.ctid = any(array(select spot from held))),
+body as (
+  update backstay.job j
+     set memory_bytes = h.bytes, queue = h.home,
+         policy = coalesce(j.policy, '{}') || jsonb_build_object('on_oom', coalesce(j.policy -> 'on_oom', '{}') || h.mark::jsonb)
+    from held h where j.id = h.job_id),
+later as (
+  insert into backstay.scheduled (run_at, job_id, memory_mib, attempt, retry_count, crash_count, lost_count, snooze_count,
+         interrupt_count, priority, queue, kind, why)
+  select backstay.clock() + delay_ms * interval '1 ms', job_id, (bytes + 1048575) / 1048576, attempt,
+         retry_count + (bill = 'retry')::int, crash_count, lost_count, snooze_count, interrupt_count, priority, home, kind,
+         'backing_off' from held),
+noted as (
+  insert into backstay.attempt
+  select a.* from held h cross join lateral jsonb_populate_record(null::backstay.attempt, h.detail::jsonb || jsonb_build_object(
+         'job_id', h.job_id, 'attempt', h.attempt, 'queue', h.queue, 'kind', h.kind, 'worker', h.worker, 'billed', h.bill,
+         'claimed_at', h.claimed_at, 'ended_at', backstay.clock())) a)
+select job_id from held
