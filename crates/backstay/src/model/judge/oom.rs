@@ -4,7 +4,6 @@ use serde_json::{Value, json};
 
 use super::super::outcome::Allowed;
 use super::super::unit::parse_size;
-use super::policy::small;
 
 /// What follows when an attempt ran out of memory.
 #[derive(Debug, Clone, PartialEq)]
@@ -95,7 +94,10 @@ impl OnOom {
 
     pub(super) fn lenient(value: &Value) -> Self {
         let built_in = Self::default();
-        let count = |key| small(value.get(key)).and_then(|number| u16::try_from(number).ok());
+        let count = |key| {
+            let number = value.get(key).and_then(Value::as_u64);
+            number.and_then(|number| u16::try_from(number).ok())
+        };
         let queue = value.get("queue").and_then(Value::as_str).filter(|queue| !queue.is_empty());
         Self {
             retry: count("retry").unwrap_or(built_in.retry),

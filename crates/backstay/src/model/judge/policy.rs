@@ -75,7 +75,7 @@ fn read<T: serde::de::DeserializeOwned>(value: Option<&Value>) -> Option<T> {
     value.and_then(|value| serde_json::from_value(value.clone()).ok())
 }
 
-pub(super) fn small(value: Option<&Value>) -> Option<i16> {
+fn small(value: Option<&Value>) -> Option<i16> {
     value.and_then(Value::as_i64).and_then(|number| i16::try_from(number).ok())
 }
 
