@@ -1,5 +1,6 @@
 //! `backstay top`: running jobs by memory, processor and age, on a screen that follows them.
 
+mod deed;
 mod keys;
 mod picture;
 mod screen;
@@ -15,7 +16,8 @@ use serde::Serialize;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinHandle;
 
-use self::keys::{Deed, Next};
+use self::deed::Deed;
+use self::keys::Next;
 use self::picture::Picture;
 use self::terminal::Terminal;
 use self::view::View;

@@ -2,26 +2,8 @@
 
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
+use super::deed::Deed;
 use super::view::View;
-
-/// What is done at the database.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Deed {
-    Cancel(i64),
-    Pause(String),
-    Resume(String),
-}
-
-impl Deed {
-    /// The question before it is done.
-    pub(super) fn question(&self) -> String {
-        match self {
-            Deed::Cancel(id) => format!("Cancel job {id} for good? y/n"),
-            Deed::Pause(queue) => format!("Pause queue {queue}? y/n"),
-            Deed::Resume(queue) => format!("Resume queue {queue}? y/n"),
-        }
-    }
-}
 
 /// What follows a key.
 #[derive(Debug, PartialEq, Eq)]

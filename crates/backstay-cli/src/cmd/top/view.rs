@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use backstay::StoreError;
 use backstay::inspect::{QueueStatus, RunningJob};
 
-use super::keys::Deed;
+use super::deed::Deed;
 use super::picture::{Picture, Sort};
 
 /// Which list the arrows move in.

@@ -7,7 +7,7 @@ use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use serde_json::json;
 
-use super::super::keys::Deed;
+use super::super::deed::Deed;
 use super::super::picture::tests::job;
 use super::super::picture::{Picture, Sort};
 use super::super::view::View;
