@@ -54,7 +54,7 @@ impl Exit {
     pub(crate) fn of(code: &str) -> Self {
         match code {
             "BS108" | "BS504" => Self::NotAllowed,
-            "BS501" | "BS505" | "BS507" | "BS901" => Self::Unavailable,
+            "BS501" | "BS505" | "BS507" | "BS510" | "BS511" | "BS901" => Self::Unavailable,
             "BS999" => Self::Internal,
             _ if code.starts_with("BS4") || code.starts_with("BS5") || code.starts_with("BS6") => {
                 Self::Configuration
@@ -158,6 +158,8 @@ mod tests {
             ("BS302", 1),
             ("BS401", 78),
             ("BS501", 69),
+            ("BS510", 69),
+            ("BS511", 69),
             ("BS503", 78),
             ("BS901", 69),
             ("BS999", 70),

@@ -20,6 +20,8 @@ pub(crate) mod tls;
 pub(crate) mod turn;
 pub(crate) mod url;
 
+use crate::call::caller::code_of;
+
 /// What failed in the database, and what that asks for; the cause is opaque, so that no driver type shows.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -54,15 +56,7 @@ impl StoreError {
             StoreError::Unreachable(_) => "BS501",
             StoreError::TimedOut(_) => "BS507",
             StoreError::BadUrl(_) => "BS402",
-            StoreError::Refused { sqlstate, .. } => match sqlstate.as_str() {
-                "42501" => "BS504",
-                "25006" => "BS505",
-                "42P01" | "3F000" | "42883" => "BS502",
-                "57014" => "BS507",
-                code if code.starts_with("BS") => code,
-                code if code.starts_with("28") || code == "3D000" => "BS501",
-                _ => "BS999",
-            },
+            StoreError::Refused { sqlstate, .. } => code_of(sqlstate),
         }
     }
 

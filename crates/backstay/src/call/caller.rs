@@ -128,17 +128,7 @@ impl CallError {
     /// The code of this failure; `BS999` where only the SQLSTATE tells more.
     #[must_use]
     pub fn code(&self) -> &str {
-        let Some(refusal) = &self.refusal else { return "BS501" };
-        match refusal.sqlstate.as_str() {
-            ours if ours.starts_with("BS") => ours,
-            "57P01" | "57P02" | "57P03" | "53300" => "BS501",
-            lost if lost.starts_with("08") => "BS501",
-            "3F000" | "42883" | "42P01" => "BS502",
-            "42501" => "BS504",
-            "25006" => "BS505",
-            "57014" | "55P03" | "25P03" => "BS507",
-            _ => "BS999",
-        }
+        self.refusal.as_ref().map_or("BS501", |refusal| code_of(&refusal.sqlstate))
     }
 
     fn advice(&self) -> &'static str {
@@ -151,6 +141,10 @@ impl CallError {
                 "this login lacks the right; grant it the role that `backstay explain BS504` names"
             }
             "BS505" => "this server only reads; connect to the primary",
+            "BS510" => {
+                "the server or this login has as many connections as it may; raise the limit or lower pool sizes"
+            }
+            "BS511" => "the disk of the server is full; make room",
             "BS507" => {
                 "the database took too long; something holds a lock, or the time limit is short"
             }
@@ -178,6 +172,22 @@ impl Error for CallError {
     }
 }
 
+/// Our code for what the server said; `BS999` where only the SQLSTATE tells more.
+pub(crate) fn code_of(sqlstate: &str) -> &str {
+    match sqlstate {
+        ours if ours.starts_with("BS") => ours,
+        "57P01" | "57P02" | "57P03" | "3D000" => "BS501",
+        lost if lost.starts_with("08") || lost.starts_with("28") => "BS501",
+        "3F000" | "42883" | "42P01" => "BS502",
+        "42501" => "BS504",
+        "25006" => "BS505",
+        "57014" | "55P03" | "25P03" => "BS507",
+        "53300" => "BS510",
+        "53100" => "BS511",
+        _ => "BS999",
+    }
+}
+
 /// Reads the JSON document that every text answers with.
 pub(crate) fn read<T: DeserializeOwned>(answer: &str) -> Result<T, CallError> {
     serde_json::from_str(answer).map_err(CallError::garbled)
@@ -198,6 +208,9 @@ mod tests {
             ("42501", "BS504"),
             ("25006", "BS505"),
             ("57014", "BS507"),
+            ("28P01", "BS501"),
+            ("53300", "BS510"),
+            ("53100", "BS511"),
             ("40001", "BS999"),
         ] {
             assert_eq!(code(state), expected);

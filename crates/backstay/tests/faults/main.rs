@@ -13,6 +13,7 @@ mod backends;
 #[allow(dead_code)]
 mod database;
 mod drains;
+mod exhausted;
 mod handlers;
 mod harm;
 mod kills;
@@ -37,6 +38,9 @@ const FAULTS: &[(&str, fn())] = &[
     ("a_term_drains_and_gives_back_for_free", drains::term),
     ("a_killed_handler_leaves_no_query_running", backends::killed),
     ("handlers_see_a_login_of_their_own_and_no_other", backends::credentials),
+    ("a_worker_without_a_free_connection_waits_and_goes_on", exhausted::connections),
+    ("a_worker_on_a_server_that_only_reads_waits_and_goes_on", exhausted::read_only),
+    ("a_worker_on_a_full_disk_waits_and_goes_on", exhausted::disk),
     ("through_a_transaction_pooler_everything_works", pooler::transaction),
 ];
 

@@ -53,6 +53,11 @@ impl Process {
         self.child.try_wait().unwrap().is_none()
     }
 
+    /// Whether its log has these words.
+    pub(crate) fn has_said(&self, words: &str) -> bool {
+        std::fs::read_to_string(&self.log).unwrap().contains(words)
+    }
+
     /// Waits for the end, and gives how it was.
     pub(crate) fn wait(&mut self, most: Duration) -> ExitStatus {
         let end = Instant::now() + most;

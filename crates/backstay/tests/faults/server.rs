@@ -61,7 +61,7 @@ fn disturb(fault: impl FnOnce(&Cluster)) {
     drop(std::fs::remove_file(&starts));
 }
 
-fn install(url: &str) {
+pub(crate) fn install(url: &str) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let database = Database::connect(url).await.unwrap();

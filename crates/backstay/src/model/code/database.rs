@@ -134,4 +134,35 @@ pub(super) const CODES: &[Code] = &[
         remedy: "Use `TestQueue` in tests, which creates a database for each of them.",
         example: "let t = TestQueue::start(worker()).await?;\nt.advance(secs(31)).await;",
     },
+    Code {
+        code: "BS510",
+        name: "no_connection_left",
+        status: Some(503),
+        title: "the server, or this login, has as many connections as it may",
+        meaning: "PostgreSQL refused one more session. Nothing is lost: a worker keeps what it has in hand \
+                  and tries again, waiting up to 5 s between tries.",
+        causes: &[
+            "a `connection limit` on the login that is smaller than what a worker and its handlers open; \
+             the start of a worker prints the sum",
+            "an application whose pools together want more than `max_connections`",
+            "handlers that open a pool each where one connection would do",
+        ],
+        remedy: "Raise the limit, lower slots or pool sizes, or put a transaction pooler between.",
+        example: "alter role app_jobs connection limit 32;",
+    },
+    Code {
+        code: "BS511",
+        name: "disk_full",
+        status: Some(503),
+        title: "the disk of the server is full",
+        meaning: "PostgreSQL could not make a table or its log larger. What was asked for has not happened; \
+                  a worker keeps its verdicts and goes on by itself when there is room again.",
+        causes: &[
+            "a replication slot that nobody reads, so that the log is kept for ever",
+            "a table that grows without end, ours or the application's",
+            "a query that sorts more than the disk holds: see `temp_file_limit`",
+        ],
+        remedy: "Make room, best by deleting what does not belong to the database, or enlarge the disk.",
+        example: "select slot_name, active, restart_lsn from pg_replication_slots;",
+    },
 ];
