@@ -17,8 +17,7 @@ use serde_json::value::RawValue;
 use tokio::sync::oneshot;
 
 use crate::scratch;
-use crate::shim;
-use crate::shim::order::ShimOrder;
+use crate::shim::{self, ShimOrder};
 
 /// A shim to be started.
 pub(crate) struct SpawnOrder {

@@ -7,9 +7,7 @@
 )]
 
 mod command;
-mod endings;
 mod handler;
-mod limits;
 mod output;
 mod pool;
 mod run;
@@ -34,9 +32,6 @@ fn main() -> ExitCode {
     if arguments.first().is_some_and(|it| it == "supervise") {
         return shims::supervise();
     }
-    if arguments.first().is_some_and(|it| it == "supervise-fat") {
-        return limits::supervise_fat();
-    }
     let filter = arguments.iter().find(|it| !it.starts_with('-'));
     if arguments.iter().any(|it| it == "--list") {
         return ExitCode::SUCCESS;
@@ -45,17 +40,8 @@ fn main() -> ExitCode {
     let tests: Vec<Test> = if measuring {
         vec![("measure", warm::measure as fn())]
     } else {
-        [
-            warm::TESTS,
-            serve::TESTS,
-            pool::TESTS,
-            command::TESTS,
-            output::TESTS,
-            shims::TESTS,
-            endings::TESTS,
-            limits::TESTS,
-        ]
-        .concat()
+        [warm::TESTS, serve::TESTS, pool::TESTS, command::TESTS, output::TESTS, shims::TESTS]
+            .concat()
     };
     let chosen = tests.iter().filter(|(name, _)| filter.is_none_or(|part| name.contains(part)));
     let (passed, failed) = chosen.map(run_one).fold((0, 0), |(passed, failed), ok| {

@@ -37,6 +37,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("the_environment_is_what_was_given", the_environment_is_what_was_given),
     ("cpu_time_is_of_this_job_only", cpu_time_is_of_this_job_only),
     ("a_python_program_serves_jobs", a_python_program_serves_jobs),
+    ("a_drain_during_boot_is_heard_after_it", a_drain_during_boot_is_heard_after_it),
     ("idle_children_leave_with_their_pool", idle_children_leave_with_their_pool),
     ("an_idle_child_that_dies_harms_no_job", an_idle_child_that_dies_harms_no_job),
 ];
@@ -191,8 +192,7 @@ fn a_handler_that_spins_is_timed_out() {
     assert_eq!(report.ending, Ending::TimedOut, "{report:?}");
     // SIGTERM at half the grace ends it: it does not catch that.
     assert!((500..800).contains(&report.wall.as_millis()), "{:?}", report.wall);
-    // How much of it depends on who else wants the CPU: it runs in the background.
-    assert!(report.cpu.unwrap() >= Duration::from_millis(10), "{:?}", report.cpu);
+    assert!(report.cpu.unwrap() >= Duration::from_millis(200), "{:?}", report.cpu);
     assert!(!lives(report.pid));
 }
 
@@ -204,7 +204,6 @@ fn a_handler_that_obeys_ends_early() {
         (StopReason::Stalled, Ending::Stalled, "stalled"),
     ];
     for (reason, ending, word) in cases {
-        let start = Instant::now();
         let report = block(async {
             let mut run = pool.run(order("obey")).await;
             run.stopper().stop(reason);
@@ -212,7 +211,6 @@ fn a_handler_that_obeys_ends_early() {
         });
         // A stop may come before the child has booted; then nothing can be asked.
         assert_eq!(report.ending, ending, "{report:?}");
-        assert!(start.elapsed() < Duration::from_secs(2), "the stop was lost");
         if let Some(LastWord::Fail { message, .. }) = &report.last_word {
             assert_eq!(message, word);
         }
@@ -315,6 +313,20 @@ fn boot_failures_tell_why_and_never_hang() {
     }
 }
 
+fn a_drain_during_boot_is_heard_after_it() {
+    let slow = rust("slow-at-boot", limits());
+    let report = block(async {
+        // It is done only when it has heard of the drain.
+        let mut order = order("drained");
+        order.timeout = Duration::from_secs(3);
+        let mut run = slow.run(order).await;
+        run.stopper().drain(Duration::from_secs(2));
+        end(&mut run).await
+    });
+    assert_eq!(report.ending, Ending::Completed, "{report:?}");
+    until("it takes no further job", Duration::from_secs(2), || !lives(report.pid));
+}
+
 fn children_are_recycled_after_their_jobs() {
     let pool = rust("host", PoolLimits { recycle_jobs: 2, ..limits() });
     let pids = [pid(&pool), pid(&pool), pid(&pool), pid(&pool)];
@@ -367,11 +379,7 @@ fn the_environment_is_what_was_given() {
     let names = output(&report(&pool(), order("environment")));
     let mut names: Vec<&str> = names.as_array().unwrap().iter().flat_map(Value::as_str).collect();
     names.sort_unstable();
-    let given = ["LANG", "PATH"];
-    let ours = ["BACKSTAY_CHILD", "BACKSTAY_SCRATCH", "PYTHONUNBUFFERED", "TMPDIR"];
-    let mut expected = [&given[..], &ours].concat();
-    expected.sort_unstable();
-    assert_eq!(names, expected);
+    assert_eq!(names, ["BACKSTAY_CHILD", "BACKSTAY_SCRATCH", "LANG", "PATH", "TMPDIR"]);
 }
 
 fn cpu_time_is_of_this_job_only() {

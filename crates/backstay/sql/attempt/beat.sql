@@ -3,7 +3,9 @@
 -- $1 worker uuid, $2 lease_ms bigint, $3 presence int, $4 pid int, $5 slots int, $6 host text, $7 release text, $8 level text,
 -- $9 queues text[], $10 kinds text, $11 samples text
 -- note: the machines' times are real ones: moving the testing kit's clock must not kill anybody
-with beaten as (
+with before as (
+  select w.lost_at is not null or w.lease_until < statement_timestamp() as lost from backstay.worker w where w.id = $1::uuid),
+beaten as (
   insert into backstay.worker as w (id, beat_at, lease_until, started_at, presence, pid, slots, host, release, level, queues, kinds, samples)
   values ($1::uuid, statement_timestamp(), statement_timestamp() + $2::bigint * interval '1 ms', statement_timestamp(), $3::int,
           $4::int, $5::int, $6::text, $7::text, $8::text, $9::text[], $10::text::jsonb, $11::text::jsonb)
@@ -11,6 +13,7 @@ with beaten as (
           samples = excluded.samples, lost_at = null
   returning drain_at)
 select (select drain_at is not null from beaten) as drain,
+       coalesce((select lost from before), false) as lost,
        (select jsonb_agg(jsonb_build_object('id', r.job_id::text, 'attempt', r.attempt, 'reason', r.cancel ->> 'reason', 'by', r.cancel ->> 'by'))
           from backstay.running r where r.worker = $1::uuid and r.cancel is not null)::text as cancels,
        (select jsonb_object_agg(w.job_id::text, ceil(extract(epoch from w.until - statement_timestamp()) * 1000)::bigint)

@@ -113,7 +113,11 @@ impl Inline {
         let mut handler = handler;
         let mut hurry: Option<(Hurry, Instant)> = None;
         let answer = loop {
-            let deadline = hurry.as_ref().map_or(began + timeout, |(_, asked)| *asked + grace);
+            let deadline = match &hurry {
+                None => began + timeout,
+                Some((why, asked)) if why.is_stale() => *asked,
+                Some((_, asked)) => *asked + grace,
+            };
             tokio::select! {
                 biased;
                 answer = &mut handler => break answer,
@@ -122,9 +126,11 @@ impl Inline {
                     lines.take(say).await;
                 }
                 () = tail.due() => tail.send(claimed),
-                asked = stopping.asked(), if hurry.is_none() => {
+                asked = stopping.asked() => {
                     stop.send_replace(true);
-                    hurry = Some((asked, Instant::now()));
+                    if hurry.is_none() || asked.is_stale() {
+                        hurry = Some((asked, Instant::now()));
+                    }
                 }
                 () = tokio::time::sleep_until(deadline.into()) => match &hurry {
                     None => {

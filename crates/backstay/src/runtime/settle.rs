@@ -15,12 +15,14 @@ pub(crate) enum Alone {
     Written(Turn),
     /// It is a completion whose jobs the database refuses, so it is none; why.
     JobsRefused(String),
+    /// The database refuses it in every form, also as a burial; why.
+    Refused(StoreError),
 }
 
 /// Writes one verdict in a transaction of its own.
 ///
 /// What the database refuses to store is replaced by a note, and what cannot be written at all is buried as
-/// `internal`, which tells somebody.
+/// `internal`, which tells somebody. What cannot even be buried comes back, to be kept and tried again.
 pub(crate) async fn alone(
     link: &Link,
     worker: Uuid,
@@ -38,11 +40,14 @@ pub(crate) async fn alone(
         return Ok(Alone::JobsRefused(refusal(&first)));
     }
     let plain = plainer(one, &first);
-    match write(&plain).await {
-        Err(error) if error.remedy() == Remedy::FailRow => write(&buried(&plain, &error)).await,
-        answer => answer,
+    let second = match write(&plain).await {
+        Err(error) if error.remedy() == Remedy::FailRow => error,
+        answer => return answer.map(Alone::Written),
+    };
+    match write(&buried(&plain, &second)).await {
+        Err(error) if error.remedy() == Remedy::FailRow => Ok(Alone::Refused(error)),
+        answer => answer.map(Alone::Written),
     }
-    .map(Alone::Written)
 }
 
 fn refusal(error: &StoreError) -> String {

@@ -34,6 +34,8 @@ pub(crate) enum Signal {
     Wake,
     /// The database is there again.
     Restored,
+    /// The lease was over before the last beat: others may have taken what runs here.
+    Lost,
     /// Somebody wants this attempt to end.
     Cancel { job: i64, attempt: i32, reason: Option<String> },
     /// Stop claiming, finish, end.

@@ -11,6 +11,7 @@ use crate::model::limits::InForce;
 
 static TERMS: Sql = sql!("attempt/terms", [TEXT, TEXT, TEXT]);
 static PEEK: Sql = sql!(hot "attempt/peek", [TEXT_ARRAY, INT2_ARRAY, INT8_ARRAY, TEXT_ARRAY]);
+static TAKEN: Sql = sql!("attempt/taken", [INT8_ARRAY, INT4_ARRAY, UUID]);
 static MINE: Sql = sql!("attempt/mine", [UUID]);
 static PROGRESS: Sql =
     sql!(hot "attempt/progress", [INT8_ARRAY, INT4_ARRAY, UUID, FLOAT4_ARRAY, TEXT_ARRAY]);
@@ -48,6 +49,16 @@ pub(crate) async fn terms(link: &Link, terms: &InForce) -> Result<Option<i32>, S
     let (limits, holders) = (terms.limits.to_json().to_string(), terms.holders.to_string());
     let rows = link.query(&TERMS, &[&limits, &terms.level, &holders]).await?;
     Ok(rows.first().map(|row| row.get(0)))
+}
+
+/// Those of these attempts that no longer hold their jobs.
+pub(crate) async fn taken(
+    link: &Link,
+    worker: Uuid,
+    attempts: &[(i64, i32)],
+) -> Result<Vec<i64>, StoreError> {
+    let (ids, numbers): (Vec<i64>, Vec<i32>) = attempts.iter().copied().unzip();
+    Ok(link.query(&TAKEN, &[&ids, &numbers, &worker]).await?.iter().map(|row| row.get(0)).collect())
 }
 
 /// One note of progress.
@@ -93,6 +104,8 @@ pub(crate) struct Introduction {
 #[derive(Debug, Clone)]
 pub(crate) struct BeatAnswer {
     pub(crate) drain: bool,
+    /// The lease was over, or somebody had declared this worker lost.
+    pub(crate) lost: bool,
     /// JSON: a list of id, attempt, reason, by.
     pub(crate) cancels: Option<String>,
     /// JSON: job -> milliseconds for which somebody looks at its output.
@@ -127,6 +140,7 @@ pub(crate) async fn beat(link: &Link, me: &Introduction) -> Result<BeatAnswer, S
         .await?;
     Ok(BeatAnswer {
         drain: row.get::<_, Option<bool>>("drain").unwrap_or(false),
+        lost: row.get("lost"),
         cancels: row.get("cancels"),
         wishes: row.get("wishes"),
         server_started_ms: row.get("server_started_ms"),

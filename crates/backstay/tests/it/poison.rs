@@ -7,7 +7,8 @@ use backstay::unit::{mins, secs};
 use backstay::{Backoff, Fail, JobState, Options};
 use serde_json::json;
 
-use crate::act::{Act, add, add_raw, number, queue, shown};
+use crate::act::{Act, Live, add, add_raw, number, queue, shown, until};
+use crate::database::connect;
 
 fn last() -> Options {
     Options::new().max_retries(0)
@@ -52,8 +53,7 @@ async fn a_kind_that_nobody_knows_is_set_aside_with_its_reason_and_never_fails()
     add(&t, 1, Options::new()).await;
     assert_eq!(t.drain().await.completed, 1);
     t.advance(mins(2)).await;
-    crate::act::until("it is set aside", async || shown(&t, id).await.state == JobState::Parked)
-        .await;
+    until("it is set aside", async || shown(&t, id).await.state == JobState::Parked).await;
     let reason = "select count(*) from backstay.parked where reason = 'unknown_kind' and subject = 'unheard'";
     assert_eq!(number(&t, reason).await, 1);
     assert_eq!(t.drain().await, Drained::default());
@@ -87,4 +87,34 @@ async fn a_handler_that_blocks_its_thread_costs_its_slot_and_nothing_else() {
     add(&t, 9, Options::new()).await;
     assert_eq!(t.drain().await.completed, 1, "the other slot is open");
     drop(stop);
+}
+
+#[tokio::test]
+async fn a_verdict_that_the_database_refuses_in_every_form_holds_up_no_other_job() {
+    let handler = async |job: Act| match job.n {
+        0 => Err(Fail::dead("as asked")),
+        _ => Ok(()),
+    };
+    let Some(live) = Live::start(2, handler, |_| ()).await else { return };
+    let client = connect(&live.place.url).await;
+    // What an operator's own rule may do.
+    let rule = "create function public.no() returns trigger language plpgsql as \
+                $$ begin raise check_violation using message = 'no dead letters here'; end $$; \
+                create trigger no before insert on backstay.dead_letter execute function public.no()";
+    client.batch_execute(rule).await.unwrap();
+    let refused = live.add(0, Options::new()).await;
+    for n in 1..=20 {
+        live.add(n, Options::new()).await;
+    }
+    let done = "select count(*) from backstay.history where state = 'completed'";
+    let completed = async || client.query_one(done, &[]).await.unwrap().get::<_, i64>(0) == 20;
+    until("the others are done", completed).await;
+    assert_eq!(live.shown(refused).await.state, JobState::Running, "its verdict is kept, not lost");
+    client.batch_execute("drop trigger no on backstay.dead_letter").await.unwrap();
+    let Live { mut running, database, place } = live;
+    running.drain().await;
+    running.join().await;
+    let job = backstay::show(&database, refused).await.unwrap().unwrap();
+    assert_eq!(job.state, JobState::Dead, "it is written once the database takes it");
+    drop(place);
 }

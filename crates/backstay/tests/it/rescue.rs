@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use backstay::unit::mins;
 use backstay::{Ctx, Fail, Fence, JobState, Options, assert_lease, complete};
 use tokio::sync::Notify;
 use tokio_postgres::Client;
@@ -130,5 +131,64 @@ async fn a_verdict_of_an_attempt_that_is_not_the_current_one_changes_nothing() {
     until("the slot is free again", done).await;
     let job = live.shown(id).await;
     assert_eq!((job.state, job.attempt), (JobState::Running, 2));
+    live.stop().await;
+}
+
+/// Says that its handler is gone, however it went.
+struct Gone(Arc<Notify>);
+
+impl Drop for Gone {
+    fn drop(&mut self) {
+        self.0.notify_one();
+    }
+}
+
+#[tokio::test]
+async fn a_worker_that_has_lost_its_lease_stops_what_others_hold_and_only_that() {
+    let gone = Arc::new(Notify::new());
+    let handler = {
+        let (gone, release) = (gone.clone(), Arc::new(Notify::new()));
+        move |job: Act, ctx: Ctx| {
+            let (gone, release) = (gone.clone(), release.clone());
+            async move {
+                match job.n {
+                    // Never ends by itself, and listens to nobody.
+                    1 => {
+                        let _gone = Gone(gone);
+                        std::future::pending::<()>().await;
+                    }
+                    2 => release.notified().await,
+                    _ => release.notify_one(),
+                }
+                ctx.checkpoint(&job.n).await?;
+                Ok::<_, Fail>("ours")
+            }
+        }
+    };
+    let Some(live) = Live::start(3, handler, |settings| settings.queues[0].grace = mins(1)).await
+    else {
+        return;
+    };
+    let client = connect(&live.place.url).await;
+    let taken = live.add(1, Options::new()).await;
+    let kept = live.add(2, Options::new()).await;
+    for id in [taken, kept] {
+        until("it runs", async || live.shown(id).await.state == JobState::Running).await;
+    }
+    // What another worker does to one that was frozen.
+    let rescue = format!(
+        "update backstay.running set attempt = 2, worker = gen_random_uuid() where job_id = {taken};
+         update backstay.worker set lost_at = now()"
+    );
+    client.batch_execute(&rescue).await.unwrap();
+    let ended = tokio::time::timeout(Duration::from_secs(5), gone.notified()).await;
+    assert!(ended.is_ok(), "the handler whose job is another's runs on");
+    live.add(3, Options::new()).await;
+    until("the other one was left alone", async || {
+        live.shown(kept).await.output.as_deref() == Some("\"ours\"")
+    })
+    .await;
+    let job = live.shown(taken).await;
+    assert_eq!((job.state, job.attempt), (JobState::Running, 2), "the other's job is untouched");
     live.stop().await;
 }

@@ -57,4 +57,22 @@ pub(super) const CODES: &[Code] = &[
         remedy: "Commit after `complete` and pass an error of the commit on.",
         example: "ctx.complete(&mut tx, ()).await?;\ntx.commit().await?;\nOk(())",
     },
+    Code {
+        code: "BS204",
+        name: "verdict_refused",
+        status: None,
+        title: "the database refuses what became of a job, in every form",
+        meaning: "The end of an attempt could not be written: not with its batch, not alone, not \
+                  without its details, and not as a dead letter. The worker keeps it in memory with \
+                  the slot of the job, goes on with the others, and offers it again every 30 s.",
+        causes: &[
+            "a trigger or a constraint on Backstay's tables that is not ours",
+            "a right that was taken from the role of the worker",
+            "a table or partition that was changed or dropped by hand",
+        ],
+        remedy: "Read the error behind it, run `backstay doctor`, and take back what was changed. The \
+                 verdict is then written by itself; a worker that stops before leaves the job to be \
+                 rescued and run again.",
+        example: "BS204: permission denied for table dead_letter",
+    },
 ];

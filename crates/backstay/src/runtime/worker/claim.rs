@@ -1,5 +1,6 @@
 //! The claim loop: gathers verdicts, takes new jobs, both in one turn; and begins what it took.
 
+mod alone;
 mod drain;
 mod look;
 mod turn;
@@ -85,6 +86,9 @@ pub(crate) struct State {
     hands: HashMap<i64, Hand>,
     gathered: Vec<Settled>,
     first_at: Option<Instant>,
+    /// Verdicts that the database refused in every form.
+    refused: Vec<Settled>,
+    offer_again_at: Option<Instant>,
     hungry: bool,
     poll_at: Instant,
     look_again_at: Option<Instant>,
@@ -93,6 +97,8 @@ pub(crate) struct State {
     lowered: i64,
     lowered_again_at: Option<Instant>,
     mine_at: Instant,
+    /// The lease was over: what runs here may be somebody else's by now.
+    is_in_doubt: bool,
     notes_at: Instant,
     not_before: Option<Instant>,
     away_since: Option<Instant>,
@@ -113,6 +119,8 @@ impl State {
             hands: HashMap::new(),
             gathered: Vec::new(),
             first_at: None,
+            refused: Vec::new(),
+            offer_again_at: None,
             hungry: true,
             poll_at: now,
             look_again_at: None,
@@ -121,6 +129,7 @@ impl State {
             lowered: 0,
             lowered_again_at: None,
             mine_at: now + MINE_EVERY,
+            is_in_doubt: false,
             notes_at: now,
             not_before: None,
             away_since: None,
@@ -174,6 +183,7 @@ impl Claims {
         let mut sooner = |other: Option<Instant>| at = other.map_or(at, |other| at.min(other));
         sooner(state.look_again_at);
         sooner(state.lowered_again_at);
+        sooner(state.offer_again_at);
         sooner(self.turn_at());
         sooner((!state.drain.may_claim()).then(|| Instant::now() + DRAIN_LOOK));
         state.not_before.map_or(at, |not_before| at.max(not_before))
@@ -221,6 +231,10 @@ impl Claims {
             }
             Signal::Restored => {
                 self.state.not_before = None;
+                self.state.mine_at = Instant::now();
+            }
+            Signal::Lost => {
+                self.state.is_in_doubt = true;
                 self.state.mine_at = Instant::now();
             }
             Signal::Cancel { job, attempt, reason } => {
@@ -285,6 +299,7 @@ impl Claims {
             self.state.lowered_again_at = None;
             self.look_from_start(now);
         }
+        self.offer_again(now);
         if now >= self.state.poll_at {
             self.poll(now).await?;
         }

@@ -161,6 +161,9 @@ impl Control {
         self.book.lock().expect("nobody panics while holding it").accepted(seen);
         self.pass_on(answer.cancels.as_deref());
         self.note_wishes(answer.wishes.as_deref());
+        if answer.lost {
+            self.signal(Signal::Lost);
+        }
         if answer.drain {
             self.signal(Signal::Drain);
         }

@@ -36,6 +36,15 @@ impl Hurry {
         Hurry { outcome: Outcome::Interrupted, reason: None }
     }
 
+    /// Somebody else holds the job, or soon may: there is nothing to wait for.
+    pub(crate) fn stale() -> Hurry {
+        Hurry { outcome: Outcome::Stale, reason: None }
+    }
+
+    pub(crate) fn is_stale(&self) -> bool {
+        self.outcome == Outcome::Stale
+    }
+
     pub(crate) fn cancelled(reason: Option<String>) -> Hurry {
         Hurry {
             outcome: Outcome::Cancelled,
@@ -90,7 +99,10 @@ impl Stop {
     /// Tells the attempt to stop; the first reason stands, except that a lost lease overrules.
     pub(crate) fn tell(&self, hurry: Hurry) {
         self.0.send_if_modified(|now| {
-            let is_new = now.is_none() || hurry.outcome == Outcome::Stale;
+            let is_new = match now {
+                None => true,
+                Some(before) => hurry.is_stale() && !before.is_stale(),
+            };
             if is_new {
                 *now = Some(hurry);
             }
@@ -100,14 +112,15 @@ impl Stop {
 }
 
 impl Stopping {
-    /// Waits until the attempt is told to stop.
+    /// Waits until the attempt is told to stop; asked again, until it is told otherwise.
     pub(crate) async fn asked(&mut self) -> Hurry {
-        let asked = self.0.wait_for(Option::is_some).await.ok().and_then(|hurry| hurry.clone());
-        match asked {
-            Some(hurry) => hurry,
-            // The worker has let go of the attempt, so nobody will ask any more.
-            None => std::future::pending().await,
+        while self.0.changed().await.is_ok() {
+            if let Some(hurry) = self.0.borrow_and_update().clone() {
+                return hurry;
+            }
         }
+        // The worker has let go of the attempt, so nobody will ask any more.
+        std::future::pending().await
     }
 }
 
@@ -148,7 +161,7 @@ pub(crate) async fn run(
     let report = loop {
         let event = tokio::select! {
             event = run.next() => event,
-            asked = stopping.asked(), if hurry.is_none() => {
+            asked = stopping.asked() => {
                 stopper.stop(asked.as_stop());
                 hurry = Some(asked);
                 continue;

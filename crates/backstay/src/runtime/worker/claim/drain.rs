@@ -1,6 +1,7 @@
 //! The end of a claim loop: what runs is told to stop, killed, or given back, step by step.
 
 use std::collections::HashSet;
+use std::time::Instant;
 
 use uuid::Uuid;
 
@@ -23,14 +24,14 @@ impl Claims {
         }
         for hand in self.state.hands.values() {
             if self.rooms[hand.room].queue.contact_lost == ContactLost::Kill {
-                hand.stop.tell(Hurry { outcome: Outcome::Stale, reason: None });
+                hand.stop.tell(Hurry::stale());
             }
         }
     }
 
     /// What runs and what is not written down yet.
     pub(super) fn left(&self) -> Left {
-        let unsettled = self.state.gathered.len();
+        let unsettled = self.state.gathered.len() + self.state.refused.len();
         Left { running: self.state.hands.len().saturating_sub(unsettled), unsettled }
     }
 
@@ -52,15 +53,20 @@ impl Claims {
                 self.state.hands.values().for_each(|hand| hand.stop.tell(Hurry::shutdown()))
             }
             Step::Kill => self.runner.kill_all(),
-            Step::Release => self.give_all_back(),
+            Step::Release => {
+                // What was refused gets its last chance.
+                self.state.offer_again_at = Some(Instant::now());
+                self.give_all_back();
+            }
             Step::SayGoodbye => {}
         }
     }
 
     /// What does not end is given back all the same: its process dies with ours, and its late word is stale.
     pub(super) fn give_all_back(&mut self) {
+        let refused = self.state.refused.iter();
         let waiting: HashSet<i64> =
-            self.state.gathered.iter().map(|settled| settled.fence.job).collect();
+            self.state.gathered.iter().chain(refused).map(|settled| settled.fence.job).collect();
         let left: Vec<(i64, i32)> =
             self.state.hands.iter().map(|(job, hand)| (*job, hand.attempt)).collect();
         for (job, attempt) in left.into_iter().filter(|(job, _)| !waiting.contains(job)) {

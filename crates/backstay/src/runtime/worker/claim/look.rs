@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::super::run::Hurry;
 use super::Claims;
 use super::drain::given_back;
 use crate::model::judge::Bill;
@@ -75,9 +76,32 @@ impl Claims {
         self.state.hungry = true;
     }
 
-    /// Gives back what the database thinks runs here and nobody knows of: claims whose answer was lost.
+    /// Compares what runs here with what the database thinks that runs here, both ways.
     pub(super) async fn compare(&mut self) -> Result<(), StoreError> {
+        self.give_unknown_back().await?;
+        if self.state.is_in_doubt {
+            self.stop_taken().await?;
+            self.state.is_in_doubt = false;
+        }
         self.state.mine_at = Instant::now() + MINE_EVERY;
+        Ok(())
+    }
+
+    /// Ends what somebody else holds by now, at once: each moment that it goes on is work done twice.
+    async fn stop_taken(&self) -> Result<(), StoreError> {
+        let Some(link) = &self.state.link else { return Ok(()) };
+        let running: Vec<(i64, i32)> =
+            self.state.hands.iter().map(|(job, hand)| (*job, hand.attempt)).collect();
+        for job in attempt::taken(link, self.worker, &running).await? {
+            if let Some(hand) = self.state.hands.get(&job) {
+                hand.stop.tell(Hurry::stale());
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives back what the database thinks runs here and nobody knows of: claims whose answer was lost.
+    async fn give_unknown_back(&mut self) -> Result<(), StoreError> {
         let Some(link) = &self.state.link else { return Ok(()) };
         let theirs = attempt::mine(link, self.worker).await?;
         let unknown = theirs.into_iter().filter(|(job, attempt)| {

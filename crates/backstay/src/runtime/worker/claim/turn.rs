@@ -11,7 +11,6 @@ use crate::model::event::{self, Event};
 use crate::model::judge::Verdict;
 use crate::model::outcome::Outcome;
 use crate::runtime::ended::{self, Ended};
-use crate::runtime::settle::{self, Alone};
 use crate::store::settle::Settled;
 use crate::store::sqlstate::Remedy;
 use crate::store::statement::Link;
@@ -76,7 +75,7 @@ impl Claims {
     }
 
     /// What looked like a completion is a failure, and judged as one.
-    fn fails_after_all(&mut self, job: i64, wall_ms: i32, class: &str, message: String) {
+    pub(super) fn fails_after_all(&mut self, job: i64, wall_ms: i32, class: &str, message: String) {
         let Some(claimed) = self.state.hands.get_mut(&job).and_then(|hand| hand.claimed.take())
         else {
             return;
@@ -174,41 +173,6 @@ impl Claims {
             }
             self.let_go(job);
         }
-    }
-
-    /// One verdict in the batch cannot be written: the others must not pay for it.
-    pub(super) async fn settle_one_by_one(&mut self, error: &StoreError) -> Result<(), StoreError> {
-        let all = std::mem::take(&mut self.state.gathered);
-        event::emit(&Event::SettleSplit { count: all.len() as u64, error: error.to_string() });
-        self.state.first_at = None;
-        let Some(link) = &self.state.link else { return Ok(()) };
-        let mut rest = all.into_iter();
-        let mut done = Vec::new();
-        let mut failed = None;
-        for one in rest.by_ref() {
-            match settle::alone(link, self.worker, &self.release, &one).await {
-                Ok(alone) => done.push((one, alone)),
-                Err(error) => {
-                    failed = Some((one, error));
-                    break;
-                }
-            }
-        }
-        for (one, alone) in done {
-            match alone {
-                Alone::Written(turn) => self.conclude(vec![one], &turn),
-                Alone::JobsRefused(why) => {
-                    self.fails_after_all(one.fence.job, one.facts.wall_ms, "enqueue_refused", why)
-                }
-            }
-        }
-        let Some((one, error)) = failed else {
-            self.state.only_settle = false;
-            return Ok(());
-        };
-        self.push(one);
-        rest.for_each(|one| self.push(one));
-        Err(error)
     }
 
     pub(super) fn begin_all(
