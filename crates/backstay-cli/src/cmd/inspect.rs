@@ -1,5 +1,6 @@
 //! What operators look at: jobs, dead letters, queues, kinds, workers, alerts, replays.
 
+mod attempts;
 mod dead;
 mod export;
 mod jobs;
@@ -88,9 +89,13 @@ fn more(printer: &Printer, next: Option<&String>) {
 
 /// A text of a job on one line, cut to what a table can bear.
 fn brief(text: &str) -> String {
-    const CHARS: usize = 72;
+    clipped(text, 72)
+}
+
+/// The first line of a text, with room for so many characters.
+fn clipped(text: &str, chars: usize) -> String {
     let line = text.lines().next().unwrap_or_default();
-    match line.char_indices().nth(CHARS) {
+    match line.char_indices().nth(chars) {
         Some((at, _)) => format!("{}…", &line[..at]),
         None => line.to_owned(),
     }

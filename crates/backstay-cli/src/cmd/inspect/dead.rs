@@ -5,6 +5,7 @@ use serde_json::json;
 
 use super::super::connect::of_store;
 use super::super::desk::{Desk, count};
+use super::attempts::history;
 use super::{Beside, ago, brief, jobs, list_json, more};
 use crate::args::{DeadListArgs, DeadShowArgs};
 use crate::failure::{Exit, Failure};
@@ -150,7 +151,7 @@ async fn show_letter(desk: &Desk<'_>, id: i64, letter: &DeadLetter) -> Result<Ex
         printer.line(format!("  {:9} {} by {by}", "discarded", ago(printer, at)));
     }
     printer.line(jobs::facts(printer, &job, &[]).trim_end());
-    printer.line(jobs::history(printer, &job, &attempts, &[]).trim_end());
+    printer.line(history(printer, &job, &attempts, &[]).trim_end());
     printer.note(match letter.discarded_at {
         None => format!("Again: backstay dead revive {id}   Away: backstay dead discard {id}"),
         Some(_) => format!("Back: backstay dead restore {id}"),

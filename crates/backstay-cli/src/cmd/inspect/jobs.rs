@@ -1,14 +1,14 @@
 //! `backstay jobs list`, `backstay jobs show`.
 
-use std::time::Duration;
-
 use backstay::JobState;
 use backstay::inspect::{self, AttemptRecord, JobDocument, WorkerStatus};
+use backstay::model::account::size;
 use backstay::model::instant::Instant;
 use backstay::operate;
 
 use super::super::connect::of_store;
 use super::super::desk::Desk;
+use super::attempts::{history, progress};
 use super::origin::{self, Origin};
 use super::{Beside, ago, ago_maybe, brief, instant, lasting, level, list_json, more};
 use crate::args::{JobsListArgs, JobsShowArgs};
@@ -81,12 +81,6 @@ fn note(job: &JobDocument) -> String {
         },
         _ => reason,
     }
-}
-
-fn progress(job: &JobDocument) -> String {
-    let Some(progress) = &job.progress else { return String::new() };
-    let percent = progress.percent.map(|percent| format!("{percent:.0} %"));
-    [percent, progress.note.clone()].into_iter().flatten().collect::<Vec<_>>().join("  ")
 }
 
 pub(crate) async fn show(desk: &Desk<'_>, args: &JobsShowArgs) -> Result<Exit, Failure> {
@@ -187,6 +181,7 @@ pub(super) fn facts(printer: &Printer, job: &JobDocument, workers: &[WorkerStatu
         ("unique", job.unique.clone()),
         ("tags", Some(job.tags.join(", ")).filter(|tags| !tags.is_empty())),
         ("limits", Some(job.limits.join(", ")).filter(|limits| !limits.is_empty())),
+        ("memory", job.memory_bytes.map(size)),
         ("meta", job.meta.clone().filter(|meta| meta != "{}")),
         ("trace", job.trace.clone()),
         ("args", job.args.clone()),
@@ -210,67 +205,5 @@ fn place(id: &str, workers: &[WorkerStatus]) -> String {
     match workers.iter().find(|worker| worker.id == id) {
         Some(worker) => format!("{id} on {} ({})", worker.host, worker.state),
         None => id.to_owned(),
-    }
-}
-
-/// A line for each attempt, and with `-v` the end of what it printed; the running one last.
-pub(super) fn history(
-    printer: &Printer,
-    job: &JobDocument,
-    attempts: &[AttemptRecord],
-    workers: &[WorkerStatus],
-) -> String {
-    let mut text = String::new();
-    for attempt in attempts {
-        text += &format!("{}\n", attempt_line(attempt));
-        if printer.verbosity() > 0 {
-            let said = attempt.trace.iter().chain(&attempt.stderr);
-            for line in said.flat_map(|text| text.lines()) {
-                text += &format!("       | {line}\n");
-            }
-        }
-    }
-    if job.state == JobState::Running {
-        let host = workers.iter().find(|worker| Some(&worker.id) == job.worker.as_ref());
-        let host = host.map_or("?", |worker| &worker.host);
-        let since = instant(job.started_at).map(|at| lasting(printer, at)).unwrap_or_default();
-        let line = format!("  {:>2}  running     {host}  {since}  {}", job.attempt, progress(job));
-        text += &format!("{}\n", line.trim_end());
-    }
-    if text.is_empty() { "  no attempt yet\n".into() } else { text }
-}
-
-fn attempt_line(attempt: &AttemptRecord) -> String {
-    let span = |ms: i32| spell(Duration::from_millis(u64::try_from(ms).unwrap_or(0)));
-    let mut line = format!("  {:>2}  {:10}", attempt.attempt, attempt.outcome);
-    if let Some(host) = &attempt.host {
-        line += &format!("  {host}");
-    }
-    if let Some(ms) = attempt.wall_ms {
-        line += &format!("  {}", span(ms));
-    }
-    if let Some(ms) = attempt.cpu_ms {
-        line += &format!("  cpu {}", span(ms));
-    }
-    if let Some(kib) = attempt.peak_kib {
-        line += &format!("  peak {} MiB", kib / 1024);
-    }
-    match (attempt.exit_code, attempt.signal) {
-        (_, Some(signal)) => line += &format!("  signal {signal}"),
-        (Some(code), None) if code != 0 => line += &format!("  exit {code}"),
-        _ => {}
-    }
-    if let Some(message) = &attempt.message {
-        line += &format!("  \"{}\"", brief(message));
-    }
-    line.trim_end().to_owned()
-}
-
-/// `41.2 s`, `12 min`.
-fn spell(span: Duration) -> String {
-    match span.as_millis() {
-        0..1_000 => format!("{} ms", span.as_millis()),
-        1_000..100_000 => format!("{:.1} s", span.as_secs_f32()),
-        _ => backstay::unit::about(span),
     }
 }

@@ -1,0 +1,160 @@
+//! Programs that want more than they may have, run by a real worker: what becomes of them, and what people are told.
+
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::{Desk, desk};
+
+const MIB: u64 = 1 << 20;
+/// Takes memory until it is stopped; should nothing stop it, a fence of its own does at 1 GiB.
+const HOG: &str = "ulimit -v 1048576; exec tail /dev/zero";
+
+/// A worker process with its folder; it ends with the test.
+struct Crew {
+    desk: Desk,
+    folder: PathBuf,
+    worker: Child,
+}
+
+impl Drop for Crew {
+    fn drop(&mut self) {
+        self.worker.kill().unwrap();
+        self.worker.wait().unwrap();
+        std::fs::remove_dir_all(&self.folder).unwrap();
+    }
+}
+
+/// Starts a worker with these settings; none where tests with a database are switched off.
+fn crew(name: &str, settings: &str) -> Option<Crew> {
+    let desk = desk()?;
+    let folder = format!("backstay-limits-{name}-{}", std::process::id());
+    let folder = std::env::temp_dir().join(folder);
+    std::fs::create_dir_all(&folder).unwrap();
+    let file = folder.join("backstay.toml");
+    std::fs::write(&file, settings).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_backstay"));
+    command.args(["work", "--config"]).arg(&file).env_clear().env("PATH", "/usr/bin:/bin");
+    command.env("DATABASE_URL", &desk.database.url).current_dir(&folder);
+    let log = std::fs::File::create(folder.join("log")).unwrap();
+    command.stdout(Stdio::null()).stderr(log);
+    let worker = command.spawn().unwrap();
+    let crew = Crew { desk, folder, worker };
+    crew.wait_until("the worker is up", || {
+        let workers = crew.desk.run(&["workers", "list", "--json"]).json();
+        workers["items"][0]["state"] == "live"
+    });
+    Some(crew)
+}
+
+impl Crew {
+    fn wait_until(&self, what: &str, is_so: impl Fn() -> bool) {
+        let begun = Instant::now();
+        while !is_so() {
+            assert!(
+                begun.elapsed() < Duration::from_secs(20),
+                "not in 20 s: {what}\n{}",
+                self.log()
+            );
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Waits until the job stands there, and gives its document with its attempts.
+    fn wait_for(&self, id: &str, state: &str) -> Value {
+        let look = || self.desk.run(&["jobs", "show", id, "--attempts", "--json"]).json();
+        self.wait_until(&format!("job {id} is {state}"), || look()["state"] == state);
+        look()
+    }
+
+    fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.join("log")).unwrap()
+    }
+}
+
+fn kind(name: &str, script: &str, rest: &str) -> String {
+    format!("[kinds.{name}]\ncommand = {}\n{rest}\n", json!(["sh", "-c", script]))
+}
+
+#[test]
+fn a_job_that_ran_out_of_memory_gets_more_once_and_is_dead_when_that_is_too_little() {
+    let hog = kind(
+        "hog",
+        HOG,
+        "memory = \"64MiB\"\nbackoff = { fixed = \"0s\" }\non_oom = { retry = 1, factor = 2, queue = \"large\" }",
+    );
+    let queues = "[queues.default]\ngrace = \"300ms\"\n[queues.large]\nmemory = \"1GiB\"\n";
+    let Some(crew) = crew("hog", &format!("{queues}{hog}")) else { return };
+    let id = crew.desk.enqueue(&["hog"]);
+    let job = crew.wait_for(&id, "dead");
+    assert_eq!((&job["reason"], &job["queue"]), (&"out_of_memory".into(), &"large".into()));
+    assert_eq!(job["memory_bytes"], 128 * MIB, "what its next attempt would get, too");
+    let attempts = job["attempts"].as_array().unwrap();
+    assert_eq!(attempts.len(), 2, "never the same size twice");
+    for (attempt, mib, follows) in [
+        (&attempts[0], 64, "; it will be tried once more with 128 MiB in queue `large`"),
+        (&attempts[1], 128, ""),
+    ] {
+        let outcome = attempt["outcome"].as_str().unwrap();
+        assert!(["memory_limit", "oom_killed"].contains(&outcome), "{outcome}");
+        assert_eq!(attempt["limits"]["memory_bytes"], mib * MIB);
+        assert_eq!(attempt["limits"]["processes"], 256);
+        assert!(attempt["child"]["pid"].as_i64().unwrap() > 1);
+        assert!(["cgroup", "rlimit"].contains(&attempt["level"].as_str().unwrap()));
+        assert!(attempt["holders"]["memory"].is_string());
+        let peak = attempt["peak_kib"].as_u64().unwrap() * 1024;
+        assert!(peak > mib * MIB / 2, "{peak} of {mib} MiB");
+        let message = attempt["message"].as_str().unwrap();
+        let middle = format!(" of {mib} MiB after ");
+        assert!(message.starts_with("killed: used ") && message.contains(&middle), "{message}");
+        assert!(message.contains(" of CPU") && message.ends_with(follows), "{message}");
+    }
+    let shown = crew.desk.run(&["jobs", "show", &id, "--attempts", "-v"]).exits(0).out;
+    assert!(shown.contains("  memory    128 MiB\n"), "{shown}");
+    assert!(shown.contains("memory_bytes 67108864"), "{shown}");
+    let groups = crew.desk.run(&["dead", "list", "--json"]).json();
+    let title = groups["items"][0]["title"].as_str().unwrap();
+    assert!(title.starts_with("out_of_memory: killed: used "), "{title}");
+    let log = crew.log();
+    assert!(log.contains("it will be tried once more with 128 MiB"), "{log}");
+
+    // Whoever revives it gives it another chance, from the size that it has.
+    crew.desk.run(&["dead", "revive", &id]).exits(0);
+    crew.wait_until("it has died again", || {
+        let job = crew.desk.run(&["jobs", "show", &id, "--attempts", "--json"]).json();
+        job["state"] == "dead" && job["memory_bytes"] == 256 * MIB
+    });
+}
+
+#[test]
+fn a_job_may_ask_for_other_limits_than_its_queue_gives_up_to_its_most() {
+    let settings =
+        "[queues.default]\nmemory = \"64MiB\"\nprocesses = 32\ncpu_priority = \"idle\"\n";
+    let fails = kind("fails", "exit 3", "max_retries = 0\nfiles = 64");
+    let quick = kind("quick", "exit 0", "");
+    let Some(crew) = crew("own", &format!("{settings}{fails}{quick}")) else { return };
+    let refused = crew.desk.run(&["enqueue", "fails", "--memory", "257MiB"]);
+    assert_ne!(refused.exit, 0);
+    assert!(refused.err.contains("at most 256 MiB"), "{}", refused.err);
+
+    let own = crew.desk.enqueue(&["fails", "--memory", "96MiB"]);
+    let usual = crew.desk.enqueue(&["fails"]);
+    let limits = |id: &str, state: &str| crew.wait_for(id, state)["attempts"][0]["limits"].clone();
+    let (own, usual) = (limits(&own, "dead"), limits(&usual, "dead"));
+    assert_eq!(
+        (&own["memory_bytes"], &usual["memory_bytes"]),
+        (&json!(96 * MIB), &json!(64 * MIB))
+    );
+    for limits in [&own, &usual] {
+        assert_eq!(
+            (&limits["processes"], &limits["files"], &limits["cpu_priority"]),
+            (&json!(32), &json!(64), &json!("idle"))
+        );
+        assert!(limits.get("cpu_time_ms").is_none(), "what is not limited is not there");
+    }
+    let done = crew.desk.enqueue(&["quick"]);
+    assert_eq!(limits(&done, "completed")["memory_bytes"], 64 * MIB, "kept for a completion, too");
+    crew.desk.sql("do $$ begin assert (select count(*) from backstay.attempt) = 2; end $$");
+}
