@@ -1,4 +1,52 @@
 //! The verbs of operators, each with its reason, which stays in the audit.
+//!
+//! ```
+//! use backstay::operate::{self, Pace, Pause, Revive, Scope};
+//! use backstay::testing::TestQueue;
+//! use backstay::unit::{days, hours};
+//! use backstay::{Options, Queue, Request, Worker, enqueue, inspect};
+//! use serde_json::json;
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # if backstay::testing::is_skipped() { return Ok(()) }
+//! let t = TestQueue::start(Worker::without_state().queue(Queue::new("default")).build()).await?;
+//! let database = t.database();
+//! let later = Request::new("report", json!({ "n": 1 })).with(Options::new().run_in(days(1)));
+//! let id = enqueue(database, later).await?.id;
+//!
+//! operate::pause(database, Scope::Queue, "default", Pause::default(), "a release").await?;
+//! assert_eq!(operate::promote(database, &[id], "asked for").await?.count, 1);
+//! operate::edit(database, &[id], r#"{"priority": "urgent"}"#, "the customer waits").await?;
+//! assert!(operate::reveal(database, &[id], "ticket 12").await?[0].args.is_some());
+//!
+//! // A dead letter, and its ways back.
+//! operate::bury(database, &[id], "it cannot work").await?;
+//! let group = &inspect::dead_groups(database, &Default::default(), None, 10).await?.items[0].fingerprint;
+//! operate::acknowledge(database, group, Some("fixed with the next release"), "seen").await?;
+//! operate::mute(database, group, hours(1), "seen").await?;
+//! operate::discard(database, &[id], "not wanted").await?;
+//! operate::restore(database, &[id], "wanted after all").await?;
+//! let other = Revive { args: Some(r#"{"n": 2}"#.into()), ..Revive::default() };
+//! assert_eq!(operate::revive(database, &[id], &other, "mended").await?.count, 1);
+//!
+//! operate::resume(database, Scope::Queue, "default", "released").await?;
+//! assert_eq!(operate::cancel(database, &[id], "paid").await?, [(id, operate::Cancelled::Cancelled)]);
+//!
+//! // Many at once: slowly, and no further when they fail again.
+//! let dead = enqueue(database, Request::new("report", json!({}))).await?.id;
+//! operate::bury(database, &[dead], "for the example").await?;
+//! let letters = operate::Letters::Ids(&[dead]);
+//! let replay = operate::replay(database, &letters, Pace::default(), "mended").await?.replay;
+//! let replay: i64 = replay.ok_or("there is one")?.parse()?;
+//! operate::stop_replay(database, replay, "not yet").await?;
+//! operate::resume_replay(database, replay, "now").await?;
+//!
+//! let worker = &inspect::workers(database, false).await?[0];
+//! operate::drain(database, worker.id.parse()?, "the machine is replaced").await?;
+//! # Ok(())
+//! # }
+//! ```
 
 use std::time::Duration;
 

@@ -140,7 +140,7 @@ impl From<RequestError> for EnqueueError {
 /// # Cancellation
 /// May be dropped: what was sent counts if the transaction commits.
 ///
-/// ```no_run
+/// ```
 /// # use sqlx_0_9 as sqlx;
 /// use backstay::{Job, enqueue};
 /// use serde::{Deserialize, Serialize};
@@ -149,7 +149,13 @@ impl From<RequestError> for EnqueueError {
 /// #[job(kind = "digest")]
 /// struct Digest { user: i64 }
 ///
-/// # async fn example(pool: sqlx::PgPool) -> Result<(), Box<dyn std::error::Error>> {
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # if backstay::testing::is_skipped() { return Ok(()) }
+/// # let worker = backstay::Worker::without_state().queue(backstay::Queue::new("default")).build();
+/// # let t = backstay::testing::TestQueue::start(worker).await?;
+/// # let pool = t.sqlx();
+/// # sqlx::raw_sql("create table account (id int, plan text)").execute(pool).await?;
 /// let mut tx = pool.begin().await?;
 /// sqlx::query("update account set plan = 'pro' where id = 7").execute(&mut *tx).await?;
 /// let digest = enqueue(&mut tx, Digest { user: 7 }).await?;
@@ -174,14 +180,19 @@ pub async fn enqueue(db: impl Caller, job: impl Into<Request>) -> Result<Enqueue
 /// # Cancellation
 /// May be dropped: what was sent counts if the transaction commits.
 ///
-/// ```no_run
+/// ```
 /// # use backstay::{Job, enqueue_many};
 /// # use serde::{Deserialize, Serialize};
 /// #[derive(Serialize, Deserialize, Job)]
 /// #[job(kind = "notify")]
 /// struct Notify { address: String }
 ///
-/// # async fn example(client: &mut tokio_postgres::Client) -> Result<(), Box<dyn std::error::Error>> {
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # if backstay::testing::is_skipped() { return Ok(()) }
+/// # let worker = backstay::Worker::without_state().queue(backstay::Queue::new("default")).build();
+/// # let t = backstay::testing::TestQueue::start(worker).await?;
+/// # let mut client = t.connect().await?;
 /// let tx = client.transaction().await?;
 /// let all = (1..=500).map(|n| Notify { address: format!("{n}@example.org") });
 /// let jobs = enqueue_many(&tx, all).await?;

@@ -99,6 +99,63 @@ impl Level {
 ///     Ok(cursor.page)
 /// }
 /// ```
+///
+/// All that it can do, in the testing kit:
+///
+/// ```
+/// use backstay::testing::TestQueue;
+/// use backstay::{Ctx, Fail, Job, Level, Queue, State, Worker, enqueue};
+/// use serde::{Deserialize, Serialize};
+///
+/// #[derive(Serialize, Deserialize, Job)]
+/// #[job(kind = "import")]
+/// struct Import { rows: u32 }
+///
+/// #[derive(Serialize, Deserialize, Job)]
+/// #[job(kind = "digest")]
+/// struct Digest { rows: u32 }
+///
+/// async fn import(job: Import, ctx: Ctx) -> Result<u32, Fail> {
+///     let began_at: u32 = ctx.restored().unwrap_or(0);
+///     std::fs::write(ctx.scratch().join("part"), "removed with the attempt")?;
+///     ctx.log(Level::Info, format!("attempt {} of job {}", ctx.info().attempt, ctx.fence().job));
+///     ctx.checkpoint(&job.rows).await?;
+///     ctx.progress(100.0, "all rows");
+///     assert!(!ctx.is_cancelled() && !ctx.is_draining());
+///     assert!(ctx.deadline() > std::time::Instant::now());
+///     tokio::select! {
+///         () = ctx.cancelled() => return Err(Fail::cancel("told to stop")),
+///         () = std::future::ready(()) => {}
+///     }
+///     ctx.enqueue(Digest { rows: job.rows }).await?;
+///     Ok(job.rows - began_at)
+/// }
+///
+/// # type Pool = sqlx_0_9::PgPool;
+/// # use sqlx_0_9 as sqlx;
+/// // The row and the completion commit together, or neither.
+/// async fn digest(job: Digest, ctx: Ctx, State(url): State<String>) -> Result<(), Fail> {
+///     let pool = Pool::connect(&url).await?;
+///     let mut tx = pool.begin().await?;
+///     ctx.assert_lease(&mut tx).await?;
+///     sqlx::query("select 1").execute(&mut *tx).await?;
+///     ctx.complete(&mut tx, job.rows).await?;
+///     Ok(tx.commit().await?)
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # if backstay::testing::is_skipped() { return Ok(()) }
+/// # let connect = || async { Ok::<_, std::io::Error>(String::new()) };
+/// let worker = Worker::new(connect).queue(Queue::new("default")).handle(import).build();
+/// let t = TestQueue::start(worker).await?;
+/// enqueue(t.sqlx(), Import { rows: 3 }).await?;
+/// assert_eq!(t.run_one().await.completed, 1);
+/// t.expect_enqueued::<Digest>(|digest| digest.rows == 3).await;
+/// # let _ = Worker::new(connect).handle(digest);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Ctx {
     inner: Arc<Inner>,

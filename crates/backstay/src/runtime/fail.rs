@@ -44,6 +44,22 @@ pub enum Then {
 /// assert_eq!(year("x").unwrap_err().then(), Then::Dead);
 /// assert_eq!(year("20x6-01").unwrap_err().then(), Then::Retry);
 /// ```
+///
+/// What else a handler can ask for:
+///
+/// ```
+/// use backstay::unit::{mins, secs};
+/// use backstay::{Fail, Then};
+///
+/// assert_eq!(Fail::retry_in(secs(90), "rate limit").then(), Then::RetryIn(secs(90)));
+/// assert_eq!(Fail::snooze(mins(30)).then(), Then::Snooze(mins(30)));
+/// assert_eq!(Fail::cancel("the order was paid").then(), Then::Cancel);
+/// assert_eq!(Fail::interrupted().then(), Then::Interrupted);
+///
+/// // `[kinds.mail] on = { "error:smtp.550" = "bury" }`, and one incident whatever the address.
+/// let refused = Fail::from("no such mailbox: ana@example.org").class("smtp.550").fingerprint("mailbox");
+/// assert_eq!(refused.message(), "no such mailbox: ana@example.org");
+/// ```
 pub struct Fail {
     then: Then,
     message: String,

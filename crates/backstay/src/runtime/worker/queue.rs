@@ -15,6 +15,11 @@ use crate::model::unit::{Bytes, format_duration, format_size};
 ///
 /// let reports = Queue::new("reports").slots(2).timeout(mins(30)).fresh();
 /// let exports = Queue::new("exports").slots(1).memory(mib(1024)).cpu_priority(Cpu::Idle);
+/// let quick = Queue::new("quick").slots(64).inline();
+/// let careful = Queue::new("careful").grace(mins(1)).memory_max(mib(4096)).cpu_cap(1.0);
+/// let careful = careful.cpu_time(mins(20)).stall(mins(2)).processes(16).disk(mib(512));
+/// let careful = careful.files(256).output(mib(8)).io_weight(50);
+/// # let _ = (reports, quick, careful);
 /// ```
 #[derive(Debug, Clone)]
 #[must_use]
@@ -118,6 +123,15 @@ impl Queue {
 }
 
 /// A program that runs the jobs of a kind, in any language: args on stdin, the exit code decides.
+///
+/// ```
+/// # use backstay::{Command, Job, Worker};
+/// # #[derive(serde::Serialize, serde::Deserialize, Job)] #[job(kind = "export")] struct Export { id: i64 }
+/// let worker = Worker::without_state()
+///     .command::<Export>(Command::new("node").arg("jobs/export.js"))
+///     .build()?;
+/// # Ok::<_, backstay::BuildError>(())
+/// ```
 #[derive(Debug, Clone)]
 #[must_use]
 pub struct Command(pub(super) Vec<String>);

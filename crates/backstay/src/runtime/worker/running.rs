@@ -6,6 +6,22 @@ use uuid::Uuid;
 use super::{Allowance, Signal};
 
 /// A worker that runs.
+///
+/// ```no_run
+/// # use backstay::{Database, Worker};
+/// # async fn example(worker: Worker<()>) -> Result<(), Box<dyn std::error::Error>> {
+/// let database = Database::connect("postgres://worker@localhost/shop").await?;
+/// let mut running = worker.start(&database).await?;
+/// println!("worker {} runs", running.id());
+/// running.tell().await;                    // what runs, into the log
+/// running.stop_claiming().await;           // nothing new
+/// running.drain().await;                   // finish, and leave
+/// running.hurry().await;                   // said again: without more waiting
+/// running.quit().await;                    // now
+/// running.join().await;
+/// # Ok(())
+/// # }
+/// ```
 pub struct Running {
     pub(super) id: Uuid,
     pub(super) signals: mpsc::Sender<Signal>,
