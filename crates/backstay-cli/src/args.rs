@@ -1,5 +1,6 @@
 //! What can be typed: the whole command line as one tree; help, completions and manual come from it.
 
+mod bench;
 mod dead;
 mod enqueue;
 mod filter;
@@ -15,6 +16,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
+pub(crate) use bench::{BenchArgs, BenchCommand, BulkheadArgs};
 pub(crate) use dead::{
     AcknowledgeArgs, DeadCommand, DeadListArgs, DeadShowArgs, ExportArgs, LettersArgs, MuteArgs,
     ReplayArgs, ReplaysCommand, ReviveArgs,
@@ -190,9 +192,10 @@ Examples:
     #[command(after_help = "\
 Examples:
   backstay bench                             on the private PostgreSQL of this machine
-  backstay bench --jobs 20000 --repeat 3 --database-url postgres://localhost/test")]
+  backstay bench --jobs 20000 --repeat 3 --database-url postgres://localhost/test
+  backstay bench bulkhead                    what a runaway does to an API")]
     Bench(BenchArgs),
-    /// A process of the demo
+    /// A process of the demo or of a bench
     #[command(name = "__demo", hide = true, subcommand)]
     DemoPart(DemoPart),
     /// Print the version
@@ -331,6 +334,10 @@ pub(crate) enum DemoPart {
     Api,
     /// The shop's worker
     Worker,
+    /// The API of `bench bulkhead`
+    BulkheadApi,
+    /// The worker of `bench bulkhead`
+    BulkheadWorker,
 }
 
 #[derive(Debug, Args)]
@@ -347,28 +354,6 @@ pub(crate) struct DevArgs {
     /// A command to run beside it, with DATABASE_URL set; when it ends, all ends
     #[arg(last = true, value_name = "CMD")]
     pub(crate) command: Vec<String>,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct BenchArgs {
-    /// Jobs of the bulk enqueue and of the inline drain
-    #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(1000..=10_000_000))]
-    pub(crate) jobs: u64,
-    /// Jobs at once in the worker
-    #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u16).range(1..=1024))]
-    pub(crate) slots: u16,
-    /// Connections of the single enqueue
-    #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=64))]
-    pub(crate) clients: u16,
-    /// Seconds of each measure that goes by time
-    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=600))]
-    pub(crate) seconds: u64,
-    /// Runs; the figures are their medians
-    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=99))]
-    pub(crate) repeat: u32,
-    /// Run it although the settings say that this is production
-    #[arg(long)]
-    pub(crate) in_production: bool,
 }
 
 fn slots(text: &str) -> Result<(String, u16), String> {

@@ -5,7 +5,7 @@ mod ask;
 pub(crate) mod database;
 mod folder;
 mod handlers;
-mod http;
+pub(crate) mod http;
 mod kinds;
 mod language;
 mod parts;
@@ -17,7 +17,8 @@ mod summary;
 mod trickle;
 
 pub(crate) use api::run as run_api;
+pub(crate) use folder::make as make_folder;
 pub(crate) use handlers::worker;
 pub(crate) use parts::end_with_demo;
 pub(crate) use story::Stage;
-pub(crate) use summary::Summary;
+pub(crate) use summary::{Summary, grouped};

@@ -4,6 +4,7 @@
 //! calling [`main`] with its worker.
 
 mod args;
+mod bulkhead;
 mod cmd;
 mod demo;
 mod explain;

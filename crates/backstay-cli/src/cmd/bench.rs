@@ -1,5 +1,6 @@
 //! `backstay bench`: how fast Backstay is on this database, honest and harmless.
 
+mod bulkhead;
 mod load;
 mod measure;
 
@@ -13,7 +14,7 @@ use serde_json::json;
 use self::load::{Noop, Probe, QUEUE};
 use self::measure::{Figure, Measured};
 use super::connect;
-use crate::args::BenchArgs;
+use crate::args::{BenchArgs, BenchCommand};
 use crate::failure::{Exit, Failure};
 use crate::print::{Printer, Table};
 use crate::settings::{self, Environment, Need, Sources};
@@ -27,6 +28,9 @@ pub(crate) fn run(
     environment: &Environment,
     printer: &Printer,
 ) -> Result<Exit, Failure> {
+    if let Some(BenchCommand::Bulkhead(args)) = &args.other {
+        return bulkhead::run(args, sources, environment, printer);
+    }
     let runtime = connect::runtime()?;
     if backstay::is_child() {
         let worker = worker().map_err(|error| Failure::new(error.code(), error.to_string()))?;

@@ -41,9 +41,25 @@ pub(crate) fn part(
     printer: &Printer,
 ) -> Result<Exit, Failure> {
     if !backstay::is_child() {
-        crate::demo::end_with_demo();
+        match part {
+            DemoPart::BulkheadApi => {
+                crate::bulkhead::leave_terminal();
+                crate::bulkhead::end_with_bench();
+            }
+            DemoPart::BulkheadWorker => {
+                crate::bulkhead::leave_terminal();
+                crate::demo::end_with_demo();
+            }
+            DemoPart::Api | DemoPart::Worker => crate::demo::end_with_demo(),
+        }
     }
     match part {
+        DemoPart::BulkheadApi => {
+            let settings =
+                settings::load(sources, environment, Need::Database)?.checked()?.settings;
+            crate::bulkhead::run_api(settings::database_url(&settings)?.expose(), printer)
+        }
+        DemoPart::BulkheadWorker => crate::bulkhead::work(sources, environment, printer),
         DemoPart::Api => {
             let settings =
                 settings::load(sources, environment, Need::Database)?.checked()?.settings;

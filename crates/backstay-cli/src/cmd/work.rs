@@ -94,7 +94,7 @@ fn only(settings: &mut Settings, queues: &[String]) -> Result<(), Failure> {
 }
 
 /// Runs a worker until a signal or, with `once`, until nothing is left.
-async fn work<S: Clone + Send + Sync + 'static>(
+pub(crate) async fn work<S: Clone + Send + Sync + 'static>(
     worker: Worker<S>,
     database: &Database,
     settings: Settings,

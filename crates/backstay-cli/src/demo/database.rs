@@ -4,8 +4,10 @@ use tokio_postgres::{Client, NoTls};
 
 use crate::failure::{Exit, Failure};
 
-/// The comment by which the demo knows its own database.
-const MARK: &str = "backstay demo: made by `backstay demo`, and made anew by its next run";
+/// The comment by which a command knows its own database.
+fn mark(command: &str) -> String {
+    format!("backstay {command}: made by `backstay {command}`, and made anew by its next run")
+}
 
 /// Connects, with a task that carries the connection.
 pub(crate) async fn dial(url: &str) -> Result<Client, Failure> {
@@ -31,35 +33,38 @@ pub(crate) async fn make_missing(admin: &str, name: &str) -> Result<(), Failure>
     Ok(())
 }
 
-/// Makes the demo's database anew, and gives the connection that keeps a second demo away meanwhile.
+/// Makes the database of a command anew, and gives the connection that keeps a second demo or bench away meanwhile.
 ///
 /// One of that name without our mark is somebody's data: it is refused, never dropped.
-pub(crate) async fn make_anew(admin: &str, name: &str) -> Result<Client, Failure> {
+pub(crate) async fn make_anew(admin: &str, name: &str, command: &str) -> Result<Client, Failure> {
     let client = dial(admin).await?;
     let row = client
         .query_one("select pg_try_advisory_lock(hashtext('backstay demo'))", &[])
         .await
         .map_err(|error| failed(&error))?;
     if !row.get::<_, bool>(0) {
-        return Err(Failure::new("BS302", "another demo runs on this server")
+        return Err(Failure::new("BS302", "another demo or bench runs on this server")
             .hint("wait for its end, or stop it")
             .exit(Exit::TryAgain));
     }
     match comment(&client, name).await? {
         None => {}
-        Some(mark) if mark == MARK => {
+        Some(found) if found == mark(command) => {
             run(&client, &format!("drop database {name} with (force)")).await?;
         }
         Some(_) => {
             return Err(Failure::new(
                 "BS302",
-                format!("the database `{name}` is there and was not made by the demo"),
+                format!("the database `{name}` is there and was not made by the {command}"),
             )
-            .hint("it is left alone: rename it, or let the demo use another server"));
+            .hint(format!(
+                "it is left alone: rename it, or let the {command} use another server"
+            )));
         }
     }
     run(&client, &format!("create database {name}")).await?;
-    run(&client, &format!("comment on database {name} is '{}'", MARK.replace('\'', "''"))).await?;
+    run(&client, &format!("comment on database {name} is '{}'", mark(command).replace('\'', "''")))
+        .await?;
     Ok(client)
 }
 

@@ -29,7 +29,7 @@ impl<'a> Stage<'a> {
     ) -> Result<Stage<'a>, Failure> {
         let mut screen = Screen::new(printer, began);
         screen.say(&place.how);
-        let admin = database::make_anew(&place.url, DATABASE).await?;
+        let admin = database::make_anew(&place.url, DATABASE, "demo").await?;
         let url = with_database(&place.url, DATABASE);
         migrate(&url).await?;
         let db = database::dial(&url).await?;

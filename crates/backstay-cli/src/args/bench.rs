@@ -1,0 +1,70 @@
+//! What can be typed behind `bench`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+use crate::bulkhead::Runaway;
+
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct BenchArgs {
+    #[command(subcommand)]
+    pub(crate) other: Option<BenchCommand>,
+    /// Jobs of the bulk enqueue and of the inline drain
+    #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(1000..=10_000_000))]
+    pub(crate) jobs: u64,
+    /// Jobs at once in the worker
+    #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(crate) slots: u16,
+    /// Connections of the single enqueue
+    #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub(crate) clients: u16,
+    /// Seconds of each measure that goes by time
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=600))]
+    pub(crate) seconds: u64,
+    /// Runs; the figures are their medians
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=99))]
+    pub(crate) repeat: u32,
+    /// Run it although the settings say that this is production
+    #[arg(long)]
+    pub(crate) in_production: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum BenchCommand {
+    /// Let six kinds of runaway loose beside a small API: inside its process, and as jobs
+    #[command(after_help = "\
+Examples:
+  backstay bench bulkhead                    all six, about four minutes
+  backstay bench bulkhead --quick --only spin,hang
+  backstay bench bulkhead --repeat 3 --svg bulkhead.svg
+
+The exit code is 1 where a goal was missed, and 75 where this machine is too busy to tell.")]
+    Bulkhead(BulkheadArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BulkheadArgs {
+    /// Seconds of each run; there are two without a runaway and two for each
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(3..=60))]
+    pub(crate) seconds: u64,
+    /// The same as --seconds 4
+    #[arg(long, conflicts_with = "seconds")]
+    pub(crate) quick: bool,
+    /// Requests a second
+    #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(10..=5000))]
+    pub(crate) rate: u32,
+    /// Runs; the figures are their medians
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=9))]
+    pub(crate) repeat: u32,
+    /// Only these runaways
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "A,B")]
+    pub(crate) only: Vec<Runaway>,
+    /// Draw the figures into this file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) svg: Option<PathBuf>,
+    /// Write the table into this file, between the two lines that mark its place
+    #[arg(long, value_name = "FILE")]
+    pub(crate) readme: Option<PathBuf>,
+}

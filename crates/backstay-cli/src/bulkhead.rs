@@ -1,0 +1,24 @@
+//! What `backstay bench bulkhead` is made of: a small API, six runaways beside it, and what they do to each other.
+
+mod api;
+mod course;
+mod goal;
+mod harm;
+mod jobs;
+mod load;
+mod part;
+mod picture;
+mod report;
+mod runaway;
+mod side;
+mod stage;
+mod storm;
+
+pub(crate) use api::run as run_api;
+pub(crate) use course::{Plan, measure};
+pub(crate) use goal::Verdict;
+pub(crate) use jobs::work;
+pub(crate) use part::{end_with_bench, leave_terminal, raise_files};
+pub(crate) use report::Report;
+pub(crate) use runaway::Runaway;
+pub(crate) use stage::Stage;
