@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use super::jobs::{GRACE, Pace};
 use super::load::{self, Latency};
-use super::report::{Idle, Report, Row};
+use super::plan::Plan;
+use super::report::Report;
+use super::row::{Idle, Inside, Row};
 use super::runaway::Runaway;
 use super::side::{Side, Watch};
 use super::stage::Stage;
@@ -14,37 +15,6 @@ use crate::print::Printer;
 
 /// Requests before the measure, which open connections and fill caches.
 const WARM: Duration = Duration::from_millis(700);
-
-/// What is to be measured.
-#[derive(Debug, Clone)]
-pub(crate) struct Plan {
-    pub(crate) span: Duration,
-    /// Requests a second.
-    pub(crate) rate: u32,
-    pub(crate) runaways: Vec<Runaway>,
-    pub(crate) repeat: u32,
-}
-
-impl Plan {
-    /// Two attempts of a runaway that only a timeout ends fit into a run.
-    pub(crate) fn pace(&self, runaway: Runaway) -> Pace {
-        let spare = GRACE + Duration::from_millis(400);
-        let timeout = match runaway {
-            // What it leaves in the database is looked for within the run as well.
-            Runaway::Sql => self.span * 3 / 5,
-            _ => (self.span / 2).saturating_sub(spare),
-        };
-        Pace { timeout: timeout.max(Duration::from_secs(1)) }
-    }
-}
-
-/// What one run in the API's own process came to.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Inside {
-    pub(crate) latency: Latency,
-    /// Whether the API's process is gone.
-    pub(crate) is_dead: bool,
-}
 
 /// Measures everything that is planned.
 pub(crate) async fn measure(

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::jobs::{GRACE, Pace};
 use super::load::{Latency, ms};
-use super::report::Row;
+use super::row::Row;
 use super::runaway::Runaway;
 
 /// A machine whose idle API is slower than this says nothing about runaways.

@@ -5,15 +5,15 @@ use std::time::Duration;
 
 use super::goal::Bar;
 use super::load::{PATIENCE, ms};
-use super::report::{Row, shown, shown_inside};
+use super::row::{Row, shown, shown_inside};
 
 const WIDTH: f64 = 830.0;
 /// Where bars begin and where "no answer" is.
 const LEFT: f64 = 196.0;
 const RIGHT: f64 = 726.0;
-const TOP: f64 = 104.0;
+const TOP: f64 = 106.0;
 /// One runaway, and one bar of it.
-const GROUP: f64 = 66.0;
+const GROUP: f64 = 68.0;
 const BAR: f64 = 14.0;
 /// The scale begins here.
 const FIRST_MS: f64 = 1.0;
@@ -82,11 +82,11 @@ fn scale(svg: &mut String, bottom: f64) {
 }
 
 fn group(svg: &mut String, y: f64, row: &Row, bar: &Bar) {
-    let title = row.runaway.title();
-    let (name, rest) = title.split_once(", ").or(title.split_once(": ")).unwrap_or((title, ""));
-    let ended = if rest.is_empty() { row.endings() } else { format!("{rest}") };
-    text(svg, 24.0, y + 22.0, "ink name", "start", name);
-    text(svg, 24.0, y + 40.0, "soft small", "start", &ended);
+    let (name, rest) = row.runaway.name_on_two_lines();
+    text(svg, 24.0, y + 21.0, "ink name", "start", name);
+    text(svg, 24.0, y + 38.0, "soft small", "start", rest);
+    let ended = format!("job ended: {}", row.first_ending());
+    text(svg, 24.0, y + 53.0, "t-job small", "start", &ended);
     let dead = row.inside.is_dead || row.inside.latency.p99 >= PATIENCE;
     let inside = if dead { PATIENCE } else { row.inside.latency.p99 };
     let bars = [

@@ -1,14 +1,14 @@
 //! What the bench has seen: medians of its runs, as a table, as JSON, and as the section of the README.
 
 use std::path::Path;
-use std::time::Duration;
 
 use serde_json::json;
 
-use super::course::{Inside, Plan};
 use super::goal::{Bar, Goal, Verdict, goals};
-use super::load::{Latency, PATIENCE, ms};
+use super::load::Latency;
 use super::picture;
+use super::plan::Plan;
+use super::row::{Idle, Row, shown, shown_inside};
 use super::runaway::Runaway;
 use super::side::Side;
 use super::stage::Stage;
@@ -18,24 +18,6 @@ use crate::print::{Printer, Table, Tone};
 const BEGIN: &str = "<!-- written by `backstay bench bulkhead --readme` -->";
 const END: &str = "<!-- end of what was written -->";
 
-/// One run without any runaway, and one with honest jobs only.
-#[derive(Debug, Clone)]
-pub(crate) struct Idle {
-    pub(crate) latency: Latency,
-    pub(crate) beside: Latency,
-    pub(crate) side: Side,
-}
-
-/// One runaway: inside the API, and as a job.
-#[derive(Debug, Clone)]
-pub(crate) struct Row {
-    pub(crate) runaway: Runaway,
-    pub(crate) inside: Inside,
-    /// The API while the runaway was a job.
-    pub(crate) latency: Latency,
-    pub(crate) side: Side,
-}
-
 /// All that was measured, and where.
 #[derive(Debug, Clone)]
 pub(crate) struct Report {
@@ -44,35 +26,6 @@ pub(crate) struct Report {
     pub(crate) level: String,
     pub(crate) idle: Vec<Idle>,
     rows: Vec<Row>,
-}
-
-impl Row {
-    /// How the runaway ended, each way once, with its number.
-    pub(crate) fn endings(&self) -> String {
-        let mut words: Vec<(&str, usize)> = Vec::new();
-        for end in &self.side.ends {
-            match words.iter_mut().find(|(word, _)| *word == end.outcome) {
-                Some((_, n)) => *n += 1,
-                None => words.push((&end.outcome, 1)),
-            }
-        }
-        let words: Vec<String> = words
-            .into_iter()
-            .map(|(word, n)| if n > 1 { format!("{word} x {n}") } else { word.to_owned() })
-            .collect();
-        words.join(", ")
-    }
-
-    pub(crate) fn in_short(&self) -> String {
-        format!(
-            "{}: API p99 {} inside, {} as a job; ended {}; the jobs beside it p99 {}",
-            self.runaway.name(),
-            shown_inside(&self.inside),
-            shown(self.latency.p99),
-            self.endings(),
-            shown(self.side.siblings.latency.p99),
-        )
-    }
 }
 
 impl Report {
@@ -308,20 +261,6 @@ impl Report {
 fn median(mut runs: Vec<Latency>) -> Latency {
     runs.sort_by_key(|run| run.p99);
     runs.get(runs.len() / 2).copied().unwrap_or_default()
-}
-
-/// A latency as people read it.
-pub(crate) fn shown(took: Duration) -> String {
-    match ms(took) {
-        _ if took >= PATIENCE => "no answer".into(),
-        short if short < 100.0 => format!("{short:.1} ms"),
-        long => format!("{} ms", crate::demo::grouped(long.round() as i64)),
-    }
-}
-
-/// The same of an API that may be gone.
-pub(crate) fn shown_inside(inside: &Inside) -> String {
-    if inside.is_dead { "dies".into() } else { shown(inside.latency.p99) }
 }
 
 fn share(api: &Latency) -> String {

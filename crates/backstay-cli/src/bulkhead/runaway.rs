@@ -46,6 +46,18 @@ impl Runaway {
         }
     }
 
+    /// The same where there is little room.
+    pub(crate) fn name_on_two_lines(self) -> (&'static str, &'static str) {
+        match self {
+            Runaway::Spin => ("CPU spin", "busy loops, 2 for each core"),
+            Runaway::Hog => ("Memory hog", "2 GB at full speed"),
+            Runaway::Bomb => ("Fork bomb", "each process starts two"),
+            Runaway::Flood => ("Output flood", "1 GB of stderr"),
+            Runaway::Hang => ("Endless loop", "never yields, ignores TERM"),
+            Runaway::Sql => ("Runaway SQL", "cross joins, 50 connections"),
+        }
+    }
+
     /// The words that may stand for its end as a job; with a cgroup the fork itself fails, and the job with it.
     pub(crate) fn right_ends(self) -> &'static [&'static str] {
         match self {
