@@ -12,6 +12,10 @@ demo:
 dev *args:
     cargo run -- dev {{ args }}
 
+# What a runaway does to an API; writes the picture and the table of the README. Needs a quiet machine and ten minutes.
+bulkhead:
+    cargo run --release -- bench bulkhead --repeat 3 --svg docs/bulkhead.svg --readme README.md
+
 # All tests, or those whose names contain a word: `just test retry`.
 test *words:
     cargo test {{ words }}
