@@ -49,7 +49,7 @@ pub(crate) struct BulkheadArgs {
     /// Seconds of each run; there are two without a runaway and two for each
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(3..=60))]
     pub(crate) seconds: u64,
-    /// The same as --seconds 4
+    /// The same as --seconds 5
     #[arg(long, conflicts_with = "seconds")]
     pub(crate) quick: bool,
     /// Requests a second
@@ -61,6 +61,9 @@ pub(crate) struct BulkheadArgs {
     /// Only these runaways
     #[arg(long, value_enum, value_delimiter = ',', value_name = "A,B")]
     pub(crate) only: Vec<Runaway>,
+    /// Let only these loose inside the API too
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "A,B", hide = true)]
+    pub(crate) inside: Vec<Runaway>,
     /// Draw the figures into this file
     #[arg(long, value_name = "FILE")]
     pub(crate) svg: Option<PathBuf>,

@@ -26,7 +26,7 @@ const COST: Duration = Duration::from_micros(100);
 /// A busy loop inside the API is polite: it gives way this often, as a long computation in an async program does.
 const GIVE_WAY: Duration = Duration::from_millis(50);
 /// What a container would allow it.
-const MEMORY: u64 = 1 << 30;
+const MEMORY: u64 = 512 << 20;
 
 struct Api {
     url: String,

@@ -37,7 +37,10 @@ pub(crate) async fn measure(
         report.level = level;
         report.idle.push(Idle { latency, beside, side });
         for runaway in &plan.runaways {
-            let inside = inside(stage, plan, *runaway).await?;
+            let inside = match plan.inside.contains(runaway) {
+                true => Some(inside(stage, plan, *runaway).await?),
+                false => None,
+            };
             let (latency, side, _) = as_job(stage, plan, Some(*runaway)).await?;
             let row = Row { runaway: *runaway, inside, latency, side };
             printer.note(row.in_short());

@@ -9,7 +9,7 @@ use tokio::time::MissedTickBehavior;
 use crate::demo::http::Client;
 
 /// A client gives up after this; the request has failed then.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(4);
 /// Requests on their way at a time; more are refused by the client itself.
 const IN_FLIGHT: usize = 3000;
 

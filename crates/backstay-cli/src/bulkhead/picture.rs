@@ -87,12 +87,13 @@ fn group(svg: &mut String, y: f64, row: &Row, bar: &Bar) {
     text(svg, 24.0, y + 38.0, "soft small", "start", rest);
     let ended = format!("job ended: {}", row.first_ending());
     text(svg, 24.0, y + 53.0, "t-job small", "start", &ended);
-    let dead = row.inside.is_dead || row.inside.latency.p99 >= PATIENCE;
-    let inside = if dead { PATIENCE } else { row.inside.latency.p99 };
+    let inside = row.inside.map_or(Duration::ZERO, |inside| {
+        if inside.is_dead { PATIENCE } else { inside.latency.p99.min(PATIENCE) }
+    });
     let bars = [
         ("idle", "soft", bar.idle.p99, shown(bar.idle.p99)),
         ("job", "t-job", row.latency.p99, shown(row.latency.p99)),
-        ("api", "t-api", inside, shown_inside(&row.inside)),
+        ("api", "t-api", inside, shown_inside(row.inside.as_ref())),
     ];
     for (n, (class, ink, took, word)) in bars.into_iter().enumerate() {
         let top = y + 5.0 + n as f64 * (BAR + 3.0);
@@ -129,7 +130,7 @@ fn in_words(rows: &[Row], bar: &Bar) -> String {
             " {}: {} as a job, {} inside the API.",
             row.runaway.title(),
             shown(row.latency.p99),
-            shown_inside(&row.inside)
+            shown_inside(row.inside.as_ref())
         );
     }
     words

@@ -12,6 +12,8 @@ pub(crate) struct Plan {
     /// Requests a second.
     pub(crate) rate: u32,
     pub(crate) runaways: Vec<Runaway>,
+    /// Those that are also let loose inside the API.
+    pub(crate) inside: Vec<Runaway>,
     pub(crate) repeat: u32,
 }
 
@@ -22,6 +24,8 @@ impl Plan {
         let timeout = match runaway {
             // What it leaves in the database is looked for within the run as well.
             Runaway::Sql => self.span * 3 / 5,
+            // Their limit ends them, at any time.
+            Runaway::Hog | Runaway::Bomb => self.span,
             _ => (self.span / 2).saturating_sub(spare),
         };
         Pace { timeout: timeout.max(Duration::from_secs(1)) }

@@ -121,8 +121,8 @@ impl Report {
         }
         for row in self.rows() {
             let mut cells = plain(row.runaway.name(), row.latency, Some(&row.side));
-            cells[1] = shown_inside(&row.inside);
-            cells[2] = row.inside.latency.failed.to_string();
+            cells[1] = shown_inside(row.inside.as_ref());
+            cells[2] = row.inside.map_or(0, |inside| inside.latency.failed).to_string();
             cells[7] = row.endings();
             table.row(cells);
         }
@@ -166,8 +166,11 @@ impl Report {
                     .into_iter()
                     .map(|goal| json!({ "name": goal.name, "held": goal.held, "text": goal.text }))
                     .collect();
-                let mut inside = row.inside.latency.to_json();
-                inside["dead"] = row.inside.is_dead.into();
+                let inside = row.inside.map(|inside| {
+                    let mut seen = inside.latency.to_json();
+                    seen["dead"] = inside.is_dead.into();
+                    seen
+                });
                 json!({
                     "runaway": row.runaway.name(), "inside": inside, "as_job": row.latency.to_json(),
                     "side": row.side.to_json(), "goals": goals,
@@ -244,8 +247,8 @@ impl Report {
             text += &format!(
                 "| {} | {} | {} | {} | {} | {} | {} | {} |\n",
                 row.runaway.title(),
-                shown_inside(&row.inside),
-                share(&row.inside.latency),
+                shown_inside(row.inside.as_ref()),
+                row.inside.map(|inside| share(&inside.latency)).unwrap_or_default(),
                 three(&row.latency),
                 row.latency.failed,
                 row.endings(),

@@ -26,7 +26,8 @@ pub(crate) struct Idle {
 #[derive(Debug, Clone)]
 pub(crate) struct Row {
     pub(crate) runaway: Runaway,
-    pub(crate) inside: Inside,
+    /// Nothing where that was not asked for.
+    pub(crate) inside: Option<Inside>,
     /// The API while the runaway was a job.
     pub(crate) latency: Latency,
     pub(crate) side: Side,
@@ -58,7 +59,7 @@ impl Row {
         format!(
             "{}: API p99 {} inside, {} as a job; ended {}; the jobs beside it p99 {}",
             self.runaway.name(),
-            shown_inside(&self.inside),
+            shown_inside(self.inside.as_ref()),
             shown(self.latency.p99),
             self.endings(),
             shown(self.side.siblings.latency.p99),
@@ -76,6 +77,10 @@ pub(crate) fn shown(took: Duration) -> String {
 }
 
 /// The same of an API that may be gone.
-pub(crate) fn shown_inside(inside: &Inside) -> String {
-    if inside.is_dead { "dies".into() } else { shown(inside.latency.p99) }
+pub(crate) fn shown_inside(inside: Option<&Inside>) -> String {
+    match inside {
+        None => "not tried".into(),
+        Some(inside) if inside.is_dead => "dies".into(),
+        Some(inside) => shown(inside.latency.p99),
+    }
 }

@@ -14,7 +14,7 @@ use crate::print::Printer;
 use crate::settings::{self, Environment, Need, Sources};
 
 /// Seconds of a run that is only to show that everything works.
-const QUICK: u64 = 4;
+const QUICK: u64 = 5;
 
 pub(crate) fn run(
     args: &BulkheadArgs,
@@ -67,7 +67,9 @@ async fn bench(args: &BulkheadArgs, place: &Place, printer: &Printer) -> Result<
 fn plan(args: &BulkheadArgs) -> Plan {
     let seconds = if args.quick { QUICK } else { args.seconds };
     let runaways = if args.only.is_empty() { Runaway::ALL.to_vec() } else { args.only.clone() };
-    Plan { span: Duration::from_secs(seconds), rate: args.rate, runaways, repeat: args.repeat }
+    let inside = if args.inside.is_empty() { runaways.clone() } else { args.inside.clone() };
+    let span = Duration::from_secs(seconds);
+    Plan { span, rate: args.rate, runaways, inside, repeat: args.repeat }
 }
 
 fn write(args: &BulkheadArgs, report: &Report) -> Result<(), Failure> {
