@@ -23,11 +23,11 @@ const STYLE: &str = "
   .idle { fill: #9aa4af } .job { fill: #1a7f5a } .api { fill: #d1242f } .goal { stroke: #1a7f5a; stroke-width: 1.5; stroke-dasharray: 4 4 }
   .t-job { fill: #1a7f5a } .t-api { fill: #d1242f }
   text { font-family: -apple-system, 'Segoe UI', 'Helvetica Neue', Helvetica, Arial, 'DejaVu Sans', sans-serif; font-size: 12px }
-  .title { font-size: 20px; font-weight: 600 } .name { font-size: 13.5px; font-weight: 600 } .small { font-size: 11px } .value { font-weight: 600 }
+  .title { font-size: 20px; font-weight: 600 } .name { font-size: 13.5px; font-weight: 600 } .small { font-size: 11px } .value { font-weight: 600; paint-order: stroke; stroke: #ffffff; stroke-width: 5px; stroke-linejoin: round }
   @media (prefers-color-scheme: dark) {
     .page { fill: #0d1117 } .ink { fill: #f0f6fc } .soft { fill: #9198a1 } .grid { stroke: #3d444d }
     .idle { fill: #656c76 } .job { fill: #3fb984 } .api { fill: #f85149 } .goal { stroke: #3fb984 }
-    .t-job { fill: #3fb984 } .t-api { fill: #f85149 }
+    .t-job { fill: #3fb984 } .t-api { fill: #f85149 } .value { stroke: #0d1117 }
   }
 ";
 
@@ -44,10 +44,10 @@ pub(crate) fn draw(rows: &[Row], bar: &Bar, caption: &str) -> String {
     );
     head(&mut svg, bar);
     scale(&mut svg, bottom);
+    goal(&mut svg, bar, bottom);
     for (n, row) in rows.iter().enumerate() {
         group(&mut svg, TOP + GROUP * n as f64, row, bar);
     }
-    goal(&mut svg, bar, bottom);
     text(&mut svg, 24.0, height - 18.0, "soft small", "start", caption);
     svg + "</svg>\n"
 }

@@ -49,6 +49,7 @@ impl Report {
         Bar {
             idle: middle(|idle| idle.latency),
             siblings: middle(|idle| idle.side.siblings.latency),
+            supervisor_cpu: self.idle.last().map_or(0.0, |idle| idle.side.supervisor_cpu),
             rate: self.plan.rate,
         }
     }
@@ -203,7 +204,7 @@ impl Report {
             n => format!("median of {n} runs"),
         };
         format!(
-            "{}, {}, level {}, {} build, {} requests/s, {runs} of {:.0} s, {}",
+            "{}, {}, level {}, {} build, {} requests/s, {runs} of {:.0} s, {}{}",
             machine(),
             self.server,
             if self.level.is_empty() { "unknown" } else { &self.level },
@@ -211,6 +212,7 @@ impl Report {
             self.plan.rate,
             self.plan.span.as_secs_f64(),
             jiff::Timestamp::now().strftime("%Y-%m-%d"),
+            if self.bar().is_noisy() { "; void, the machine was busy" } else { "" },
         )
     }
 
