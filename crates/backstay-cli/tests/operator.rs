@@ -12,6 +12,7 @@ mod operator {
     pub(crate) mod limits;
     pub(crate) mod machines;
     pub(crate) mod roles;
+    pub(crate) mod serve;
     pub(crate) mod tail;
 }
 

@@ -63,6 +63,21 @@ impl Pool {
         self.inner.shelf.circuit.watch()
     }
 
+    /// Gives what a child of it said last when it was ready.
+    pub fn known(&self) -> Option<Arc<Ready>> {
+        self.inner.shelf.circuit.ready()
+    }
+
+    /// Says whether both are clones of one pool.
+    pub fn is_same(&self, other: &Pool) -> bool {
+        Arc::ptr_eq(&self.inner, &other.inner)
+    }
+
+    /// Says whether nothing but trials is started for now.
+    pub fn is_broken(&self) -> bool {
+        self.inner.shelf.circuit.broken().is_some()
+    }
+
     /// Takes the program for broken after a first boot that failed: nothing is started for it but
     /// trials, until one of them boots.
     pub fn suspend(&self, failed: &BootFailed) {

@@ -14,6 +14,7 @@ pub mod fingerprint;
 pub mod instant;
 pub mod job;
 pub mod judge;
+pub(crate) mod kind_brake;
 pub mod lease;
 pub mod limits;
 pub mod mark;

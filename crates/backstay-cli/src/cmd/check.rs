@@ -1,8 +1,8 @@
 //! `backstay check`: every fault of the configuration at once, and whether its programs are there.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use backstay::config::{Fault, Origin, Runner, Settings};
+use backstay::config::{Fault, Origin};
 use serde_json::{Value as Json, json};
 
 use crate::args::CheckArgs;
@@ -74,15 +74,21 @@ fn count(number: usize, what: &str) -> String {
     if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
 }
 
-/// Programs are looked for as the worker will: by `PATH`, or from the kind's folder.
+/// Programs are looked for as the worker will: by `PATH`, or from the folder of their kind or queue.
 fn missing_programs(loaded: &Loaded, environment: &Environment) -> Vec<Fault> {
     let settings = &loaded.settings;
-    let missing = settings.kinds.iter().filter_map(|kind| {
-        let Some(Runner::Command(argv)) = &kind.runner else { return None };
-        let program = argv.first()?;
-        let folder = folder(loaded, settings, kind);
-        let why = unusable(program, &folder, environment.get("PATH").unwrap_or_default())?;
-        let path = row_path(loaded, &kind.name);
+    let search = environment.get("PATH").unwrap_or_default();
+    let of_queues = settings.queues.iter().filter_map(|queue| {
+        Some(("queues", &queue.name, queue.runner.as_ref()?, queue.dir.clone()))
+    });
+    let of_kinds = settings.kinds.iter().filter_map(|kind| {
+        let queue = settings.queue(kind.queue.as_deref().unwrap_or("default"));
+        Some(("kinds", &kind.name, kind.runner.as_ref()?, kind.dir.clone().or(queue.dir)))
+    });
+    let missing = of_queues.chain(of_kinds).filter_map(|(section, name, runner, dir)| {
+        let program = runner.argv().first()?;
+        let why = unusable(program, &dir.unwrap_or_else(|| loaded.folder.clone()), search)?;
+        let path = row_path(loaded, section, name, runner.key());
         let place = loaded.rows.iter().find(|row| row.path == path);
         let place = place.map_or(Origin::Default, |row| row.origin.clone());
         Some(Fault { code: NOT_EXECUTABLE, place, path, message: format!("`{program}` {why}") })
@@ -90,15 +96,10 @@ fn missing_programs(loaded: &Loaded, environment: &Environment) -> Vec<Fault> {
     missing.collect()
 }
 
-fn row_path(loaded: &Loaded, kind: &str) -> String {
-    let quoted = format!("kinds.\"{kind}\".command");
+fn row_path(loaded: &Loaded, section: &str, name: &str, key: &str) -> String {
+    let quoted = format!("{section}.\"{name}\".{key}");
     let is_quoted = loaded.rows.iter().any(|row| row.path == quoted);
-    if is_quoted { quoted } else { format!("kinds.{kind}.command") }
-}
-
-fn folder(loaded: &Loaded, settings: &Settings, kind: &backstay::config::KindSettings) -> PathBuf {
-    let queue = settings.queue(kind.queue.as_deref().unwrap_or("default"));
-    kind.dir.clone().or(queue.dir).unwrap_or_else(|| loaded.folder.clone())
+    if is_quoted { quoted } else { format!("{section}.{name}.{key}") }
 }
 
 /// Says why a program cannot be started; nothing where it can.

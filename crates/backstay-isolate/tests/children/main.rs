@@ -13,6 +13,7 @@ mod pool;
 mod run;
 mod serve;
 mod shims;
+mod soak;
 mod warm;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -38,7 +39,7 @@ fn main() -> ExitCode {
     }
     let measuring = arguments.iter().any(|it| it == "--ignored");
     let tests: Vec<Test> = if measuring {
-        vec![("measure", warm::measure as fn())]
+        vec![("measure", warm::measure as fn()), ("soak", soak::soak)]
     } else {
         [warm::TESTS, serve::TESTS, pool::TESTS, command::TESTS, output::TESTS, shims::TESTS]
             .concat()

@@ -10,7 +10,7 @@ beaten as (
   values ($1::uuid, statement_timestamp(), statement_timestamp() + $2::bigint * interval '1 ms', statement_timestamp(), $3::int,
           $4::int, $5::int, $6::text, $7::text, $8::text, $9::text[], $10::text::jsonb, $11::text::jsonb)
   on conflict (id) do update set beat_at = excluded.beat_at, lease_until = excluded.lease_until, presence = excluded.presence,
-          samples = excluded.samples, lost_at = null
+          samples = excluded.samples, kinds = excluded.kinds, lost_at = null
   returning drain_at)
 select (select drain_at is not null from beaten) as drain,
        coalesce((select lost from before), false) as lost,

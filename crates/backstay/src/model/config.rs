@@ -230,8 +230,13 @@ fn place_directories(settings: &mut Settings, folder: &Path) {
         }
     }
     let queues = settings.queues.iter_mut().chain([&mut settings.defaults]);
-    for dir in queues.filter_map(|queue| queue.dir.as_mut()) {
-        *dir = folder.join(&*dir);
+    let beside = Some(folder.to_path_buf()).filter(|dir| !dir.as_os_str().is_empty());
+    for queue in queues {
+        match &mut queue.dir {
+            Some(dir) => *dir = folder.join(&*dir),
+            None if queue.runner.is_some() => queue.dir.clone_from(&beside),
+            None => {}
+        }
     }
     for n in 0..settings.kinds.len() {
         let queue = settings.queue(settings.kinds[n].queue.as_deref().unwrap_or("default"));
@@ -239,9 +244,7 @@ fn place_directories(settings: &mut Settings, folder: &Path) {
         match &mut kind.dir {
             Some(dir) => *dir = folder.join(&*dir),
             // Where neither says anything, a program starts beside the file that names it.
-            None if kind.runner.is_some() && queue.dir.is_none() => {
-                kind.dir = Some(folder.to_path_buf()).filter(|dir| !dir.as_os_str().is_empty());
-            }
+            None if kind.runner.is_some() && queue.dir.is_none() => kind.dir.clone_from(&beside),
             None => {}
         }
     }

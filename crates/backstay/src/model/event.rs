@@ -111,6 +111,10 @@ pub enum Event {
     PoolMended { queue: String },
     /// A job of a kind that this worker does not know.
     KindUnknown { kind: String, queue: String },
+    /// Attempts of a kind crash again and again: they start one at a time.
+    KindBraked { kind: String, count: u64 },
+    /// One has completed: they start as usual.
+    KindFreed { kind: String },
     /// Jobs of a kind that no worker knows are held back.
     KindHeld { kind: String, count: u64 },
 
@@ -262,6 +266,8 @@ impl Event {
             Self::PoolBroken { .. } => ("pool.broken", E),
             Self::PoolMended { .. } => ("pool.mended", I),
             Self::KindUnknown { .. } => ("kind.unknown", W),
+            Self::KindBraked { .. } => ("kind.braked", E),
+            Self::KindFreed { .. } => ("kind.freed", I),
             Self::KindHeld { .. } => ("kind.held", W),
             Self::WorkerStarted { .. } => ("worker.started", I),
             Self::WorkerReady { .. } => ("worker.ready", I),

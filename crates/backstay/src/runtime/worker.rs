@@ -6,6 +6,7 @@ pub(crate) mod build;
 pub(crate) mod bulkhead;
 pub(crate) mod claim;
 pub(crate) mod control;
+pub(crate) mod pools;
 pub(crate) mod program;
 pub(crate) mod queue;
 pub(crate) mod requests;
@@ -13,9 +14,11 @@ pub(crate) mod room;
 pub(crate) mod run;
 pub(crate) mod runner;
 pub(crate) mod running;
+pub(crate) mod served;
 pub(crate) mod start;
 pub(crate) mod sync;
 pub(crate) mod tail;
+pub(crate) mod way;
 pub(crate) mod ways;
 
 use tokio::sync::oneshot;
@@ -46,6 +49,8 @@ pub(crate) enum Signal {
     Quit,
     /// Write the running jobs to the log.
     Tell,
+    /// The program of a pool broke, was mended, or runs other kinds now.
+    Pool(pools::PoolNews),
     /// Claim no more than this from now on; `heard` is answered when no claim of before is under way.
     Allow { allowance: Allowance, heard: oneshot::Sender<()> },
 }

@@ -14,6 +14,7 @@ use crate::model::alert::{
 };
 
 static WATCH: Sql = sql!("duty/watch", [INT8, TEXT_ARRAY, INT8_ARRAY]);
+static RAISE: Sql = sql!("duty/raise", [TEXT, TEXT, TEXT, TEXT, TEXT]);
 static NEW_ALERTS: Sql = sql!("duty/new_alerts", [INT4, TEXT_ARRAY]);
 static INCIDENTS: Sql = sql!("duty/incidents", [TEXT_ARRAY, TEXT_ARRAY, TEXT_ARRAY]);
 static TOLD_JOBS: Sql = sql!("duty/told_jobs", [INT8_ARRAY]);
@@ -40,6 +41,19 @@ pub(crate) async fn watch(
     let queues: Vec<&str> = prompt.iter().map(|(queue, _)| queue.as_str()).collect();
     let within: Vec<i64> = prompt.iter().map(|(_, within)| millis(*within)).collect();
     link.query(&WATCH, &[&millis(unread), &queues, &within]).await.map(drop)
+}
+
+/// Raises an alert of what a worker has noticed by itself.
+pub(crate) async fn raise(
+    link: &Link,
+    rule: Rule,
+    subject: &str,
+    kind: Option<&str>,
+    queue: Option<&str>,
+    detail: &Value,
+) -> Result<(), StoreError> {
+    let detail = detail.to_string();
+    link.query(&RAISE, &[&rule.as_str(), &subject, &kind, &queue, &detail]).await.map(drop)
 }
 
 /// Takes alerts that no message tells of yet, each with what was noted beside it.

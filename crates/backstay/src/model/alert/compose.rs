@@ -72,6 +72,8 @@ impl Writing<'_> {
             Rule::HeldKind => format!("no worker knows kind {subject}"),
             Rule::QueueLate => format!("queue {subject} is late"),
             Rule::Unread => format!("dead letters of {subject} are unread"),
+            Rule::PoolBroken => format!("the program of {subject} does not boot"),
+            Rule::KindBraked => format!("{subject} crashes again and again"),
             Rule::AlertsFailing => format!("channel {subject} takes no alerts"),
             rule => format!("{rule}: {subject}"),
         }
@@ -106,6 +108,17 @@ impl Writing<'_> {
                 "Groups of equal errors that nobody has looked at: {}, the oldest for {waited}. \
                  What to do: backstay dead list --kind {subject}",
                 self.number("groups")
+            ),
+            Rule::PoolBroken => format!(
+                "A worker claims no job for it, and tries it again after 1, 2, 4 and at most 60 s: {}. \
+                 No job is billed. What to do: mend the program; backstay check",
+                clip_chars(&self.word("error", "no message"), DETAIL_CHARS)
+            ),
+            Rule::KindBraked => format!(
+                "Attempts that crashed or ran out of memory without one that completed: {}. A worker \
+                 starts one at a time now, with growing pauses, until one completes. \
+                 What to do: backstay jobs list --kind {subject}",
+                self.number("endings")
             ),
             Rule::AlertsFailing => format!(
                 "Messages that wait for it: {}. The last answer: {}. They are tried for three days. \

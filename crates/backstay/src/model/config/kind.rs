@@ -15,7 +15,7 @@ use super::queue::{ISOLATIONS, Isolation, Runner};
 use super::section::Section;
 use super::value::Value;
 
-const OWN: [Key; 20] = [
+const OWN: [Key; 21] = [
     key("queue", Form::Name, "", "The queue of its jobs; `default` if not set"),
     key(
         "priority",
@@ -80,6 +80,12 @@ const OWN: [Key; 20] = [
         "lean keeps nothing of a completed job",
     ),
     key("command", Form::Command, "", "The program that handles it: a process per job"),
+    key(
+        "serve",
+        Form::Command,
+        "",
+        "The program that handles it: a warm process per slot that speaks the child protocol",
+    ),
     key("dir", Form::Text, "", "Working directory; else the queue's, else the file's folder"),
     key(
         "env",
@@ -90,7 +96,7 @@ const OWN: [Key; 20] = [
     key("isolation", Form::Words(ISOLATIONS), "", "Where it runs; else as the queue says"),
 ];
 
-const ALL: [Key; 30] = limit::joined::<_, _, 30>(OWN, limit::OF_KIND);
+const ALL: [Key; 31] = limit::joined::<_, _, 31>(OWN, limit::OF_KIND);
 
 pub(super) const KEYS: Keys = Keys {
     now: &ALL,
@@ -103,7 +109,6 @@ pub(super) const KEYS: Keys = Keys {
         "weight",
         "sequence",
         "chunk",
-        "serve",
         "http",
         "args",
         "keep",
@@ -173,17 +178,14 @@ pub(super) fn read(section: &Section<'_>, name: &str) -> KindSettings {
     }
     let queue = section.name("queue");
     let contract = contract::read(section);
-    let runner = section.command("command").map(Runner::Command);
+    let runner = read_runner(section);
     let isolation = section.word("isolation").map(Isolation::of);
     if runner.is_some() && isolation == Some(Isolation::Inline) {
-        let message = "a command is a process of its own, which `inline` is not; leave it out";
+        let message = "a program is a process of its own, which `inline` is not; leave it out";
         section.fault(BAD_VALUE, "isolation", message);
     }
     if isolation == Some(Isolation::Inline) {
         limit::refuse_written(section, "it runs inside the worker, and nothing holds it");
-    }
-    if section.has("command") && section.has("serve") {
-        section.fault(DUPLICATE, "command", "handled twice: by `command` and by `serve`");
     }
     KindSettings {
         name: name.to_owned(),
@@ -201,6 +203,16 @@ pub(super) fn read(section: &Section<'_>, name: &str) -> KindSettings {
         },
         sensitive: section.take("sensitive", |_, value| pointers(value)).unwrap_or_default(),
     }
+}
+
+/// The program that handles the kind; two of them are one too many.
+fn read_runner(section: &Section<'_>) -> Option<Runner> {
+    let command = section.command("command").map(Runner::Command);
+    let serve = section.command("serve").map(Runner::Serve);
+    if command.is_some() && serve.is_some() {
+        section.fault(DUPLICATE, "command", "handled twice: by `command` and by `serve`");
+    }
+    command.or(serve)
 }
 
 fn pointers(value: &Value) -> Result<Vec<String>, String> {

@@ -23,12 +23,12 @@ pub(super) fn check_kinds<'a>(book: &'a Book<'a>, tree: &'a Value, settings: &Se
         }
         check_limits(&section, kind, &queue);
         let inherits = kind.isolation.is_none() && queue.isolation == Isolation::Inline;
-        if kind.runner.is_some() && inherits {
+        if let (Some(runner), true) = (&kind.runner, inherits) {
             let message = format!(
-                "queue `{}` runs inline, a command needs a process: add isolation = \"process\"",
+                "queue `{}` runs inline, a program needs a process: add isolation = \"process\"",
                 queue.name
             );
-            section.fault(BAD_VALUE, "command", message);
+            section.fault(BAD_VALUE, runner.key(), message);
         } else if inherits {
             let why = format!("queue `{}` runs inline, where nothing holds a handler", queue.name);
             limit::refuse_written(&section, &why);

@@ -23,13 +23,12 @@ const LATER: &[&str] = &[
     "sandbox",
     "sandbox_write",
     "user",
-    "serve",
     "http",
     "fair",
     "waiting_max",
 ];
 
-const OWN: [Key; 15] = [
+const OWN: [Key; 16] = [
     key("slots", Form::Whole(1, 1024), "4", "Jobs at once in one worker"),
     key(
         "isolation",
@@ -82,6 +81,12 @@ const OWN: [Key; 15] = [
         "How soon a job should start; later raises the alert queue_late",
     ),
     key(
+        "serve",
+        Form::Command,
+        "",
+        "The program that handles every kind it announces: a warm process per slot that speaks the child protocol",
+    ),
+    key(
         "env",
         Form::Other("{ pass = [names], set = { NAME = text } }"),
         "",
@@ -102,8 +107,8 @@ const OWN: [Key; 15] = [
     ),
 ];
 
-const ALL: [Key; 26] =
-    limit::joined::<_, _, 26>(OWN, limit::joined::<_, _, 11>(limit::OF_QUEUE, [limit::MEMORY_MAX]));
+const ALL: [Key; 27] =
+    limit::joined::<_, _, 27>(OWN, limit::joined::<_, _, 11>(limit::OF_QUEUE, [limit::MEMORY_MAX]));
 
 pub(super) const KEYS: Keys = Keys {
     now: &ALL,
@@ -247,6 +252,25 @@ pub enum Runner {
     Serve(Vec<String>),
 }
 
+impl Runner {
+    /// The key under which it is written.
+    #[must_use]
+    pub fn key(&self) -> &'static str {
+        match self {
+            Self::Command(_) => "command",
+            Self::Serve(_) => "serve",
+        }
+    }
+
+    /// The program and its arguments.
+    #[must_use]
+    pub fn argv(&self) -> &[String] {
+        match self {
+            Self::Command(argv) | Self::Serve(argv) => argv,
+        }
+    }
+}
+
 /// When a warm child is replaced by a fresh one.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Recycle {
@@ -278,7 +302,7 @@ pub(super) fn read(section: &Section<'_>, name: &str) -> QueueSettings {
         },
         snooze_max: section.whole("snooze_max") as u16,
         start_within: section.span("start_within"),
-        runner: None,
+        runner: section.command("serve").map(Runner::Serve),
         env: read_env(section),
         dir: section.text("dir").map(PathBuf::from),
         recycle: read_recycle(&section.inner("recycle", RECYCLE)),
@@ -291,6 +315,10 @@ pub(super) fn read(section: &Section<'_>, name: &str) -> QueueSettings {
     };
     check_times(section, &queue);
     limit::check_stall(section, queue.limits.stall, queue.timeout);
+    if isolation == Isolation::Inline && queue.runner.is_some() {
+        let message = "a program is a process of its own, which `inline` is not; leave it out";
+        section.fault(BAD_VALUE, "isolation", message);
+    }
     if isolation == Isolation::Inline {
         limit::refuse_written(
             section,

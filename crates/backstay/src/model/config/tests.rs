@@ -85,15 +85,49 @@ fn a_key_of_a_later_version_is_refused_by_name() {
         ],
     );
     check(
-        json!({"queues": {"q": {"serve": ["node"]}}, "kinds": {"k": {"http": {}}}}),
-        &[
-            "BS401 queues.q.serve: `serve` is not available in this version",
-            "BS401 kinds.k.http: `http` is not available in this version",
-        ],
+        json!({"kinds": {"k": {"http": {}}}}),
+        &["BS401 kinds.k.http: `http` is not available in this version"],
     );
     check(
         json!({"kinds": {"k": {"unique": {"wait_in": "1s"}}}}),
         &["BS402 kinds.k.unique: `wait_in` is not available in this version"],
+    );
+}
+
+#[test]
+fn a_program_serves_a_queue_or_a_kind() {
+    let resolved = resolve(&json!({
+        "queues": {"q": {"serve": ["node", "index.js"]}, "default": {}},
+        "kinds": {"k": {"serve": ["python3", "k.py"]}},
+    }));
+    assert_eq!(resolved.faults, []);
+    let argv = |runner: &Option<Runner>| match runner {
+        Some(Runner::Serve(argv)) => argv.join(" "),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(argv(&resolved.settings.queue("q").runner), "node index.js");
+    assert_eq!(argv(&resolved.settings.kinds[0].runner), "python3 k.py");
+    check(
+        json!({"queues": {"q": {"serve": "node index.js"}}}),
+        &[
+            "BS402 queues.q.serve: a list is wanted, no shell reads it: write [\"node\", \"index.js\"]",
+        ],
+    );
+    check(
+        json!({"queues": {"q": {"serve": ["node"], "isolation": "inline"}}}),
+        &[
+            "BS402 queues.q.isolation: a program is a process of its own, which `inline` is not; leave it out",
+        ],
+    );
+    check(
+        json!({"kinds": {"k": {"serve": ["node"], "command": ["node"]}}}),
+        &["BS405 kinds.k.command: handled twice: by `command` and by `serve`"],
+    );
+    check(
+        json!({"queues": {"default": {"isolation": "inline"}}, "kinds": {"k": {"serve": ["node"]}}}),
+        &[
+            "BS402 kinds.k.serve: queue `default` runs inline, a program needs a process: add isolation = \"process\"",
+        ],
     );
 }
 
@@ -189,13 +223,13 @@ fn values_that_contradict_each_other_are_refused() {
     check(
         json!({"kinds": {"k": {"command": ["x"], "isolation": "inline"}}}),
         &[
-            "BS402 kinds.k.isolation: a command is a process of its own, which `inline` is not; leave it out",
+            "BS402 kinds.k.isolation: a program is a process of its own, which `inline` is not; leave it out",
         ],
     );
     check(
         json!({"queues": {"q": {"isolation": "inline"}}, "kinds": {"k": {"command": ["x"], "queue": "q"}}}),
         &[
-            "BS402 kinds.k.command: queue `q` runs inline, a command needs a process: add isolation = \"process\"",
+            "BS402 kinds.k.command: queue `q` runs inline, a program needs a process: add isolation = \"process\"",
         ],
     );
     check(

@@ -179,6 +179,8 @@ fn of_others(event: &Event) -> Fields<'_> {
             Fields { error_code: Some("BS604"), error: one_line(error), ..Fields::queue(queue) }
         }
         Event::KindUnknown { kind, queue } => Fields { kind: Some(kind), ..Fields::queue(queue) },
+        Event::KindBraked { kind, count } => Fields { kind: Some(kind), ..Fields::count(*count) },
+        Event::KindFreed { kind } => Fields { kind: Some(kind), ..Fields::default() },
         Event::KindHeld { kind, count } => Fields { kind: Some(kind), ..Fields::count(*count) },
         Event::WorkerStarted { worker, .. } | Event::LeaderElected { worker } => {
             Fields::worker(*worker)

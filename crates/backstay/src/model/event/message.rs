@@ -169,6 +169,12 @@ fn of_others(event: &Event) -> String {
         Event::KindUnknown { kind, queue } => {
             format!("kind `{kind}` in queue `{queue}` has no handler here")
         }
+        Event::KindBraked { kind, count } => format!(
+            "{count} attempts of kind `{kind}` crashed or ran out of memory and none completed; they start one at a time"
+        ),
+        Event::KindFreed { kind } => {
+            format!("an attempt of kind `{kind}` has completed; they start as usual")
+        }
         Event::KindHeld { kind, count } => {
             format!("{} of kind `{kind}` held back: no worker has a handler", jobs(*count))
         }

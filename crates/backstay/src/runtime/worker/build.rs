@@ -300,13 +300,16 @@ impl<S: Clone + Send + Sync + 'static> Worker<S> {
             access: Access::of(&settings),
             names: backends::prefix(id),
             auto: bulkhead::auto(&settings),
+            worker: id,
+            sound: 0,
+            failed: None,
             launcher: None,
             threads: None,
             inline: None,
         };
         let mut queues = HashMap::new();
         for queue in &settings.queues {
-            let ways = setting.ways(queue).await?;
+            let (ways, served) = setting.ways(queue).await?;
             queues.insert(
                 queue.name.clone(),
                 QueueWays {
@@ -315,13 +318,16 @@ impl<S: Clone + Send + Sync + 'static> Worker<S> {
                     timeout_max: queue.timeout_max,
                     snooze_max: i16::try_from(queue.snooze_max).unwrap_or(i16::MAX),
                     ways,
+                    served,
                 },
             );
         }
+        setting.refuse_if_useless()?;
         let (launcher, threads) = (setting.launcher.take(), setting.threads.take());
         let is_lean = |kind: &&KindSettings| matches!(kind.history, History::Lean);
         let runner = Runner {
             queues,
+            announced: watch::Sender::default(),
             lean: settings.kinds.iter().filter(is_lean).map(|kind| kind.name.clone()).collect(),
             kind_timeouts: settings
                 .kinds

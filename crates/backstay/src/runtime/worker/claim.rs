@@ -1,8 +1,10 @@
 //! The claim loop: gathers verdicts, takes new jobs, both in one turn; and begins what it took.
 
 mod alone;
+mod brake;
 mod drain;
 mod look;
+mod news;
 mod turn;
 
 use std::collections::HashMap;
@@ -22,6 +24,7 @@ use crate::model::claim::Claimed;
 use crate::model::config::WorkerSettings;
 use crate::model::drain::{Drain, Phase};
 use crate::model::event::{self, Event, JobRef};
+use crate::model::kind_brake::KindBrake;
 use crate::runtime::context::Denied;
 use crate::runtime::looper::{Dice, Patience};
 use crate::store::StoreError;
@@ -106,6 +109,12 @@ pub(crate) struct State {
     only_settle: bool,
     drain: Drain,
     allowance: Allowance,
+    /// Kinds whose attempts do harm, by name; at most those that this worker knows.
+    brakes: HashMap<String, KindBrake>,
+    /// Looks for a job under a brake so far: each begins at another queue.
+    trials: usize,
+    /// Alerts that wait for the database.
+    raises: Vec<news::Raise>,
     dice: Dice,
     patience: Patience,
     began: Instant,
@@ -136,6 +145,9 @@ impl State {
             only_settle: false,
             drain,
             allowance,
+            brakes: HashMap::new(),
+            trials: 0,
+            raises: Vec::new(),
             dice: Dice::new(worker.as_u128() ^ 0x9e37_79b9),
             patience: Patience::default(),
             began,
@@ -185,6 +197,8 @@ impl Claims {
         sooner(state.lowered_again_at);
         sooner(state.offer_again_at);
         sooner(self.turn_at());
+        sooner(self.trial_at());
+        sooner((!state.raises.is_empty()).then_some(state.poll_at.min(Instant::now())));
         sooner((!state.drain.may_claim()).then(|| Instant::now() + DRAIN_LOOK));
         state.not_before.map_or(at, |not_before| at.max(not_before))
     }
@@ -251,6 +265,7 @@ impl Claims {
                 let _unheard = heard.send(());
             }
             Signal::Tell => self.tell(),
+            Signal::Pool(news) => self.hear_of_pool(news),
             Signal::Quit => {
                 self.draining.send_replace(true);
                 let step = self.state.drain.quit(self.state.began.elapsed());
@@ -300,12 +315,16 @@ impl Claims {
             self.look_from_start(now);
         }
         self.offer_again(now);
+        if self.trial_at().is_some_and(|at| now >= at) {
+            self.state.hungry = true;
+        }
         if now >= self.state.poll_at {
             self.poll(now).await?;
         }
         if self.turn_at().is_some_and(|at| Instant::now() >= at) {
             self.turn().await?;
         }
+        self.write_alerts().await?;
         if now >= self.state.notes_at {
             self.state.notes_at = now + NOTES_EVERY;
             let notes = self.asked.notes();

@@ -53,6 +53,8 @@ pub(crate) struct Control {
     pub(crate) heard: watch::Sender<Heard>,
     pub(crate) signals: mpsc::Sender<Signal>,
     pub(crate) wishes: watch::Sender<Wishes>,
+    /// The kinds that are known here, as JSON.
+    pub(crate) kinds: watch::Receiver<String>,
     pub(crate) over: watch::Receiver<bool>,
 }
 
@@ -121,6 +123,7 @@ impl Control {
                 () = tokio::time::sleep_until(beat_at) => {
                     // The next one is due a period after this one was, or the book would see a gap that was none.
                     beat_at = (beat_at + self.times.beat).max(tokio::time::Instant::now());
+                    self.me.kinds.clone_from(&self.kinds.borrow());
                     let answer = beat(&session.link, &self.me).await?;
                     if patience.is_worn() {
                         self.signal(Signal::Restored);

@@ -82,6 +82,21 @@ impl Room {
             .collect()
     }
 
+    /// Asks for one job of a kind that the line passes over otherwise, wherever it stands.
+    pub(crate) fn ask_one(&self, kind: String) -> Ask {
+        Ask {
+            queue: self.queue.name.clone(),
+            levels: (0..i16::try_from(LEVELS).expect("at most ten levels")).collect(),
+            lows: vec![0; LEVELS],
+            n: 1,
+            kinds: Some(vec![kind]),
+            aged: 0,
+            ageing: self.queue.ageing.after,
+            timeout: self.queue.timeout,
+            slack: self.queue.grace + SLACK,
+        }
+    }
+
     pub(crate) fn lows(&mut self, now: Duration, from_start: bool) -> [i64; LEVELS] {
         std::array::from_fn(|level| if from_start { 0 } else { self.marks[level].low(now) })
     }

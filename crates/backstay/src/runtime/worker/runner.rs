@@ -1,39 +1,24 @@
 //! Which way an attempt runs, and what holds for it: by queue and kind.
 
-use std::collections::{BTreeSet, HashMap};
-use std::sync::{Arc, OnceLock};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::OnceLock;
 use std::time::Duration;
 
-use backstay_isolate::{Launcher, Pool};
+use backstay_isolate::Launcher;
+use serde_json::json;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
 
 use super::backends::Backends;
 use super::bulkhead::{self, OwnTerms};
+use super::pools::Watched;
 use super::requests::Requests;
 use super::run::{self, Bounds, Lines, Stopping};
+use super::served::Served;
 use super::tail::Tails;
+use super::way::Way;
 use crate::model::claim::Claimed;
-use crate::model::limits::InForce;
 use crate::runtime::ended::{Ended, Terms, job_ref};
-use crate::runtime::inline::Inline;
-
-/// What an attempt needs to begin, once its way is chosen.
-pub(crate) enum Way {
-    /// In this process.
-    Inline(Inline),
-    /// In a child, or as a command; under these limits.
-    Child(Pool, Arc<InForce>),
-}
-
-impl Clone for Way {
-    fn clone(&self) -> Way {
-        match self {
-            Way::Inline(inline) => Way::Inline(inline.clone()),
-            Way::Child(pool, terms) => Way::Child(pool.clone(), terms.clone()),
-        }
-    }
-}
 
 /// An attempt that has ended.
 pub(crate) struct Finished {
@@ -48,11 +33,29 @@ pub(crate) struct QueueWays {
     pub(crate) timeout_max: Duration,
     pub(crate) snooze_max: i16,
     pub(crate) ways: HashMap<String, Way>,
+    /// The program that says itself what it runs.
+    pub(crate) served: Option<Served>,
+}
+
+impl QueueWays {
+    fn way(&self, kind: &str) -> Option<&Way> {
+        let served = || self.served.as_ref().and_then(|served| served.way(kind));
+        self.ways.get(kind).or_else(served)
+    }
+
+    /// Every kind that can run here, with the version of args that its handler understands.
+    fn known(&self) -> BTreeMap<String, u32> {
+        let mut kinds = self.served.as_ref().map(Served::announced).unwrap_or_default();
+        kinds.extend(self.ways.keys().map(|kind| (kind.clone(), 1)));
+        kinds
+    }
 }
 
 /// Starts attempts and sends their ends to the claim loop.
 pub(crate) struct Runner {
     pub(crate) queues: HashMap<String, QueueWays>,
+    /// The kinds as the beat tells them.
+    pub(crate) announced: watch::Sender<String>,
     pub(crate) lean: BTreeSet<String>,
     pub(crate) kind_timeouts: HashMap<String, Duration>,
     pub(crate) own: OwnTerms,
@@ -75,7 +78,7 @@ impl Runner {
     /// Begins an attempt; its end comes over the channel.
     pub(crate) fn begin(&self, mut claimed: Claimed, stopping: Stopping) {
         let Some(queue) = self.queues.get(&claimed.info.queue) else { return };
-        let Some(way) = queue.ways.get(&claimed.info.kind).cloned() else { return };
+        let Some(way) = queue.way(&claimed.info.kind).cloned() else { return };
         let usual = || self.kind_timeouts.get(&claimed.info.kind).copied().unwrap_or(queue.timeout);
         let timeout = match claimed.timeout {
             Some(asked) => bulkhead::timeout(asked, queue.timeout_max, &job_ref(&claimed)),
@@ -112,26 +115,54 @@ impl Runner {
         Terms { snooze_max, lean: self.lean.contains(kind) }
     }
 
-    /// The kinds of one queue that can be claimed.
+    /// The kinds of one queue that can be claimed: those whose programs boot.
     pub(crate) fn kinds_of(&self, queue: &str) -> Option<Vec<String>> {
-        let mut kinds: Vec<String> = self
-            .queues
-            .get(queue)
-            .map(|queue| queue.ways.keys().cloned().collect())
-            .unwrap_or_default();
-        kinds.sort();
-        Some(kinds)
+        let Some(queue) = self.queues.get(queue) else { return Some(Vec::new()) };
+        let is_sound = |kind: &String| queue.way(kind).is_some_and(Way::is_sound);
+        Some(queue.known().into_keys().filter(is_sound).collect())
     }
 
     /// The kinds that any queue can take.
     pub(crate) fn kinds_of_all(&self) -> Option<Vec<String>> {
-        Some(self.all_kinds().map(str::to_owned).collect())
+        let kinds = self.queues.keys().filter_map(|queue| self.kinds_of(queue)).flatten();
+        let kinds: BTreeSet<String> = kinds.collect();
+        Some(kinds.into_iter().collect())
     }
 
-    pub(crate) fn all_kinds(&self) -> impl Iterator<Item = &str> {
-        let all: BTreeSet<&str> =
-            self.queues.values().flat_map(|queue| queue.ways.keys().map(String::as_str)).collect();
-        all.into_iter()
+    /// Every kind that is known here, with the version of args that its handler understands.
+    pub(crate) fn all_kinds(&self) -> BTreeMap<String, u32> {
+        self.queues.values().flat_map(QueueWays::known).collect()
+    }
+
+    /// Tells the beat which kinds are known here.
+    pub(crate) fn announce(&self) {
+        let kinds = json!(self.all_kinds()).to_string();
+        self.announced.send_if_modified(|known| {
+            let is_new = *known != kinds;
+            *known = kinds;
+            is_new
+        });
+    }
+
+    /// All programs of this worker, with their places; one that several kinds share is its queue's.
+    pub(crate) fn pools(&self) -> Vec<Watched> {
+        let mut pools: Vec<Watched> = Vec::new();
+        for (queue, ways) in &self.queues {
+            let own = ways.ways.iter().map(|(kind, way)| (Some(kind.as_str()), way));
+            let served = ways.served.iter().flat_map(Served::all);
+            for (kind, way) in own.chain(served) {
+                let Some(pool) = way.pool() else { continue };
+                match pools.iter_mut().find(|known| known.pool.is_same(pool)) {
+                    Some(known) => known.kind = None,
+                    None => pools.push(Watched {
+                        queue: queue.clone(),
+                        kind: kind.map(str::to_owned),
+                        pool: pool.clone(),
+                    }),
+                }
+            }
+        }
+        pools
     }
 
     /// Ends all children, and does not wait for it: the ends come over the channel.

@@ -13,7 +13,7 @@ use super::control::{self, Control, Heard, Shared};
 use super::room::Room;
 use super::running::Running;
 use super::sync::sync;
-use super::{Allowance, Finished, Runner, Signal, release, requests, tail};
+use super::{Allowance, Finished, Runner, Signal, pools, release, requests, tail};
 use crate::model::config::Settings;
 use crate::model::drain::Drain;
 use crate::model::event::{self, Event};
@@ -57,6 +57,14 @@ pub enum StartError {
         /// `BS603`, `BS604` or `BS703`.
         code: &'static str,
     },
+    /// Two handlers for one kind.
+    #[error("the kind `{kind}` is handled twice in queue `{queue}`; leave one handler")]
+    Duplicate {
+        /// Which kind.
+        kind: String,
+        /// Where.
+        queue: String,
+    },
     /// `backstay::enter()` did not come first.
     #[error(
         "handlers that run in children need `backstay::enter()` as the first statement of `main`, before any thread or runtime exists"
@@ -82,6 +90,7 @@ impl StartError {
             StartError::Store(error) => error.code(),
             StartError::Schema(error) => error.code(),
             StartError::Boot { code, .. } => code,
+            StartError::Duplicate { .. } => "BS405",
             StartError::NotDurable(_) => "BS508",
             StartError::NotEntered | StartError::State(_) => "BS604",
             StartError::Io(_) => "BS999",
@@ -108,6 +117,7 @@ pub(crate) struct Parts {
 pub(crate) async fn start(id: Uuid, mut parts: Parts) -> Result<Running, StartError> {
     settle_in(id, &parts.database, &parts.settings).await?;
     let (signals, heard_signals) = mpsc::channel(SIGNALS);
+    parts.runner.announce();
     let heart = beat(id, &mut parts, signals.clone()).await?;
     let (lows, low_watch) = watch::channel(Vec::new());
     let ready = ready(id, &parts.settings);
@@ -149,8 +159,14 @@ pub(crate) async fn start(id: Uuid, mut parts: Parts) -> Result<Running, StartEr
     let duties = Duties::new(id, database.clone(), settings, heart.shared, low_watch, channels);
     let (ended_sender, ended) = oneshot::channel();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let told = signals.clone();
     std::thread::Builder::new().name("backstay-worker".into()).spawn(move || {
-        runtime.block_on(work(id, database, claims, duties, keeper, runner, heart.over));
+        let pools = runner.pools();
+        runtime.block_on(async {
+            let watching = pools::watch_all(pools, &told);
+            work(id, database, claims, duties, keeper, runner, heart.over).await;
+            drop(watching);
+        });
         // Beating stops last: until here everybody knows that this worker lives.
         drop(heart.thread.join());
         drop(threads);
@@ -207,6 +223,7 @@ async fn beat(
         heard: heard_sender,
         signals,
         wishes: parts.keeper.wishes(),
+        kinds: parts.runner.announced.subscribe(),
         over: over_watch,
     })?;
     let mut first = heard.clone();
@@ -282,8 +299,6 @@ async fn work(
 
 fn introduction(id: Uuid, settings: &Settings, runner: &Runner, level: String) -> Introduction {
     let slots: i32 = settings.queues.iter().map(|queue| i32::from(queue.slots)).sum();
-    let kinds: serde_json::Map<String, serde_json::Value> =
-        runner.all_kinds().map(|kind| (kind.to_owned(), json!(1))).collect();
     Introduction {
         worker: id,
         lease: settings.worker.times.lease,
@@ -293,6 +308,6 @@ fn introduction(id: Uuid, settings: &Settings, runner: &Runner, level: String) -
         release: release(),
         level,
         queues: settings.queues.iter().map(|queue| queue.name.clone()).collect(),
-        kinds: serde_json::Value::Object(kinds).to_string(),
+        kinds: json!(runner.all_kinds()).to_string(),
     }
 }

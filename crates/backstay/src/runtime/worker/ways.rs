@@ -1,17 +1,21 @@
 //! How each kind runs in each queue; what boots is booted before anything is claimed.
 
+mod serve;
+
 use std::collections::{BTreeMap, HashMap};
 use std::error::Error;
 use std::pin::Pin;
 use std::sync::Arc;
 
 use backstay_isolate::{Launcher, Pool, PoolLimits};
+use uuid::Uuid;
 
 use super::backends;
 use super::bulkhead;
 use super::program::{self, Access};
-use super::runner::Way;
+use super::served::Served;
 use super::start::StartError;
+use super::way::Way;
 use crate::model::config::{EnvSettings, Isolation, QueueSettings, Runner, Settings};
 use crate::model::limits::Limits;
 use crate::runtime::handler::Handlers;
@@ -35,6 +39,10 @@ pub(super) struct Setting<'a, S> {
     pub(super) names: String,
     /// The memory of a job of which nothing is said.
     pub(super) auto: u64,
+    pub(super) worker: Uuid,
+    /// Ways whose programs are there, and the first of those that do not boot.
+    pub(super) sound: usize,
+    pub(super) failed: Option<StartError>,
     pub(super) launcher: Option<Launcher>,
     pub(super) threads: Option<InlineThreads>,
     pub(super) inline: Option<Inline>,
@@ -45,7 +53,7 @@ impl<S: Clone + Send + Sync + 'static> Setting<'_, S> {
     pub(super) async fn ways(
         &mut self,
         queue: &QueueSettings,
-    ) -> Result<HashMap<String, Way>, StartError> {
+    ) -> Result<(HashMap<String, Way>, Option<Served>), StartError> {
         let mut ways = HashMap::new();
         let mut rust: Vec<(Isolation, Limits, Way)> = Vec::new();
         for kind in self.handlers.kinds() {
@@ -70,12 +78,30 @@ impl<S: Clone + Send + Sync + 'static> Setting<'_, S> {
             ways.insert(kind.clone(), way);
         }
         for kind in &self.settings.kinds {
-            let Some(Runner::Command(argv)) = &kind.runner else { continue };
-            let (dir, limits) = (kind.dir.clone(), bulkhead::limits(queue, Some(kind), self.auto));
-            let way = self.command_way(queue, argv.clone(), dir, &kind.env, limits).await?;
-            ways.insert(kind.name.clone(), way);
+            let way = match &kind.runner {
+                Some(Runner::Command(argv)) => {
+                    let limits = bulkhead::limits(queue, Some(kind), self.auto);
+                    let (argv, dir) = (argv.clone(), kind.dir.clone());
+                    self.command_way(queue, argv, dir, &kind.env, limits).await?
+                }
+                Some(Runner::Serve(argv)) => self.serve_way(queue, kind, argv).await?,
+                None => continue,
+            };
+            if ways.insert(kind.name.clone(), way).is_some() {
+                let (kind, queue) = (kind.name.clone(), queue.name.clone());
+                return Err(StartError::Duplicate { kind, queue });
+            }
         }
-        Ok(ways)
+        let served = self.served(queue, &ways).await?;
+        Ok((ways, served))
+    }
+
+    /// Refuses a worker that could run nothing; one of whose programs some do not boot runs the others.
+    pub(super) fn refuse_if_useless(&mut self) -> Result<(), StartError> {
+        match self.failed.take() {
+            Some(failed) if self.sound == 0 => Err(failed),
+            _ => Ok(()),
+        }
     }
 
     async fn rust_way(
@@ -85,6 +111,7 @@ impl<S: Clone + Send + Sync + 'static> Setting<'_, S> {
         limits: Limits,
     ) -> Result<Way, StartError> {
         if isolation == Isolation::Inline {
+            self.sound += 1;
             return Ok(Way::Inline(self.inline().await?));
         }
         let jobs = if isolation == Isolation::Fresh { 1 } else { queue.recycle.jobs };
@@ -92,7 +119,7 @@ impl<S: Clone + Send + Sync + 'static> Setting<'_, S> {
         let launcher = self.launcher()?;
         let terms = bulkhead::in_force(limits, launcher.level());
         let pool = Pool::new(launcher, program::this_binary(&self.access), bounds);
-        boot(&pool, queue).await?;
+        self.boot(&pool, queue).await?;
         Ok(Way::Child(pool, terms))
     }
 
@@ -109,7 +136,7 @@ impl<S: Clone + Send + Sync + 'static> Setting<'_, S> {
         let dir = dir.or_else(|| queue.dir.clone());
         let program = program::command(argv, dir, &[&queue.env, env], &self.access);
         let pool = Pool::new(launcher, program, bulkhead::of_pool(queue, &limits));
-        boot(&pool, queue).await?;
+        self.boot(&pool, queue).await?;
         Ok(Way::Child(pool, terms))
     }
 
@@ -140,17 +167,31 @@ impl<S: Clone + Send + Sync + 'static> Setting<'_, S> {
         self.threads = Some(threads);
         Ok(self.inline.insert(inline).clone())
     }
-}
 
-async fn boot(pool: &Pool, queue: &QueueSettings) -> Result<(), StartError> {
-    let failed = |failed: backstay_isolate::BootFailed| {
+    /// Boots one child. A program that is not there is refused; one that does not boot is tried again later.
+    async fn boot(&mut self, pool: &Pool, queue: &QueueSettings) -> Result<(), StartError> {
+        let failed = match pool.boot().await {
+            Ok(_) => {
+                self.sound += 1;
+                return Ok(());
+            }
+            Err(failed) => failed,
+        };
         let tail = failed.stderr.trim();
         let message = if tail.is_empty() {
             failed.message.clone()
         } else {
             format!("{}: {tail}", failed.message)
         };
-        StartError::Boot { queue: queue.name.clone(), message, code: failed.code }
-    };
-    pool.boot().await.map(drop).map_err(failed)
+        let refusal = StartError::Boot { queue: queue.name.clone(), message, code: failed.code };
+        if failed.code == NOT_EXECUTABLE {
+            return Err(refusal);
+        }
+        pool.suspend(&failed);
+        self.failed.get_or_insert(refusal);
+        Ok(())
+    }
 }
+
+/// No waiting makes such a program appear; whoever starts the worker wants to know at once.
+const NOT_EXECUTABLE: &str = "BS603";

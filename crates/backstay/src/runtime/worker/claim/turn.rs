@@ -57,6 +57,7 @@ impl Claims {
         let jitter = self.state.dice.roll();
         let may_fail_yet = ended.completed_in_tx || !ended.enqueue.is_empty();
         let settled = ended::settle(&claimed, ended, &terms, jitter);
+        self.note_end(claimed.info.id, &claimed.info.kind, settled.facts.outcome);
         if settled.verdict == Verdict::Drop {
             self.let_go(claimed.info.id);
             return;
@@ -140,10 +141,18 @@ impl Claims {
             }
         }
         let (wants, from_start) = (self.state.hungry, self.state.from_start);
-        let (mut asks, mut rooms) = (Vec::new(), Vec::new());
+        let (mut asks, mut rooms) = self.trials(at);
+        let tried = rooms.clone();
+        if !tried.is_empty() {
+            // What else these queues have is taken a moment later.
+            self.state.look_again_at = Some(Instant::now());
+        }
         for (index, room) in
             self.rooms.iter_mut().enumerate().filter(|(_, room)| wants || room.has_more)
         {
+            if tried.contains(&index) {
+                continue;
+            }
             for mut ask in room.asks(at, from_start, &leaving[index]) {
                 if let Allowance::One { queue } = &self.state.allowance {
                     if *queue != ask.queue || !asks.is_empty() {
@@ -204,6 +213,7 @@ impl Claims {
             claimed: None,
         };
         self.state.hands.insert(claimed.info.id, hand);
+        self.note_trial(claimed.info.id, &claimed.info.kind);
         event::emit(&Event::Claimed {
             job: ended::job_ref(&claimed),
             worker: self.worker,

@@ -1,0 +1,40 @@
+//! The way in which an attempt runs: in this process, in a child, as a command.
+
+use std::sync::Arc;
+
+use backstay_isolate::Pool;
+
+use crate::model::limits::InForce;
+use crate::runtime::inline::Inline;
+
+/// What an attempt needs to begin, once its way is chosen.
+pub(crate) enum Way {
+    /// In this process.
+    Inline(Inline),
+    /// In a child, or as a command; under these limits.
+    Child(Pool, Arc<InForce>),
+}
+
+impl Clone for Way {
+    fn clone(&self) -> Way {
+        match self {
+            Way::Inline(inline) => Way::Inline(inline.clone()),
+            Way::Child(pool, terms) => Way::Child(pool.clone(), terms.clone()),
+        }
+    }
+}
+
+impl Way {
+    /// Its children, where it has any.
+    pub(crate) fn pool(&self) -> Option<&Pool> {
+        match self {
+            Way::Inline(_) => None,
+            Way::Child(pool, _) => Some(pool),
+        }
+    }
+
+    /// Says whether jobs may be claimed for it.
+    pub(crate) fn is_sound(&self) -> bool {
+        !self.pool().is_some_and(Pool::is_broken)
+    }
+}
