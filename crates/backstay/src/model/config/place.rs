@@ -7,7 +7,7 @@ use super::limit::{self, Memory};
 use super::queue::{Isolation, QueueSettings};
 use super::section::{self, Book, Section};
 use super::value::{Shape, Value};
-use crate::model::unit::{format_duration, format_size};
+use crate::model::unit::{format_duration, format_size, parse_size};
 
 /// Checks what two sections say together: a kind against its queue.
 pub(super) fn check_kinds<'a>(book: &'a Book<'a>, tree: &'a Value, settings: &Settings) {
@@ -22,6 +22,7 @@ pub(super) fn check_kinds<'a>(book: &'a Book<'a>, tree: &'a Value, settings: &Se
             section.fault(BAD_VALUE, "timeout", message);
         }
         check_limits(&section, kind, &queue);
+        check_on_oom(&section, kind, settings, &queue);
         let inherits = kind.isolation.is_none() && queue.isolation == Isolation::Inline;
         if let (Some(runner), true) = (&kind.runner, inherits) {
             let message = format!(
@@ -33,6 +34,31 @@ pub(super) fn check_kinds<'a>(book: &'a Book<'a>, tree: &'a Value, settings: &Se
             let why = format!("queue `{}` runs inline, where nothing holds a handler", queue.name);
             limit::refuse_written(&section, &why);
         }
+    }
+}
+
+/// A job that gets more memory than its queue allows would be given less, perhaps the same size twice.
+fn check_on_oom(
+    section: &Section<'_>,
+    kind: &KindSettings,
+    settings: &Settings,
+    home: &QueueSettings,
+) {
+    let said = |name: &str| kind.contract.get("on_oom")?.get(name)?.as_str();
+    let Some(Ok(wanted)) = said("max").map(parse_size) else { return };
+    // What another worker's queue allows is not known here.
+    let queue = match said("queue") {
+        Some(name) => settings.queues.iter().find(|queue| queue.name == name),
+        None => Some(home),
+    };
+    let Some((queue, most)) = queue.and_then(|queue| Some((queue, queue.limits.memory_max?)))
+    else {
+        return;
+    };
+    if wanted > most {
+        let most = format_size(most);
+        let message = format!("max: above `{most}`, the memory_max of queue `{}`", queue.name);
+        section.fault(BAD_VALUE, "on_oom", message);
     }
 }
 

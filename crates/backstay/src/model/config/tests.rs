@@ -542,10 +542,8 @@ fn a_limit_out_of_its_range_is_told_the_range_and_the_other_word() {
         json!({"queues": {"q": {
             "memory": "16MiB", "cpu_priority": "lowest", "cpu_cap": 0.01, "cpu_time": "10ms", "stall": "never",
             "processes": 4, "disk": "1KiB", "files": 2, "output": 5, "io_weight": 0, "keep_output": "some",
-            "recycle": {"memory": 0.0},
         }}}),
         &[
-            "BS402 queues.q.recycle.memory: `0` is outside 0.05 to 1.00",
             "BS402 queues.q.memory: `16MiB` is outside 32MiB to 4096GiB",
             "BS402 queues.q.cpu_priority: `lowest` is not one of normal, background, idle",
             "BS402 queues.q.cpu_cap: `0.01` is outside 0.10 to 1024.00",
@@ -615,6 +613,17 @@ fn more_memory_after_a_death_by_memory_is_checked_and_goes_to_the_contract() {
     check(
         oom(json!({"factor": 1})),
         &["BS402 kinds.k.on_oom: factor: `1` is outside 1.10 to 10.00"],
+    );
+    check(
+        json!({
+            "queues": {"q": {"memory": "256MiB"}, "large": {"memory": "1GiB"}},
+            "kinds": {
+                "a": {"queue": "q", "on_oom": {"max": "2GiB"}},
+                "b": {"queue": "q", "on_oom": {"max": "2GiB", "queue": "large"}},
+                "c": {"queue": "q", "on_oom": {"max": "2GiB", "queue": "elsewhere"}},
+            },
+        }),
+        &["BS402 kinds.a.on_oom: max: above `1GiB`, the memory_max of queue `q`"],
     );
     check(
         oom(json!({"max": "0x"})),
