@@ -46,7 +46,7 @@ fn a_runaway_harms_neither_the_api_nor_the_jobs_beside_it() {
         return;
     }
     let server = Cluster::obtain(Options::own()).expect("there is a PostgreSQL for tests");
-    let report = bench(&server, &["--only", "spin,hang,hog", "--inside", "hang"]);
+    let report = bench(&server, &["--only", "spin,hang,flood", "--inside", "hang"]);
     assert_eq!(report["rows"].as_array().unwrap().len(), 3, "{report:#}");
     for row in report["rows"].as_array().unwrap() {
         let broken = missed(row);

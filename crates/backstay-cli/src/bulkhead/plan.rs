@@ -24,8 +24,8 @@ impl Plan {
         let timeout = match runaway {
             // What it leaves in the database is looked for within the run as well.
             Runaway::Sql => self.span * 3 / 5,
-            // Their limit ends them, at any time.
-            Runaway::Hog | Runaway::Bomb => self.span,
+            // Their limit ends them; a busy machine may need its time to let them come to it.
+            Runaway::Hog | Runaway::Bomb => self.span + Duration::from_secs(20),
             _ => (self.span / 2).saturating_sub(spare),
         };
         Pace { timeout: timeout.max(Duration::from_secs(1)) }
