@@ -4,12 +4,13 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 
-use crate::ending::{Ending, Evidence, Exit, StopReason, ending, shell_signal};
+use crate::ending::{Ending, Evidence, Exit, GroupOom, Memory, StopReason, ending, shell_signal};
 use crate::limits::Limits;
 use crate::output::OutputRing;
 use crate::protocol::{Fault, LastWord};
 use crate::run::{Instruction, Order, Report, RunEvent};
 use crate::usage::Gauge;
+use crate::watch::Facts;
 
 /// Keeps times of the ladder within what a clock can count; settings allow 5 min.
 const MAX_GRACE: Duration = Duration::from_secs(24 * 3600);
@@ -70,6 +71,7 @@ pub(crate) enum Nudge {
 pub(crate) struct Ended {
     pub(crate) exit: Exit,
     pub(crate) survivor: bool,
+    pub(crate) scratch_bytes: Option<u64>,
 }
 
 /// What the child's account adds to a report.
@@ -78,7 +80,9 @@ pub(crate) struct Account {
     pub(crate) command: bool,
     pub(crate) supervisor_stopping: bool,
     pub(crate) ended: Option<Ended>,
-    pub(crate) cpu: Option<Duration>,
+    pub(crate) facts: Facts,
+    /// The kernel has just killed something here for want of memory.
+    pub(crate) kernel_kills_rose: bool,
     pub(crate) stderr: String,
     pub(crate) output_bytes: u64,
     pub(crate) pid: u32,
@@ -175,6 +179,7 @@ impl Attempt {
 
     /// Judges the attempt; it tells the caller later, when the child has its next state.
     pub(crate) fn conclude(mut self, account: Account) -> Finished {
+        let facts = account.facts;
         let evidence = Evidence {
             reason: self.reason,
             boot_failed: self.started.is_none(),
@@ -183,6 +188,13 @@ impl Attempt {
             exit: account.ended.map(|ended| ended.exit),
             command: account.command,
             supervisor_stopping: account.supervisor_stopping,
+            memory: Memory {
+                group: GroupOom::None,
+                peak_bytes: facts.peak_bytes,
+                limit_bytes: account.limits.memory_bytes,
+                kernel_kills_rose: account.kernel_kills_rose,
+                stderr: &account.stderr,
+            },
         };
         let (ending, late) = ending(&evidence);
         if ending == Ending::ProtocolError && self.fault.is_none() {
@@ -198,11 +210,11 @@ impl Attempt {
             late,
             survivor: account.ended.is_some_and(|ended| ended.survivor),
             wall: self.started.map_or(Duration::ZERO, |started| started.elapsed()),
-            cpu: account.cpu,
-            peak_bytes: None,
-            peak_source: None,
-            processes_peak: None,
-            scratch_bytes: None,
+            cpu: Some(facts.cpu),
+            peak_bytes: facts.peak_source.map(|_| facts.peak_bytes),
+            peak_source: facts.peak_source,
+            processes_peak: facts.processes_peak,
+            scratch_bytes: facts.scratch_bytes,
             limits: account.limits,
             child_age: account.child_age,
             child_jobs: account.child_jobs,

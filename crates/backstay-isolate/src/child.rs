@@ -16,13 +16,16 @@ use body::{Child, Phase};
 use crate::attempt::{Attempt, Nudge};
 use crate::boot::BootFailed;
 use crate::ending::{Ending, StopReason};
+use crate::hint;
 use crate::pipes::{Traffic, Wires, until};
 use crate::program::Mode;
 use crate::protocol::write;
 use crate::run::{Instruction, Report};
 use crate::shelf::Delivery;
-use crate::shim::ShimOrder;
+use crate::shim::confine::Confinement;
+use crate::shim::order::ShimOrder;
 use crate::spawn::SpawnOrder;
+use crate::watch::Breach;
 
 /// Runs a child from its start until its shim is reaped.
 pub(crate) async fn live(birth: Birth) {
@@ -45,6 +48,7 @@ pub(crate) async fn live(birth: Birth) {
 type Failure = (std::io::Error, Birth);
 
 async fn launch(mut birth: Birth, scratch: &Path) -> Result<(Wires, Birth), Failure> {
+    birth.adopt_own_limits();
     let mut env = birth.program.env.clone();
     let (mut stdin, mut checkpoint) = (Vec::new(), None);
     let warm = birth.program.mode == Mode::Warm;
@@ -55,7 +59,11 @@ async fn launch(mut birth: Birth, scratch: &Path) -> Result<(Wires, Birth), Fail
     }
     birth.name = birth.launcher.name(&mut env);
     let (argv, dir) = (birth.program.argv.clone(), birth.program.dir.clone());
-    let shim = ShimOrder { argv, dir, env, scratch: scratch.to_owned(), warm };
+    let limits = &birth.limits.limits;
+    hint::add(&mut env, limits);
+    let one_job = !warm || birth.limits.recycle_jobs <= 1;
+    let confinement = Confinement::new(limits, one_job);
+    let shim = ShimOrder { argv, dir, env, scratch: scratch.to_owned(), confinement, warm };
     let (reply, spawned) = oneshot::channel();
     let sent = birth.launcher.spawn_shim(SpawnOrder { shim, stdin, checkpoint, reply });
     let spawned = match sent {
@@ -89,6 +97,7 @@ fn still_born(error: std::io::Error, birth: Birth) {
 enum Happening {
     Time,
     Stop,
+    Breached(Breach),
     Delivered(Option<Delivery>),
     Nudged(Nudge),
     Traffic(Traffic),
@@ -100,17 +109,22 @@ impl Child {
         tokio::select! {
             // Ours first: no traffic of a child can hold up what ends it.
             biased;
+            Some(breach) = self.breaches.recv() => Happening::Breached(breach),
             () = until(at) => Happening::Time,
             nudge = nudged(&mut self.attempt) => Happening::Nudged(nudge),
             delivery = self.deliveries.recv(), if !self.doorless => Happening::Delivered(delivery),
             _ = self.stopping.wait_for(|stop| *stop), if !self.stop_seen => Happening::Stop,
-            traffic = self.wires.next(listen) => Happening::Traffic(traffic),
+            traffic = self.wires.next(listen) => {
+                self.subject.sign();
+                Happening::Traffic(traffic)
+            }
         }
     }
 
     async fn handle(&mut self, happening: Happening) {
         match happening {
             Happening::Time => self.tick(Instant::now()),
+            Happening::Breached(breach) => self.convict(breach),
             Happening::Stop => {
                 self.stop_seen = true;
                 self.stop_for_good();

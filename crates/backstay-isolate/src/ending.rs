@@ -1,13 +1,12 @@
 //! How a child ended: evidence in, one word out; pure, and the only place that knows which evidence comes first.
 
+mod memory;
+
 use std::fmt;
 
 use crate::protocol::{LastWord, Then};
 
 /// Names how one attempt ended, in the words of the attempt's `outcome`.
-///
-/// The words of memory, CPU, process and disk limits stand here because the list is closed; nothing
-/// produces them before such limits are held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Ending {
     /// The work is done.
@@ -192,6 +191,13 @@ pub(crate) enum Exit {
     Signal(i32),
 }
 
+impl Exit {
+    /// Says whether SIGKILL ended it, also as a shell tells it.
+    pub(crate) fn is_sigkill(self) -> bool {
+        matches!(self, Exit::Signal(SIGKILL) | Exit::Code(SHELL_SIGKILL))
+    }
+}
+
 /// Everything that is known when an attempt has ended.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Evidence<'a> {
@@ -209,6 +215,34 @@ pub(crate) struct Evidence<'a> {
     pub(crate) command: bool,
     /// The supervisor was told to stop within the last 2 s.
     pub(crate) supervisor_stopping: bool,
+    /// What speaks for a lack of memory.
+    pub(crate) memory: Memory<'a>,
+}
+
+/// What speaks for a lack of memory.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Memory<'a> {
+    /// What the kernel did in the child's own control group.
+    pub(crate) group: GroupOom,
+    /// The kernel has just killed something around us.
+    pub(crate) kernel_kills_rose: bool,
+    pub(crate) peak_bytes: u64,
+    pub(crate) limit_bytes: Option<u64>,
+    /// The end of stderr.
+    pub(crate) stderr: &'a str,
+}
+
+/// What the kernel did for want of memory in the control group of a child.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[allow(dead_code, reason = "said by the level of control groups")]
+pub(crate) enum GroupOom {
+    /// Nothing, or there is no group.
+    #[default]
+    None,
+    /// It killed, because the group had reached its own limit.
+    Own,
+    /// It killed, because all groups together had reached theirs.
+    Victim,
 }
 
 const EX_DATAERR: i32 = 65;
@@ -232,13 +266,23 @@ fn unforced(evidence: &Evidence<'_>) -> Ending {
         return Ending::ProtocolError;
     }
     match (evidence.last_word, evidence.command) {
-        (Some(LastWord::Fail { then, .. }), _) => return said(*then),
+        (Some(fail @ LastWord::Fail { then, .. }), _) => {
+            let retry = matches!(then, Then::Retry | Then::RetryIn);
+            return if retry && memory::is_blamed(fail) {
+                Ending::ProbableOom
+            } else {
+                said(*then)
+            };
+        }
         (Some(LastWord::Done { .. }), false) => return Ending::Completed,
         _ => {}
     }
-    match evidence.exit {
-        Some(exit) => exited(exit, evidence),
-        None => Ending::ProtocolError,
+    match (evidence.exit, evidence.command) {
+        (Some(Exit::Code(0)), true) => Ending::Completed,
+        (Some(Exit::Code(EX_DATAERR)), true) => Ending::Rejected,
+        (Some(Exit::Code(EX_TEMPFAIL)), true) => Ending::Failed,
+        (Some(exit), _) => died(exit, evidence),
+        (None, _) => Ending::ProtocolError,
     }
 }
 
@@ -253,22 +297,23 @@ fn said(then: Then) -> Ending {
     }
 }
 
-fn exited(exit: Exit, evidence: &Evidence<'_>) -> Ending {
-    let code = match exit {
-        Exit::Signal(signal) => return signalled(signal, evidence.supervisor_stopping),
-        Exit::Code(code) => code,
-    };
-    if !evidence.command {
-        return if code == 0 { Ending::ProtocolError } else { Ending::Exited };
+/// Nothing was said, and we did not end it.
+fn died(exit: Exit, evidence: &Evidence<'_>) -> Ending {
+    match evidence.memory.group {
+        GroupOom::None => {}
+        GroupOom::Own => return Ending::OomKilled,
+        GroupOom::Victim => return Ending::Evicted,
     }
-    match code {
-        0 => Ending::Completed,
-        EX_DATAERR => Ending::Rejected,
-        EX_TEMPFAIL => Ending::Failed,
-        _ => match shell_signal(code) {
-            Some(signal) => signalled(signal, evidence.supervisor_stopping),
-            None => Ending::Exited,
-        },
+    let (code, signal) = match exit {
+        Exit::Signal(signal) => (None, Some(signal)),
+        Exit::Code(code) if evidence.command => (Some(code), shell_signal(code)),
+        Exit::Code(code) => (Some(code), None),
+    };
+    match signal {
+        Some(signal) => signalled(signal, evidence),
+        None if code == Some(0) => Ending::ProtocolError,
+        None if memory::was_short(&evidence.memory) => Ending::ProbableOom,
+        None => Ending::Exited,
     }
 }
 
@@ -277,18 +322,27 @@ pub(crate) fn shell_signal(code: i32) -> Option<i32> {
     (129..=192).contains(&code).then(|| code - 128)
 }
 
-/// `SIGHUP`, `SIGINT`, `SIGKILL`, `SIGTERM`: what others send, in Linux' numbers.
-const SENT_BY_OTHERS: [i32; 4] = [1, 2, 9, 15];
+/// `SIGHUP`, `SIGINT`, `SIGTERM`: what a terminal or a service manager sends, in Linux' numbers.
+const SENT_BY_OTHERS: [i32; 3] = [1, 2, 15];
 const SIGKILL: i32 = 9;
+const SHELL_SIGKILL: i32 = 128 + SIGKILL;
 const SIGXCPU: i32 = 24;
 const SIGXFSZ: i32 = 25;
 
-fn signalled(signal: i32, supervisor_stopping: bool) -> Ending {
+/// `SIGILL`, `SIGTRAP`, `SIGABRT`, `SIGBUS`, `SIGSEGV`: how programs end that got no memory.
+const OF_ITS_OWN_MAKING: [i32; 5] = [4, 5, 6, 7, 11];
+
+fn signalled(signal: i32, evidence: &Evidence<'_>) -> Ending {
     match signal {
         SIGXCPU => Ending::CpuLimit,
         SIGXFSZ => Ending::DiskLimit,
+        SIGKILL if evidence.memory.kernel_kills_rose => Ending::ProbableOom,
+        SIGKILL => Ending::Killed,
+        _ if OF_ITS_OWN_MAKING.contains(&signal) && memory::was_short(&evidence.memory) => {
+            Ending::ProbableOom
+        }
         _ if !SENT_BY_OTHERS.contains(&signal) => Ending::Crashed,
-        _ if supervisor_stopping && signal != SIGKILL => Ending::Interrupted,
+        _ if evidence.supervisor_stopping => Ending::Interrupted,
         _ => Ending::Killed,
     }
 }

@@ -1,11 +1,11 @@
 //! How an attempt is ended: the ladder from asking to killing, and the kill of a whole tree of processes.
 
-use std::collections::{HashMap, HashSet, VecDeque};
-use std::fs;
+use std::collections::{HashSet, VecDeque};
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+use rustix::process::Signal;
 
+use crate::process::{Process, below, of_session};
 use crate::program::Mode;
 
 /// A shim needs milliseconds to kill a tree; one that has not done it by now is stopped or stuck.
@@ -77,93 +77,6 @@ impl Ladder {
     pub(crate) fn has_killed(&self) -> bool {
         !self.steps.iter().any(|(_, step)| *step == Step::Kill)
     }
-}
-
-/// One process as `/proc` shows it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Process {
-    pub(crate) pid: i32,
-    pub(crate) state: u8,
-    pub(crate) parent: i32,
-    pub(crate) session: i32,
-    /// User and system time, with that of reaped children, in ticks of 10 ms.
-    pub(crate) cpu_ticks: u64,
-    /// In ticks since boot; with the pid it names a process for ever.
-    pub(crate) started: u64,
-}
-
-impl Process {
-    pub(crate) fn look(pid: i32) -> Option<Process> {
-        Process::parse(&fs::read(format!("/proc/{pid}/stat")).ok()?)
-    }
-
-    /// Reads a line of `/proc/PID/stat`; the name in it may hold blanks, parentheses and any bytes.
-    pub(crate) fn parse(stat: &[u8]) -> Option<Process> {
-        let close = stat.iter().rposition(|byte| *byte == b')')?;
-        let open = stat.iter().position(|byte| *byte == b'(')?;
-        let pid = std::str::from_utf8(&stat[..open]).ok()?.trim().parse().ok()?;
-        let rest = std::str::from_utf8(&stat[close + 1..]).ok()?;
-        let fields: Vec<&str> = rest.split_ascii_whitespace().take(20).collect();
-        let number = |index: usize| fields.get(index)?.parse::<u64>().ok();
-        Some(Process {
-            pid,
-            state: *fields.first()?.as_bytes().first()?,
-            parent: fields.get(1)?.parse().ok()?,
-            session: fields.get(3)?.parse().ok()?,
-            cpu_ticks: number(11)? + number(12)? + number(13)? + number(14)?,
-            started: number(19)?,
-        })
-    }
-
-    fn is_dead(&self) -> bool {
-        matches!(self.state, b'Z' | b'X')
-    }
-
-    /// Sends a signal to exactly this process, never to a later one with its number.
-    fn signal(&self, signal: Signal) {
-        let Some(pid) = Pid::from_raw(self.pid) else { return };
-        let Ok(pidfd) = pidfd_open(pid, PidfdFlags::empty()) else { return };
-        let same = Process::look(self.pid).is_some_and(|now| now.started == self.started);
-        if same {
-            // It may have ended since; then there is nothing left to signal.
-            let _gone = pidfd_send_signal(&pidfd, signal);
-        }
-    }
-}
-
-fn all() -> Vec<Process> {
-    let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
-    entries
-        .flatten()
-        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
-        .filter_map(Process::look)
-        .collect()
-}
-
-/// Every living process below `root`, which itself is not among them.
-fn below(root: i32) -> Vec<Process> {
-    let mut children: HashMap<i32, Vec<Process>> = HashMap::new();
-    for process in all() {
-        children.entry(process.parent).or_default().push(process);
-    }
-    let (mut found, mut queue) = (Vec::new(), vec![root]);
-    while let Some(parent) = queue.pop() {
-        for process in children.remove(&parent).unwrap_or_default() {
-            queue.push(process.pid);
-            found.push(process);
-        }
-    }
-    found.retain(|process| !process.is_dead());
-    found
-}
-
-/// Every living process of a session and below its members.
-fn of_session(session: i32) -> Vec<Process> {
-    let members = all().into_iter().filter(|it| it.session == session && !it.is_dead());
-    let mut found: Vec<Process> = members.collect();
-    let below: Vec<Process> = found.iter().flat_map(|member| below(member.pid)).collect();
-    found.extend(below);
-    found
 }
 
 /// Stops, then kills everything below `root` until nothing is left or 2 s have passed; `reap` takes
@@ -244,16 +157,5 @@ mod tests {
         assert!(!ladder.has_killed());
         assert_eq!(ladder.climb(start + Duration::from_secs(10)), Some(Step::Kill));
         assert!(ladder.has_killed());
-    }
-
-    #[test]
-    fn a_stat_line_is_read_whatever_the_name_holds() {
-        let line = b"42 (a ) b\xFF (c) S 7 42 40 0 -1 4194304 1 2 3 4 10 20 30 40 20 0 1 0 999 5 6";
-        let expected =
-            Process { pid: 42, state: b'S', parent: 7, session: 40, cpu_ticks: 100, started: 999 };
-        assert_eq!(Process::parse(line), Some(expected));
-        for bad in [&b""[..], b")", b"1 (x", b"1 (x) S", b"x (x) S 1 2 3"] {
-            assert_eq!(Process::parse(bad), None);
-        }
     }
 }

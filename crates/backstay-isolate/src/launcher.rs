@@ -1,4 +1,4 @@
-//! The two threads of a supervisor through which all its children are started, heard and ended.
+//! The threads of a supervisor through which all its children are started, heard, watched and ended.
 
 use std::fmt;
 use std::io;
@@ -8,11 +8,12 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
-use tokio::sync::watch;
+use tokio::sync::watch as state;
 
 use crate::level::Level;
 use crate::scratch::ScratchRoot;
 use crate::spawn::{self, SpawnOrder};
+use crate::watch::Watch;
 
 /// A signal that reaches a child this soon after one to the supervisor had the same sender.
 const SAME_SENDER: Duration = Duration::from_secs(2);
@@ -20,9 +21,9 @@ const SAME_SENDER: Duration = Duration::from_secs(2);
 /// How long [`Launcher::stop`] waits: a sweep takes at most 2 s, a shim that hangs 3 s more.
 const STOP: Duration = Duration::from_secs(6);
 
-/// Starts and ends children: the spawner thread and the pipes thread; one per process is enough.
+/// Starts and ends children, with threads that spawn, talk, watch and measure; one per process is enough.
 ///
-/// When the last clone and the last pool are gone, both threads end, and with them all children.
+/// When the last clone and the last pool are gone, the threads end, and with them all children.
 #[derive(Clone)]
 pub struct Launcher {
     pub(crate) shared: Arc<Shared>,
@@ -33,10 +34,11 @@ pub(crate) struct Shared {
     spawner: mpsc::Sender<SpawnOrder>,
     pipes: Handle,
     pub(crate) scratch: ScratchRoot,
-    level: Level,
+    pub(crate) level: Level,
+    pub(crate) watch: Arc<Watch>,
     /// Children whose shims are not reaped yet.
-    alive: watch::Sender<usize>,
-    stopping: watch::Sender<bool>,
+    alive: state::Sender<usize>,
+    stopping: state::Sender<bool>,
     stop_noted: Mutex<Option<Instant>>,
     names: OnceLock<Names>,
 }
@@ -49,7 +51,7 @@ struct Names {
 }
 
 impl Launcher {
-    /// Starts both threads, with scratch folders below the system's temporary folder.
+    /// Starts the threads, with scratch folders below the system's temporary folder.
     ///
     /// # Errors
     /// When a thread or the scratch folder cannot be made.
@@ -57,7 +59,7 @@ impl Launcher {
         Launcher::start_in(std::env::temp_dir())
     }
 
-    /// Starts both threads, with scratch folders below `scratch_root`.
+    /// Starts the threads, with scratch folders below `scratch_root`.
     ///
     /// # Errors
     /// When a thread or the scratch folder cannot be made.
@@ -71,17 +73,18 @@ impl Launcher {
         let runtime =
             tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
         let pipes = runtime.handle().clone();
-        let (stopping, mut stopped) = watch::channel(false);
+        let (stopping, mut stopped) = state::channel(false);
         std::thread::Builder::new().name("backstay-pipes".into()).spawn(move || {
             runtime.block_on(async { while stopped.changed().await.is_ok() {} });
             // A folder that takes long to remove must not hold the process.
             runtime.shutdown_background();
         })?;
-        let (alive, _) = watch::channel(0);
+        let (alive, _) = state::channel(0);
         let stop_noted = Mutex::new(None);
         let level = Level::rlimit("control groups are not used yet");
-        let names = OnceLock::new();
-        let shared = Shared { spawner, pipes, scratch, level, alive, stopping, stop_noted, names };
+        let (watch, names) = (Watch::start()?, OnceLock::new());
+        let shared =
+            Shared { spawner, pipes, scratch, level, watch, alive, stopping, stop_noted, names };
         Ok(Launcher { shared: Arc::new(shared) })
     }
 
@@ -155,7 +158,7 @@ impl Shared {
         self.pipes.spawn_blocking(work);
     }
 
-    pub(crate) fn stopping(&self) -> watch::Receiver<bool> {
+    pub(crate) fn stopping(&self) -> state::Receiver<bool> {
         self.stopping.subscribe()
     }
 
@@ -167,6 +170,7 @@ impl Shared {
 
 impl Drop for Shared {
     fn drop(&mut self) {
+        self.watch.close();
         self.scratch.remove();
     }
 }

@@ -5,6 +5,7 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
+use rustix::net::SendFlags;
 use rustix::process::{Signal, WaitId, WaitIdOptions, pidfd_send_signal, waitid};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
@@ -12,7 +13,7 @@ use tokio::net::unix::pipe;
 
 use crate::frame::{LINE_BYTES, LineDecoder};
 use crate::output::{CHUNK_BYTES, Output, OutputLimits, Stream};
-use crate::shim::ShimWord;
+use crate::shim::order::ShimWord;
 use crate::spawn::Spawned;
 
 /// Answers that a child has not read yet: far more than any child that reads them needs.
@@ -201,8 +202,10 @@ impl Wires {
 
     /// Tells the shim something; its line holds far more bytes than there are steps of a ladder.
     pub(crate) fn tell_shim(&self, byte: u8) {
-        // A shim that is gone is noticed on its line.
-        let _gone = self.control.try_write(&[byte]);
+        // Past the runtime, which refuses to write before it has once polled the line: a stop may come
+        // in that moment. A shim that is gone is noticed on its line.
+        let now = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
+        let _gone = rustix::net::send(&self.control, &[byte], now);
     }
 
     /// Reads stdout and stderr until nothing is there, so that what was printed before now is told from what comes later.

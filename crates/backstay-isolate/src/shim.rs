@@ -1,71 +1,47 @@
 //! Our binary again as the parent of one child: starts it, reaps its tree, and ends it when the line to the supervisor closes.
 
+pub(crate) mod confine;
+pub(crate) mod order;
+mod reap;
+mod start;
+
 use std::env;
-use std::fs::{File, OpenOptions};
-use std::io::{self, IoSliceMut, Read};
-use std::mem::MaybeUninit;
+use std::fs::OpenOptions;
+use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::net::UnixStream as StdUnixStream;
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::path::Path;
+use std::process::Command;
 
-use rustix::io::{Errno, dup2};
-use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
 use rustix::process::{
-    Pid, Signal, WaitId, WaitIdOptions, WaitOptions, getpid, getppid, kill_process_group,
-    set_child_subreaper, set_parent_process_death_signal, setsid, wait, waitid,
+    Signal, getpid, getppid, kill_process_group, set_child_subreaper,
+    set_parent_process_death_signal, setsid,
 };
-use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 use tokio::signal::unix::{Signal as SignalStream, SignalKind, signal};
 
 use crate::ending::Exit;
-use crate::kill::{Process, kill_below};
-use crate::program::{Argv, find_program};
+use crate::kill::kill_below;
 use crate::scratch;
+use crate::shim::order::{Received, ShimWord};
+use crate::shim::reap::Reaper;
+use crate::shim::start::Refusal;
+use crate::watch::measure;
 
 /// The first argument of a shim; the second is the supervisor's pid.
 const SHIM: &str = "--backstay-shim-v1";
 
 /// In the environment of a child of our own binary: its shim's pid.
-const CHILD: &str = "BACKSTAY_CHILD";
+pub(crate) const CHILD: &str = "BACKSTAY_CHILD";
 
 /// Bytes from the supervisor: SIGTERM to the child's group; kill the tree.
 pub(crate) const TERM: u8 = b't';
 pub(crate) const KILL: u8 = b'k';
 
-/// What a shim is to start; read from a sealed file, so its size is bound by the kernel's own limits.
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct ShimOrder {
-    pub(crate) argv: Argv,
-    pub(crate) dir: Option<PathBuf>,
-    pub(crate) env: Vec<(String, String)>,
-    pub(crate) scratch: PathBuf,
-    /// Descriptor 4 is wanted too.
-    pub(crate) warm: bool,
-}
-
-/// What a shim says, one line each.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum ShimWord {
-    Started {
-        pid: u32,
-    },
-    Refused {
-        message: String,
-        not_executable: bool,
-    },
-    /// `left`: something of the tree could not be killed.
-    Ended {
-        code: Option<i32>,
-        signal: Option<i32>,
-        cpu_ms: u64,
-        left: bool,
-    },
-}
+/// What is looked at of a scratch folder before the end is told: some milliseconds.
+const SCRATCH_ENTRIES: usize = 2_000;
 
 /// Arguments with which the supervisor starts a shim.
 pub(crate) fn arguments(supervisor: u32) -> [String; 2] {
@@ -115,7 +91,7 @@ fn prepare(supervisor: i32) -> io::Result<()> {
         return Ok(());
     }
     let control = StdUnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
-    let order = receive(&control)?;
+    let order = order::receive(&control)?;
     control.set_nonblocking(true)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
     runtime.block_on(watch(control, order, [first, second], supervisor))
@@ -134,104 +110,6 @@ fn numbers_three_and_four() -> io::Result<[OwnedFd; 2]> {
     }
     drop(both);
     Err(Command::new("/proc/self/exe").args(env::args_os().skip(1)).exec())
-}
-
-/// Everything the supervisor hands over.
-struct Received {
-    order: ShimOrder,
-    child_writes: OwnedFd,
-    child_reads: Option<OwnedFd>,
-    stdin: Option<OwnedFd>,
-}
-
-fn receive(control: &StdUnixStream) -> io::Result<Received> {
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(4))];
-    let mut ancillary = RecvAncillaryBuffer::new(&mut space);
-    let mut byte = [0];
-    let mut parts = [IoSliceMut::new(&mut byte)];
-    recvmsg(control, &mut parts, &mut ancillary, RecvFlags::CMSG_CLOEXEC)?;
-    let mut descriptors = ancillary.drain().flat_map(|message| match message {
-        RecvAncillaryMessage::ScmRights(descriptors) => descriptors.collect::<Vec<_>>(),
-        _ => Vec::new(),
-    });
-    let missing = || io::Error::other("the supervisor sent too few descriptors");
-    let order = descriptors.next().ok_or_else(missing)?;
-    let child_writes = descriptors.next().ok_or_else(missing)?;
-    let (mut text, order_file) = (String::new(), File::from(order));
-    (&order_file).read_to_string(&mut text)?;
-    let order: ShimOrder = serde_json::from_str(&text)?;
-    // A warm child reads messages, a command reads its args.
-    let third = descriptors.next();
-    let (child_reads, stdin) = if order.warm { (third, None) } else { (None, third) };
-    Ok(Received { order, child_writes, child_reads, stdin })
-}
-
-/// Why a child could not be started.
-struct Refusal {
-    message: String,
-    not_executable: bool,
-}
-
-fn refuse(message: String, not_executable: bool) -> Refusal {
-    Refusal { message, not_executable }
-}
-
-fn start(received: Received, [mut three, mut four]: [OwnedFd; 2]) -> Result<Pid, Refusal> {
-    let Received { order, child_writes, child_reads, stdin } = received;
-    let failed = |what: &str, error: io::Error| refuse(format!("{what}: {error}"), false);
-    dup2(&child_writes, &mut three).map_err(|error| failed("descriptor 3", error.into()))?;
-    if let Some(child_reads) = &child_reads {
-        dup2(child_reads, &mut four).map_err(|error| failed("descriptor 4", error.into()))?;
-    }
-    if let Some(dir) = order.dir.as_deref().filter(|dir| !dir.is_dir()) {
-        return Err(refuse(format!("folder `{}` does not exist", dir.display()), true));
-    }
-    let mut command = command(&order)?;
-    command.stdin(stdin.map_or_else(Stdio::null, Stdio::from)).process_group(0);
-    let child = command.spawn().map_err(|error| {
-        refuse(format!("`{}` cannot be executed: {error}", name(&order.argv)), true)
-    })?;
-    Pid::from_raw(child.id() as i32).ok_or_else(|| refuse("no pid".to_owned(), false))
-}
-
-fn command(order: &ShimOrder) -> Result<Command, Refusal> {
-    let mut command = match &order.argv {
-        Argv::ThisBinary(arguments) => {
-            let mut command = Command::new("/proc/self/exe");
-            if let Some(name) = env::args_os().next() {
-                command.arg0(name);
-            }
-            command.args(arguments);
-            command
-        }
-        Argv::Command(argv) => {
-            let Some((name, arguments)) = argv.split_first() else {
-                return Err(refuse("no program was named".to_owned(), true));
-            };
-            let program = find_program(name, &order.env, order.dir.as_deref());
-            let program =
-                program.ok_or_else(|| refuse(format!("`{name}` is not found in `PATH`"), true))?;
-            let mut command = Command::new(program);
-            command.arg0(name).args(arguments);
-            command
-        }
-    };
-    command.env_clear().envs(order.env.iter().map(|(name, value)| (name, value)));
-    command.env("TMPDIR", &order.scratch).env("BACKSTAY_SCRATCH", &order.scratch);
-    if matches!(order.argv, Argv::ThisBinary(_)) {
-        command.env(CHILD, getpid().as_raw_nonzero().to_string());
-    }
-    if let Some(dir) = &order.dir {
-        command.current_dir(dir);
-    }
-    Ok(command)
-}
-
-fn name(argv: &Argv) -> &str {
-    match argv {
-        Argv::ThisBinary(_) => "this binary",
-        Argv::Command(argv) => argv.first().map_or("", String::as_str),
-    }
 }
 
 /// Signals that wake a shim; it acts on what it then sees.
@@ -262,44 +140,6 @@ impl Wakers {
     }
 }
 
-/// Takes the dead of a tree away and remembers how the child ended.
-struct Reaper {
-    child: Pid,
-    ended: Option<(Exit, u64)>,
-    /// The last sweep did not get everything.
-    left: bool,
-}
-
-impl Reaper {
-    /// Reaps all that are dead; says whether any child remains.
-    fn reap(&mut self) -> bool {
-        let cpu_ms = if self.ended.is_none() { self.cpu_of_dead_child() } else { None };
-        loop {
-            let (pid, status) = match wait(WaitOptions::NOHANG) {
-                Ok(Some(dead)) => dead,
-                Ok(None) => return true,
-                Err(Errno::INTR) => continue,
-                Err(_) => return false,
-            };
-            if pid != self.child {
-                continue;
-            }
-            let exit = match (status.exit_status(), status.terminating_signal()) {
-                (Some(code), _) => Exit::Code(code),
-                (None, signal) => Exit::Signal(signal.unwrap_or(0)),
-            };
-            self.ended = Some((exit, cpu_ms.unwrap_or(0)));
-        }
-    }
-
-    /// Reads what the child used while it is dead but not reaped: later the kernel has forgotten.
-    fn cpu_of_dead_child(&self) -> Option<u64> {
-        let look = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
-        waitid(WaitId::Pid(self.child), look).ok()??;
-        Process::look(self.child.as_raw_nonzero().get()).map(|child| child.cpu_ticks * 10)
-    }
-}
-
 async fn watch(
     control: StdUnixStream,
     received: Received,
@@ -309,13 +149,13 @@ async fn watch(
     let mut control = UnixStream::from_std(control)?;
     let mut wakers = Wakers::new()?;
     let folder = received.order.scratch.clone();
-    let child = match start(received, numbers) {
+    let child = match start::start(received, numbers) {
         Ok(child) => child,
         Err(Refusal { message, not_executable }) => {
             return say(&mut control, &ShimWord::Refused { message, not_executable }).await;
         }
     };
-    let mut reaper = Reaper { child, ended: None, left: false };
+    let mut reaper = Reaper::new(child);
     let pid = child.as_raw_nonzero().get() as u32;
     // A supervisor that cannot be told is gone; the loop below sees that, too.
     let mut alone = say(&mut control, &ShimWord::Started { pid }).await.is_err();
@@ -347,7 +187,9 @@ async fn finish(
             Exit::Code(code) => (Some(code), None),
             Exit::Signal(signal) => (None, Some(signal)),
         };
-        let word = ShimWord::Ended { code, signal, cpu_ms, left: reaper.left };
+        let measured = measure(folder, SCRATCH_ENTRIES);
+        let scratch_bytes = (!measured.cut).then_some(measured.bytes);
+        let word = ShimWord::Ended { code, signal, cpu_ms, left: reaper.left, scratch_bytes };
         // If nobody hears it, nobody needs it.
         let _unheard = say(&mut control, &word).await;
     }

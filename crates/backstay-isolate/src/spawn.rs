@@ -17,7 +17,8 @@ use serde_json::value::RawValue;
 use tokio::sync::oneshot;
 
 use crate::scratch;
-use crate::shim::{self, ShimOrder};
+use crate::shim;
+use crate::shim::order::ShimOrder;
 
 /// A shim to be started.
 pub(crate) struct SpawnOrder {

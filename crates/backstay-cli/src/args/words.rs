@@ -23,6 +23,7 @@ const TABLE: &[Ours] = &[
          `backstay jobs cancel ID`",
     ),
     (&["list", "ls", "ps", "tasks"], "jobs are listed by `backstay jobs list`"),
+    (&["logs", "log", "follow", "output"], "what a job prints is shown by `backstay tail ID -f`"),
     (&["show", "info", "inspect"], "one job is shown by `backstay jobs show ID`"),
     (
         &["dlq", "morgue", "failed", "failures", "errors"],

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
@@ -10,15 +10,21 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
 
 use crate::attempt::{Account, Attempt, Ended, Finished, Job};
 use crate::boot::{BootError, BootFailed, Ready};
-use crate::kill::{Ladder, Process};
+use crate::kill::Ladder;
 use crate::launcher::Shared;
 use crate::limits::PoolLimits;
 use crate::pipes::Wires;
+use crate::process::Process;
 use crate::program::{Mode, Program};
 use crate::protocol::write;
+use crate::run::PeakSource;
 use crate::scratch;
 use crate::shelf::{Delivery, Idle, Shelf};
 use crate::usage::Usage;
+use crate::watch::{BREACHES, Breach, Facts, Held, Subject, measure};
+
+/// What is looked at of a scratch folder between two jobs: about a millisecond.
+const QUICK_ENTRIES: usize = 500;
 
 /// Takes a job back to the pool.
 pub(crate) type GiveBack = Box<dyn Fn(Job) + Send + Sync>;
@@ -36,6 +42,16 @@ pub(crate) struct Birth {
     pub(crate) limits: PoolLimits,
     pub(crate) job: Option<Job>,
     pub(crate) ready: Option<oneshot::Sender<Result<Ready, BootFailed>>>,
+}
+
+impl Birth {
+    /// Limits that come with a job bind a process that runs this job and no other.
+    pub(crate) fn adopt_own_limits(&mut self) {
+        if let Some(own) = self.job.as_ref().and_then(|job| job.order.limits) {
+            self.limits.limits = own;
+            self.limits.recycle_jobs = 1;
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -81,10 +97,15 @@ pub(super) struct Child {
     pub(super) previous: Option<(String, i32)>,
     pub(super) jobs: u32,
     pub(super) pid: u32,
+    pub(super) subject: Arc<Subject>,
+    pub(super) breaches: mpsc::Receiver<Breach>,
     pub(super) stat: Option<File>,
     /// Of its whole life, and how much of that is told in reports.
     pub(super) cpu_ticks: u64,
     pub(super) cpu_told: u64,
+    pub(super) resident_bytes: u64,
+    /// The last attempt left something in the scratch folder.
+    pub(super) littered: bool,
     pub(super) ladder: Option<Ladder>,
     pub(super) mute_until: Option<Instant>,
     /// The place of an attempt that was settled without its process.
@@ -99,16 +120,11 @@ impl Child {
         let (door, deliveries) = mpsc::channel(1);
         let stopping = birth.launcher.stopping();
         let mut wires = wires;
+        let (subject, breaches) = watched(&birth, &wires, &scratch);
         if let (Some(job), Mode::Command) = (&birth.job, birth.program.mode) {
             // A command is its attempt from its first breath.
             wires.output.begin(job.output.clone());
-        }
-        let mut limits = birth.limits;
-        let own = birth.job.as_ref().and_then(|job| job.order.limits);
-        if let Some(own) = own {
-            limits.limits = own;
-            // Its limits are for this job only.
-            limits.recycle_jobs = 1;
+            subject.adopt(job.gauge.clone());
         }
         Child {
             number: birth.number,
@@ -117,7 +133,7 @@ impl Child {
             give_back: birth.give_back,
             launcher: birth.launcher,
             program: birth.program,
-            limits,
+            limits: birth.limits,
             scratch,
             born: now,
             phase: Phase::Booting { until: now + birth.limits.boot },
@@ -136,13 +152,34 @@ impl Child {
             previous: None,
             jobs: 0,
             pid: 0,
+            subject,
+            breaches,
             stat: None,
             cpu_ticks: 0,
             cpu_told: 0,
+            resident_bytes: 0,
+            littered: false,
             ladder: None,
             mute_until: None,
             stuck: None,
             ended: None,
+        }
+    }
+
+    /// Says that a limit is passed; an attempt that has ended meanwhile is left alone.
+    pub(super) fn convict(&mut self, breach: Breach) {
+        if !self.subject.is_current(breach.serial) {
+            return;
+        }
+        let booting = matches!(self.phase, Phase::Booting { .. }) && !self.is_command();
+        match &self.attempt {
+            _ if booting => {
+                let word = breach.reason.as_str();
+                self.boot_failed(format!("it passed a limit before it was ready: {word}"), "BS604");
+            }
+            Some(_) => self.stop(breach.reason),
+            // It runs nothing, and takes nothing any more.
+            None => self.kill(),
         }
     }
 
@@ -164,6 +201,7 @@ impl Child {
             self.take_cpu();
         }
         let Some(attempt) = &mut self.attempt else { return false };
+        self.subject.begin(attempt.job.gauge.clone(), self.cpu_ticks);
         self.wires.read_output();
         let stray_bytes = self.wires.output.begin(attempt.job.output.clone());
         if stray_bytes > 0 && self.jobs > 0 {
@@ -194,19 +232,31 @@ impl Child {
 
     pub(super) fn finish(&mut self, ended: Option<Ended>) -> Option<Finished> {
         let cpu = self.take_cpu();
+        let mut facts = self.subject.end(ended.is_none());
+        facts.note_memory(self.resident_bytes, PeakSource::Sampled);
         let mut attempt = self.attempt.take()?;
-        let seen = attempt.job.gauge.read();
-        attempt.job.gauge.set(Usage { cpu, ..seen });
+        facts.cpu = facts.cpu.max(cpu);
+        facts.scratch_bytes = self.scratch_bytes(ended).or(facts.scratch_bytes);
+        attempt.job.gauge.set(Usage { cpu: facts.cpu, ..Usage::default() });
         let order = &mut attempt.job.order;
         self.previous = Some((std::mem::take(&mut order.id), order.attempt));
         if let (None, Some(error)) = (attempt.started, &self.boot_error) {
             attempt.detail = Some(error.message.clone());
         }
-        let account = Account {
+        let account = self.account(ended, facts);
+        self.wires.output.end();
+        Some(attempt.conclude(account))
+    }
+
+    fn account(&self, ended: Option<Ended>, facts: Facts) -> Account {
+        Account {
             command: self.is_command(),
             supervisor_stopping: self.launcher.stop_was_noted(),
             ended,
-            cpu: Some(cpu),
+            facts,
+            // Asked only where it can matter: the answer costs as much as a small job.
+            kernel_kills_rose: ended.is_some_and(|ended| ended.exit.is_sigkill())
+                && self.launcher.watch.kernel_kills.rose(),
             stderr: self.wires.output.tail(),
             output_bytes: self.wires.output.since_mark(),
             pid: self.pid,
@@ -214,9 +264,20 @@ impl Child {
             limits: self.limits.limits,
             child_age: self.born.elapsed(),
             child_jobs: self.jobs,
-        };
-        self.wires.output.end();
-        Some(attempt.conclude(account))
+        }
+    }
+
+    /// What the attempt has left in its folder, if that can be said without a long walk.
+    fn scratch_bytes(&mut self, ended: Option<Ended>) -> Option<u64> {
+        if let Some(ended) = ended {
+            return ended.scratch_bytes;
+        }
+        self.littered = !scratch::is_empty(&self.scratch);
+        if !self.littered {
+            return Some(0);
+        }
+        let measured = measure(&self.scratch, QUICK_ENTRIES);
+        (!measured.cut).then_some(measured.bytes)
     }
 
     pub(super) fn read_cpu(&mut self) {
@@ -224,7 +285,8 @@ impl Child {
         let mut line = [0; 1024];
         let Ok(read) = stat.read_at(&mut line, 0) else { return };
         if let Some(process) = Process::parse(&line[..read]) {
-            self.cpu_ticks = process.cpu_ticks;
+            self.cpu_ticks = process.all_ticks();
+            self.resident_bytes = process.resident_pages * rustix::param::page_size() as u64;
         }
     }
 
@@ -236,9 +298,15 @@ impl Child {
         Duration::from_millis(ticks * 10)
     }
 
+    /// Says whether so much stays in memory between jobs that a new process is better.
+    pub(super) fn is_fat(&self) -> bool {
+        let limit = self.limits.limits.memory_bytes;
+        limit.is_some_and(|limit| self.resident_bytes > limit / 2)
+    }
+
     /// What a job left in its folder goes away without anybody waiting for it.
     pub(super) fn tidy_scratch(&self) -> bool {
-        if scratch::is_empty(&self.scratch) {
+        if !self.littered {
             return true;
         }
         let aside = self.launcher.scratch.next();
@@ -253,6 +321,7 @@ impl Child {
         let (shelf, door) = (self.shelf.upgrade(), self.door.take());
         let (Some(shelf), Some(door)) = (shelf, door) else { return self.leave() };
         self.phase = Phase::Idle { since: Instant::now() };
+        self.subject.rest();
         shelf.put(Idle { number: self.number, door });
     }
 
@@ -285,4 +354,13 @@ impl Child {
         // A job that is already on its way is given to another child.
         self.deliveries.close();
     }
+}
+
+fn watched(birth: &Birth, wires: &Wires, scratch: &Path) -> (Arc<Subject>, mpsc::Receiver<Breach>) {
+    let (told, breaches) = mpsc::channel(BREACHES);
+    let held = Held { memory: true, processes: true };
+    let (watch, limits) = (birth.launcher.watch.clone(), birth.limits.limits);
+    let subject =
+        Subject::new(watch.clone(), wires.shim_pid, limits, held, scratch.to_owned(), told);
+    (watch.add(subject), breaches)
 }

@@ -28,6 +28,9 @@ impl Child {
         }
         self.take_lines();
         self.wires.read_output();
+        while let Ok(breach) = self.breaches.try_recv() {
+            self.convict(breach);
+        }
         self.note_boot_error();
         self.tell_boot_failed();
         if let Some(finished) = self.finish(self.ended) {

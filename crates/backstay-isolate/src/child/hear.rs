@@ -15,7 +15,7 @@ use crate::protocol::read::{Line, Said, parse};
 use crate::protocol::write;
 use crate::protocol::{Fault, PROTOCOL};
 use crate::run::RunEvent;
-use crate::shim::ShimWord;
+use crate::shim::order::ShimWord;
 
 /// A child whose descriptor 3 is closed has normally ended; this long its shim may take to say so.
 const MUTE: Duration = Duration::from_secs(2);
@@ -36,11 +36,12 @@ impl Child {
             Traffic::Shim(ShimWord::Refused { message, not_executable }) => {
                 let code = if not_executable { "BS603" } else { "BS604" };
                 self.boot_error = Some(BootError { message, code });
-                self.ended = Some(Ended { exit: Exit::Code(127), survivor: false });
+                self.ended =
+                    Some(Ended { exit: Exit::Code(127), survivor: false, scratch_bytes: None });
             }
-            Traffic::Shim(ShimWord::Ended { code, signal, cpu_ms, left }) => {
+            Traffic::Shim(ShimWord::Ended { code, signal, cpu_ms, left, scratch_bytes }) => {
                 let exit = code.map_or(Exit::Signal(signal.unwrap_or(0)), Exit::Code);
-                self.ended = Some(Ended { exit, survivor: left });
+                self.ended = Some(Ended { exit, survivor: left, scratch_bytes });
                 self.stat = None;
                 self.cpu_ticks = self.cpu_ticks.max(cpu_ms / 10);
             }
@@ -57,12 +58,13 @@ impl Child {
             let _waits = done.send(kill_session(session));
         });
         let clean = swept.await.unwrap_or(false);
-        self.ended = Some(Ended { exit: Exit::Signal(9), survivor: !clean });
+        self.ended = Some(Ended { exit: Exit::Signal(9), survivor: !clean, scratch_bytes: None });
     }
 
     pub(super) fn started(&mut self, pid: u32) {
         self.pid = pid;
         self.stat = File::open(format!("/proc/{pid}/stat")).ok();
+        self.subject.set_child(pid);
         self.note_command_runs();
     }
 
@@ -242,7 +244,8 @@ impl Child {
         self.ladder = None;
         let keeps = finished.report.ending.keeps_child() && !finished.report.late;
         let worn_out = self.jobs >= self.limits.recycle_jobs.max(1)
-            || self.born.elapsed() >= self.limits.recycle_age;
+            || self.born.elapsed() >= self.limits.recycle_age
+            || self.is_fat();
         if !keeps {
             self.kill();
         } else if worn_out

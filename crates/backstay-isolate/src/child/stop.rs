@@ -88,7 +88,8 @@ impl Child {
             Step::KillShim => self.wires.kill_shim(),
             Step::GiveUp => {
                 tracing::error!(pid = self.pid, "a child cannot be killed; its place stays closed");
-                let survivor = Some(Ended { exit: Exit::Signal(9), survivor: true });
+                let survivor =
+                    Some(Ended { exit: Exit::Signal(9), survivor: true, scratch_bytes: None });
                 self.stuck = self.finish(survivor).map(Finished::tell_stuck);
             }
         }

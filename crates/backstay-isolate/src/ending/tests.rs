@@ -24,10 +24,14 @@ const ASKING: [(StopReason, Ending); 4] = [
     (StopReason::Shutdown, Ending::Interrupted),
 ];
 
-const AT_ONCE: [(StopReason, Ending); 3] = [
+const AT_ONCE: [(StopReason, Ending); 7] = [
     (StopReason::Stale, Ending::Stale),
     (StopReason::Evicted, Ending::Evicted),
     (StopReason::OutputLimit, Ending::OutputLimit),
+    (StopReason::MemoryLimit, Ending::MemoryLimit),
+    (StopReason::CpuLimit, Ending::CpuLimit),
+    (StopReason::ProcessLimit, Ending::ProcessLimit),
+    (StopReason::DiskLimit, Ending::DiskLimit),
 ];
 
 #[test]
@@ -42,6 +46,7 @@ fn our_own_reason_comes_before_everything_else() {
             exit: Some(Exit::Signal(9)),
             command: true,
             supervisor_stopping: true,
+            memory: Memory { group: GroupOom::Own, kernel_kills_rose: true, ..Memory::default() },
         };
         assert_eq!(ending(&evidence), (expected, false), "{reason:?}");
     }
@@ -138,5 +143,88 @@ fn only_orderly_endings_keep_a_warm_child() {
     }
     for ends in [Ending::Cancelled, Ending::Interrupted, Ending::ProtocolError, Ending::Killed] {
         assert!(!ends.keeps_child());
+    }
+}
+
+fn died_of(exit: Exit, memory: Memory<'_>) -> Evidence<'_> {
+    Evidence { exit: Some(exit), memory, ..Evidence::default() }
+}
+
+#[test]
+fn the_kernels_account_of_a_group_tells_the_guilty_from_the_victim() {
+    let group = |group| Memory { group, kernel_kills_rose: true, ..Memory::default() };
+    let done = done();
+    check(&[
+        (died_of(Exit::Signal(9), group(GroupOom::Own)), Ending::OomKilled),
+        (died_of(Exit::Signal(9), group(GroupOom::Victim)), Ending::Evicted),
+        (died_of(Exit::Signal(9), group(GroupOom::None)), Ending::ProbableOom),
+        (died_of(Exit::Code(1), group(GroupOom::Own)), Ending::OomKilled),
+        (
+            Evidence { last_word: Some(&done), ..died_of(Exit::Signal(9), group(GroupOom::Own)) },
+            Ending::Completed,
+        ),
+        (
+            Evidence { command: true, ..died_of(Exit::Code(0), group(GroupOom::Own)) },
+            Ending::Completed,
+        ),
+    ]);
+}
+
+#[test]
+fn a_death_near_the_limit_or_with_the_words_for_it_is_probably_want_of_memory() {
+    let near = Memory { peak_bytes: 90, limit_bytes: Some(100), ..Memory::default() };
+    let far = Memory { peak_bytes: 89, ..near };
+    let words = |stderr| Memory { stderr, ..Memory::default() };
+    let long = format!("MemoryError{}", " ".repeat(3000));
+    for signal in [4, 5, 6, 7, 11] {
+        check(&[
+            (died_of(Exit::Signal(signal), near), Ending::ProbableOom),
+            (died_of(Exit::Signal(signal), far), Ending::Crashed),
+            (
+                died_of(Exit::Signal(signal), words("memory allocation of 9 bytes failed")),
+                Ending::ProbableOom,
+            ),
+            (died_of(Exit::Signal(signal), words(&long)), Ending::Crashed),
+        ]);
+    }
+    let command = |code, memory| Evidence { command: true, ..died_of(Exit::Code(code), memory) };
+    check(&[
+        (died_of(Exit::Code(1), words("Traceback\nMemoryError\n")), Ending::ProbableOom),
+        (died_of(Exit::Code(1), words("terminate: std::bad_alloc")), Ending::ProbableOom),
+        (died_of(Exit::Code(1), near), Ending::ProbableOom),
+        (died_of(Exit::Code(1), far), Ending::Exited),
+        (died_of(Exit::Code(0), near), Ending::ProtocolError),
+        (died_of(Exit::Signal(9), near), Ending::Killed),
+        (died_of(Exit::Signal(15), near), Ending::Killed),
+        (command(134, words("JavaScript heap out of memory")), Ending::ProbableOom),
+        (command(134, far), Ending::Crashed),
+        (command(1, near), Ending::ProbableOom),
+        (command(0, near), Ending::Completed),
+        (command(65, near), Ending::Rejected),
+        (command(75, near), Ending::Failed),
+    ]);
+    let shell = Memory { kernel_kills_rose: true, ..Memory::default() };
+    check(&[(command(137, shell), Ending::ProbableOom)]);
+}
+
+#[test]
+fn a_handler_that_reports_want_of_memory_is_believed_unless_it_wants_something_else() {
+    let word = |class: Option<&str>, message: &str, then| LastWord::Fail {
+        message: message.to_owned(),
+        class: class.map(str::to_owned),
+        trace: None,
+        fingerprint: None,
+        then,
+        after: None,
+    };
+    let rows = [
+        (word(Some("MemoryError"), "", Then::Retry), Ending::ProbableOom),
+        (word(Some("java.lang.OutOfMemoryError"), "", Then::RetryIn), Ending::ProbableOom),
+        (word(None, "Array buffer allocation failed", Then::Retry), Ending::ProbableOom),
+        (word(Some("MemoryError"), "", Then::Dead), Ending::Rejected),
+        (word(Some("ValueError"), "no memory of it", Then::Retry), Ending::Failed),
+    ];
+    for (word, expected) in &rows {
+        check(&[(Evidence { last_word: Some(word), ..Evidence::default() }, *expected)]);
     }
 }

@@ -193,7 +193,11 @@ fn environment_and_scratch() {
     order.checkpoint = Some(raw(&json!({ "page": 3 })));
     let report = report(&shell(script), order);
     let lines: Vec<&str> = report.stderr.lines().collect();
-    assert_eq!(lines[0].trim(), "BACKSTAY_JOB BACKSTAY_SCRATCH LANG PATH PWD TMPDIR", "{report:?}");
+    assert_eq!(
+        lines[0].trim(),
+        "BACKSTAY_JOB BACKSTAY_SCRATCH LANG PATH PWD PYTHONUNBUFFERED TMPDIR",
+        "{report:?}"
+    );
     assert_eq!(lines[1..4], ["drwx------", r#"{"page":3}"#, "same"]);
     let folder = std::path::PathBuf::from(lines[4]);
     until("the scratch folder is gone", Duration::from_secs(2), || !folder.exists());

@@ -160,6 +160,35 @@ fn handle(hand: &Hand<'_>, link: &mut ChildLink) {
             let names: Vec<String> = std::env::vars().map(|(name, _)| name).collect();
             hand.done(&json!(names));
         }
+        "hog" => hog(&hand.job["args"]),
+        "hold" => {
+            let held = touched(hand.job["args"]["mib"].as_u64().unwrap());
+            std::thread::sleep(Duration::from_millis(hand.job["args"]["ms"].as_u64().unwrap()));
+            let length = held.len();
+            drop(held);
+            hand.done(&json!(length));
+        }
+        "huge" => {
+            let huge = vec![0_u8; 8 << 30];
+            hand.done(&json!(huge.len()));
+        }
+        "threads" => threads(hand),
+        "processes" => {
+            let mut held = Vec::new();
+            loop {
+                held.push(std::process::Command::new("sleep").arg("60").spawn().unwrap());
+            }
+        }
+        "disk" => disk(hand, 1 << 20),
+        "large-file" => disk(hand, 1 << 30),
+        "print-without-end" => loop {
+            println!("{}", "x".repeat(1000));
+        },
+        "limits" => {
+            let limits = fs::read_to_string("/proc/self/limits").unwrap();
+            let status = fs::read_to_string("/proc/self/status").unwrap();
+            hand.done(&json!([limits, status]));
+        }
         "block" => std::thread::sleep(Duration::from_secs(60)),
         other => panic!("unknown kind {other}"),
     }
@@ -221,4 +250,48 @@ fn litter(hand: &Hand<'_>) {
 fn descriptors() -> String {
     let listed = std::process::Command::new("sh").args(["-c", "echo /proc/self/fd/*"]).output();
     String::from_utf8(listed.unwrap().stdout).unwrap().trim().replace("/proc/self/fd/", "")
+}
+
+/// Memory that is really there.
+fn touched(mib: u64) -> Vec<u8> {
+    vec![1; mib as usize * 1024 * 1024]
+}
+
+/// Takes 2 GB as fast as it can, or as fast as it is told.
+fn hog(args: &Value) {
+    let pause = Duration::from_millis(args["pause_ms"].as_u64().unwrap_or(0));
+    let mut held = Vec::new();
+    for _ in 0..128 {
+        held.push(touched(16));
+        std::thread::sleep(pause);
+    }
+    println!("{} pieces are held", held.len());
+    std::thread::sleep(Duration::from_secs(60));
+}
+
+fn threads(hand: &Hand<'_>) {
+    let (end, wait) = std::sync::mpsc::channel::<()>();
+    let wait = std::sync::Arc::new(std::sync::Mutex::new(wait));
+    let count = hand.job["args"].as_u64().unwrap();
+    let idle = |_| {
+        let wait = wait.clone();
+        std::thread::spawn(move || wait.lock().unwrap().recv().is_err())
+    };
+    let threads: Vec<_> = (0..count).map(idle).collect();
+    std::thread::sleep(Duration::from_millis(300));
+    drop(end);
+    assert!(threads.into_iter().all(|thread| thread.join().unwrap()));
+    hand.done(&json!(count));
+}
+
+fn disk(hand: &Hand<'_>, bytes: usize) {
+    let scratch = hand.job["scratch"].as_str().unwrap();
+    let piece = vec![7; 1 << 20];
+    for nth in 0..64 {
+        let mut file = fs::File::create(format!("{scratch}/{nth}")).unwrap();
+        for _ in 0..(bytes >> 20) {
+            file.write_all(&piece).unwrap();
+        }
+    }
+    std::thread::sleep(Duration::from_secs(60));
 }

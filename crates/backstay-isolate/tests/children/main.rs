@@ -7,7 +7,9 @@
 )]
 
 mod command;
+mod endings;
 mod handler;
+mod limits;
 mod output;
 mod pool;
 mod run;
@@ -33,6 +35,9 @@ fn main() -> ExitCode {
     if arguments.first().is_some_and(|it| it == "supervise") {
         return shims::supervise();
     }
+    if arguments.first().is_some_and(|it| it == "supervise-fat") {
+        return limits::supervise_fat();
+    }
     let filter = arguments.iter().find(|it| !it.starts_with('-'));
     if arguments.iter().any(|it| it == "--list") {
         return ExitCode::SUCCESS;
@@ -41,8 +46,17 @@ fn main() -> ExitCode {
     let tests: Vec<Test> = if measuring {
         vec![("measure", warm::measure as fn()), ("soak", soak::soak)]
     } else {
-        [warm::TESTS, serve::TESTS, pool::TESTS, command::TESTS, output::TESTS, shims::TESTS]
-            .concat()
+        [
+            warm::TESTS,
+            serve::TESTS,
+            pool::TESTS,
+            command::TESTS,
+            output::TESTS,
+            shims::TESTS,
+            endings::TESTS,
+            limits::TESTS,
+        ]
+        .concat()
     };
     let chosen = tests.iter().filter(|(name, _)| filter.is_none_or(|part| name.contains(part)));
     let (passed, failed) = chosen.map(run_one).fold((0, 0), |(passed, failed), ok| {

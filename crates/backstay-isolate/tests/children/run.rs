@@ -6,7 +6,8 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use backstay_isolate::{
-    Argv, Launcher, Mode, Order, Pool, PoolLimits, Program, Report, Run, RunEvent,
+    Argv, CpuPriority, Launcher, Limits, Mode, Order, Pool, PoolLimits, Program, Report, Run,
+    RunEvent,
 };
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
@@ -25,7 +26,9 @@ pub(crate) fn launcher() -> Launcher {
 }
 
 pub(crate) fn limits() -> PoolLimits {
-    PoolLimits { boot: Duration::from_secs(5), ..PoolLimits::default() }
+    // In the background they would wait for whatever else this machine does, and most tests look at the clock.
+    let limits = Limits { cpu_priority: CpuPriority::Normal, ..Limits::default() };
+    PoolLimits { boot: Duration::from_secs(5), limits, ..PoolLimits::default() }
 }
 
 pub(crate) fn environment() -> Vec<(String, String)> {
@@ -129,10 +132,18 @@ pub(crate) fn unique_sleep() -> String {
 }
 
 pub(crate) fn python() -> Option<&'static str> {
-    let found =
-        environment()[0].1.split(':').any(|place| Path::new(place).join("python3").exists());
+    installed("python3")
+}
+
+pub(crate) fn node() -> Option<&'static str> {
+    installed("node")
+}
+
+fn installed(program: &'static str) -> Option<&'static str> {
+    let path = &environment()[0].1;
+    let found = path.split(':').any(|place| Path::new(place).join(program).exists());
     if !found {
-        println!("SKIPPED: python3 is not in /usr/local/bin:/usr/bin:/bin");
+        println!("SKIPPED: {program} is not in {path}");
     }
-    found.then_some("python3")
+    found.then_some(program)
 }

@@ -192,7 +192,8 @@ fn a_handler_that_spins_is_timed_out() {
     assert_eq!(report.ending, Ending::TimedOut, "{report:?}");
     // SIGTERM at half the grace ends it: it does not catch that.
     assert!((500..800).contains(&report.wall.as_millis()), "{:?}", report.wall);
-    assert!(report.cpu.unwrap() >= Duration::from_millis(200), "{:?}", report.cpu);
+    // How much of it depends on who else wants the CPU: it runs in the background.
+    assert!(report.cpu.unwrap() >= Duration::from_millis(10), "{:?}", report.cpu);
     assert!(!lives(report.pid));
 }
 
@@ -204,6 +205,7 @@ fn a_handler_that_obeys_ends_early() {
         (StopReason::Stalled, Ending::Stalled, "stalled"),
     ];
     for (reason, ending, word) in cases {
+        let start = Instant::now();
         let report = block(async {
             let mut run = pool.run(order("obey")).await;
             run.stopper().stop(reason);
@@ -211,6 +213,7 @@ fn a_handler_that_obeys_ends_early() {
         });
         // A stop may come before the child has booted; then nothing can be asked.
         assert_eq!(report.ending, ending, "{report:?}");
+        assert!(start.elapsed() < Duration::from_secs(2), "the stop was lost");
         if let Some(LastWord::Fail { message, .. }) = &report.last_word {
             assert_eq!(message, word);
         }
@@ -379,7 +382,11 @@ fn the_environment_is_what_was_given() {
     let names = output(&report(&pool(), order("environment")));
     let mut names: Vec<&str> = names.as_array().unwrap().iter().flat_map(Value::as_str).collect();
     names.sort_unstable();
-    assert_eq!(names, ["BACKSTAY_CHILD", "BACKSTAY_SCRATCH", "LANG", "PATH", "TMPDIR"]);
+    let given = ["LANG", "PATH"];
+    let ours = ["BACKSTAY_CHILD", "BACKSTAY_SCRATCH", "PYTHONUNBUFFERED", "TMPDIR"];
+    let mut expected = [&given[..], &ours].concat();
+    expected.sort_unstable();
+    assert_eq!(names, expected);
 }
 
 fn cpu_time_is_of_this_job_only() {

@@ -52,6 +52,8 @@ struct Tail<'a> {
     /// The attempt whose lines were printed last, from 1; each but the first gets a heading.
     shown: i32,
     wished_at: Option<Instant>,
+    /// The attempt that ended last, and how.
+    ended: Option<(i32, String)>,
     /// The job is in a later attempt, and the last lines of the one at `place` may still come.
     behind_since: Option<Instant>,
     /// For a list as one document.
@@ -67,6 +69,7 @@ impl<'a> Tail<'a> {
             is_whole: false,
             shown: 0,
             wished_at: None,
+            ended: None,
             behind_since: None,
             items: Vec::new(),
         }
@@ -193,7 +196,7 @@ impl<'a> Tail<'a> {
             self.shown = part.attempt;
             if part.attempt > 1 {
                 printer.status("");
-                printer.note(format!("attempt {}:", part.attempt));
+                printer.note(self.heading(part.attempt));
             }
         }
         self.place = (part.attempt, part.part);
@@ -213,8 +216,26 @@ impl<'a> Tail<'a> {
         }
     }
 
-    async fn job(&self) -> Result<Option<JobDocument>, Failure> {
-        inspect::job(&self.desk.database, self.args.id).await.map_err(|error| of_store(&error))
+    /// Names an attempt, and how the one before it ended where that is known.
+    fn heading(&self, attempt: i32) -> String {
+        match &self.ended {
+            Some((before, how)) if *before == attempt - 1 => {
+                format!("attempt {before} ended: {how}\nattempt {attempt}:")
+            }
+            _ => format!("attempt {attempt}:"),
+        }
+    }
+
+    async fn job(&mut self) -> Result<Option<JobDocument>, Failure> {
+        let job = inspect::job(&self.desk.database, self.args.id).await;
+        let job = job.map_err(|error| of_store(&error))?;
+        let error = job.as_ref().and_then(|job| job.error.as_ref());
+        if let Some((attempt, error)) = error.and_then(|error| Some((error.attempt?, error))) {
+            let outcome = error.outcome.as_deref().unwrap_or("failed");
+            let message = error.message.as_deref().map(super::brief).unwrap_or_default();
+            self.ended = Some((attempt, format!("{outcome}: {message}")));
+        }
+        Ok(job)
     }
 
     /// Says that somebody looks, again before the last wish lapses.

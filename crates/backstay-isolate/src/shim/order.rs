@@ -1,0 +1,79 @@
+//! What passes between a supervisor and a shim: the order, the descriptors beside it, and what the shim says.
+
+use std::fs::File;
+use std::io::{self, IoSliceMut, Read};
+use std::mem::MaybeUninit;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+
+use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
+use serde::{Deserialize, Serialize};
+
+use crate::program::Argv;
+use crate::shim::confine::Confinement;
+
+/// What a shim is to start; read from a sealed file, so its size is bound by the kernel's own limits.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct ShimOrder {
+    pub(crate) argv: Argv,
+    pub(crate) dir: Option<PathBuf>,
+    pub(crate) env: Vec<(String, String)>,
+    pub(crate) scratch: PathBuf,
+    pub(crate) confinement: Confinement,
+    /// Descriptor 4 is wanted too.
+    pub(crate) warm: bool,
+}
+
+/// What a shim says, one line each.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum ShimWord {
+    Started {
+        pid: u32,
+    },
+    Refused {
+        message: String,
+        not_executable: bool,
+    },
+    /// `left`: something of the tree could not be killed.
+    Ended {
+        code: Option<i32>,
+        signal: Option<i32>,
+        /// Of it and of all orphans that were reaped by then.
+        cpu_ms: u64,
+        left: bool,
+        /// What lies in the scratch folder, if that was measured quickly.
+        scratch_bytes: Option<u64>,
+    },
+}
+
+/// Everything the supervisor hands over.
+pub(super) struct Received {
+    pub(super) order: ShimOrder,
+    pub(super) child_writes: OwnedFd,
+    pub(super) child_reads: Option<OwnedFd>,
+    pub(super) stdin: Option<OwnedFd>,
+}
+
+pub(super) fn receive(control: &UnixStream) -> io::Result<Received> {
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(4))];
+    let mut ancillary = RecvAncillaryBuffer::new(&mut space);
+    let mut byte = [0];
+    let mut parts = [IoSliceMut::new(&mut byte)];
+    recvmsg(control, &mut parts, &mut ancillary, RecvFlags::CMSG_CLOEXEC)?;
+    let mut descriptors = ancillary.drain().flat_map(|message| match message {
+        RecvAncillaryMessage::ScmRights(descriptors) => descriptors.collect::<Vec<_>>(),
+        _ => Vec::new(),
+    });
+    let missing = || io::Error::other("the supervisor sent too few descriptors");
+    let order = descriptors.next().ok_or_else(missing)?;
+    let child_writes = descriptors.next().ok_or_else(missing)?;
+    let (mut text, order_file) = (String::new(), File::from(order));
+    (&order_file).read_to_string(&mut text)?;
+    let order: ShimOrder = serde_json::from_str(&text)?;
+    // A warm child reads messages, a command reads its args.
+    let third = descriptors.next();
+    let (child_reads, stdin) = if order.warm { (third, None) } else { (None, third) };
+    Ok(Received { order, child_writes, child_reads, stdin })
+}
