@@ -8,7 +8,7 @@ use crate::ending::{Ending, Evidence, Exit, GroupOom, Memory, StopReason, ending
 use crate::limits::Limits;
 use crate::output::OutputRing;
 use crate::protocol::{Fault, LastWord};
-use crate::run::{Instruction, Order, Report, RunEvent};
+use crate::run::{Instruction, Order, PeakSource, Report, RunEvent};
 use crate::usage::Gauge;
 use crate::watch::Facts;
 
@@ -81,6 +81,8 @@ pub(crate) struct Account {
     pub(crate) supervisor_stopping: bool,
     pub(crate) ended: Option<Ended>,
     pub(crate) facts: Facts,
+    /// What the kernel did in the child's own control group.
+    pub(crate) group_oom: Option<GroupOom>,
     /// The kernel has just killed something here for want of memory.
     pub(crate) kernel_kills_rose: bool,
     pub(crate) stderr: String,
@@ -179,7 +181,12 @@ impl Attempt {
 
     /// Judges the attempt; it tells the caller later, when the child has its next state.
     pub(crate) fn conclude(mut self, account: Account) -> Finished {
-        let facts = account.facts;
+        let mut facts = account.facts;
+        if let (Some(GroupOom::Own), Some(limit)) = (account.group_oom, account.limits.memory_bytes)
+        {
+            // Samples count files as well, and may be older than the end.
+            (facts.peak_bytes, facts.peak_source) = (limit, Some(PeakSource::Limit));
+        }
         let evidence = Evidence {
             reason: self.reason,
             boot_failed: self.started.is_none(),
@@ -189,7 +196,7 @@ impl Attempt {
             command: account.command,
             supervisor_stopping: account.supervisor_stopping,
             memory: Memory {
-                group: GroupOom::None,
+                group: account.group_oom.unwrap_or_default(),
                 peak_bytes: facts.peak_bytes,
                 limit_bytes: account.limits.memory_bytes,
                 kernel_kills_rose: account.kernel_kills_rose,

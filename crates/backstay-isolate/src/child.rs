@@ -15,6 +15,7 @@ use body::{Child, Phase};
 
 use crate::attempt::{Attempt, Nudge};
 use crate::boot::BootFailed;
+use crate::cgroup::Group;
 use crate::ending::{Ending, StopReason};
 use crate::hint;
 use crate::pipes::{Traffic, Wires, until};
@@ -63,7 +64,14 @@ async fn launch(mut birth: Birth, scratch: &Path) -> Result<(Wires, Birth), Fail
     hint::add(&mut env, limits);
     let one_job = !warm || birth.limits.recycle_jobs <= 1;
     let confinement = Confinement::new(limits, one_job);
-    let shim = ShimOrder { argv, dir, env, scratch: scratch.to_owned(), confinement, warm };
+    let made = birth.launcher.groups.as_ref().map(|groups| groups.make(limits)).transpose();
+    birth.group = match made {
+        Ok(group) => group,
+        Err(error) => return Err((error, birth)),
+    };
+    let seat = birth.group.as_ref().map(Group::seat);
+    let scratch = scratch.to_owned();
+    let shim = ShimOrder { argv, dir, env, scratch, confinement, seat, warm };
     let (reply, spawned) = oneshot::channel();
     let sent = birth.launcher.spawn_shim(SpawnOrder { shim, stdin, checkpoint, reply });
     let spawned = match sent {
@@ -81,6 +89,9 @@ fn still_born(error: std::io::Error, birth: Birth) {
     let failed = BootFailed { message: message.clone(), stderr: String::new(), code: "BS604" };
     if let Some(shelf) = birth.shelf.upgrade() {
         shelf.circuit.failed(&failed);
+    }
+    if let Some(group) = birth.group {
+        birth.launcher.aside(move || group.remove());
     }
     if let Some(job) = birth.job {
         let mut report = Report::bare(Ending::BootFailed);

@@ -234,7 +234,6 @@ pub(crate) struct Memory<'a> {
 
 /// What the kernel did for want of memory in the control group of a child.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[allow(dead_code, reason = "said by the level of control groups")]
 pub(crate) enum GroupOom {
     /// Nothing, or there is no group.
     #[default]

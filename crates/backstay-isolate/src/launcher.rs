@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, mpsc};
 use std::time::{Duration, Instant};
@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 use tokio::sync::watch as state;
 
-use crate::level::Level;
+use crate::cgroup::Groups;
+use crate::level::{Level, LevelName};
 use crate::scratch::ScratchRoot;
 use crate::spawn::{self, SpawnOrder};
 use crate::watch::Watch;
@@ -34,7 +35,8 @@ pub(crate) struct Shared {
     spawner: mpsc::Sender<SpawnOrder>,
     pipes: Handle,
     pub(crate) scratch: ScratchRoot,
-    pub(crate) level: Level,
+    level: Level,
+    pub(crate) groups: Option<Groups>,
     pub(crate) watch: Arc<Watch>,
     /// Children whose shims are not reaped yet.
     alive: state::Sender<usize>,
@@ -48,6 +50,51 @@ struct Names {
     variable: String,
     prefix: String,
     count: AtomicU64,
+}
+
+/// How a launcher is started.
+#[derive(Clone, Debug)]
+pub struct LauncherOptions {
+    /// Where scratch folders are made; default: the system's temporary folder.
+    pub scratch_dir: PathBuf,
+    /// The least that the host must grant; default: whatever it grants.
+    pub require: Option<LevelName>,
+    /// What all children together may hold in memory, in bytes; default: as much as each may. Held at level `cgroup`.
+    pub jobs_memory_bytes: Option<u64>,
+}
+
+impl Default for LauncherOptions {
+    fn default() -> LauncherOptions {
+        let scratch_dir = std::env::temp_dir();
+        LauncherOptions { scratch_dir, require: None, jobs_memory_bytes: None }
+    }
+}
+
+/// Why no children can be started.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LauncherError {
+    /// The host does not grant the level that is required (BS601).
+    #[error(
+        "level `cgroup` is required, but not granted: {why}; give the worker its own control group, or require less"
+    )]
+    Level {
+        /// What stands against it.
+        why: String,
+    },
+    /// A thread or the scratch folder cannot be made.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+impl LauncherError {
+    /// Gives the stable code, if there is one.
+    pub fn code(&self) -> Option<&'static str> {
+        match self {
+            LauncherError::Level { .. } => Some("BS601"),
+            LauncherError::Io(_) => None,
+        }
+    }
 }
 
 impl Launcher {
@@ -64,7 +111,28 @@ impl Launcher {
     /// # Errors
     /// When a thread or the scratch folder cannot be made.
     pub fn start_in(scratch_root: PathBuf) -> io::Result<Launcher> {
-        let scratch = ScratchRoot::make(&scratch_root)?;
+        let options = LauncherOptions { scratch_dir: scratch_root, ..LauncherOptions::default() };
+        Launcher::start_with(options).map_err(io::Error::other)
+    }
+
+    /// Starts the threads, and finds out how exactly limits can be held here.
+    ///
+    /// # Errors
+    /// [`LauncherError`], also where the host does not grant the level that is asked for.
+    pub fn start_with(options: LauncherOptions) -> Result<Launcher, LauncherError> {
+        let groups = Groups::prepare(options.jobs_memory_bytes);
+        let level = match &groups {
+            Ok(groups) => Level::cgroup(groups),
+            Err(why) => Level::rlimit(why),
+        };
+        if options.require == Some(LevelName::Cgroup) && level.name != LevelName::Cgroup {
+            return Err(LauncherError::Level { why: level.why.unwrap_or_default() });
+        }
+        Ok(Launcher::start_at(&options.scratch_dir, level, groups.ok())?)
+    }
+
+    fn start_at(scratch_dir: &Path, level: Level, groups: Option<Groups>) -> io::Result<Launcher> {
+        let scratch = ScratchRoot::make(scratch_dir)?;
         // Bounded by use: each child waits for the answer to its one order.
         let (spawner, orders) = mpsc::channel();
         std::thread::Builder::new()
@@ -81,10 +149,19 @@ impl Launcher {
         })?;
         let (alive, _) = state::channel(0);
         let stop_noted = Mutex::new(None);
-        let level = Level::rlimit("control groups are not used yet");
         let (watch, names) = (Watch::start()?, OnceLock::new());
-        let shared =
-            Shared { spawner, pipes, scratch, level, watch, alive, stopping, stop_noted, names };
+        let shared = Shared {
+            spawner,
+            pipes,
+            scratch,
+            level,
+            groups,
+            watch,
+            alive,
+            stopping,
+            stop_noted,
+            names,
+        };
         Ok(Launcher { shared: Arc::new(shared) })
     }
 
@@ -171,6 +248,9 @@ impl Shared {
 impl Drop for Shared {
     fn drop(&mut self) {
         self.watch.close();
+        if let Some(groups) = &self.groups {
+            groups.close();
+        }
         self.scratch.remove();
     }
 }

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::cgroup::Groups;
+
 /// What a host grants, from the best on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum LevelName {
@@ -52,6 +54,17 @@ const RLIMIT_HOLDERS: [(&str, &str); 9] = [
 ];
 
 impl Level {
+    pub(crate) fn cgroup(groups: &Groups) -> Level {
+        let better = |holder: &(&'static str, &'static str)| match *holder {
+            (limit @ ("memory" | "processes"), _) => (limit, "cgroup"),
+            (limit @ ("cpu_priority" | "cpu_cap"), _) if groups.cpu => (limit, "cgroup"),
+            (limit @ "io_weight", _) if groups.io => (limit, "cgroup"),
+            other => other,
+        };
+        let holders = RLIMIT_HOLDERS.iter().map(better).collect();
+        Level { name: LevelName::Cgroup, holders, why: None }
+    }
+
     pub(crate) fn rlimit(why: &str) -> Level {
         Level {
             name: LevelName::Rlimit,

@@ -36,6 +36,7 @@ compile_error!("backstay-isolate needs Linux: shims, pidfds and /proc have no eq
 
 mod attempt;
 mod boot;
+mod cgroup;
 mod child;
 mod circuit;
 mod ending;
@@ -65,7 +66,7 @@ pub use boot::{BootFailed, Ready};
 pub use circuit::Health;
 pub use ending::{Ending, StopReason};
 pub use frame::{LINE_BYTES, LineDecoder, LineTooLong};
-pub use launcher::Launcher;
+pub use launcher::{Launcher, LauncherError, LauncherOptions};
 pub use level::{Level, LevelName};
 pub use limits::{CpuPriority, Limits, PoolLimits};
 pub use link::{ChildLink, ChildSender, Role, enter, entered};

@@ -184,6 +184,7 @@ impl Inner {
             limits: self.limits,
             job,
             ready,
+            group: None,
         };
         self.launcher.converse(child::live(birth));
     }

@@ -10,6 +10,7 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
 
 use crate::attempt::{Account, Attempt, Ended, Finished, Job};
 use crate::boot::{BootError, BootFailed, Ready};
+use crate::cgroup::Group;
 use crate::kill::Ladder;
 use crate::launcher::Shared;
 use crate::limits::PoolLimits;
@@ -42,6 +43,8 @@ pub(crate) struct Birth {
     pub(crate) limits: PoolLimits,
     pub(crate) job: Option<Job>,
     pub(crate) ready: Option<oneshot::Sender<Result<Ready, BootFailed>>>,
+    /// Its control group, where there are such.
+    pub(crate) group: Option<Group>,
 }
 
 impl Birth {
@@ -97,6 +100,7 @@ pub(super) struct Child {
     pub(super) previous: Option<(String, i32)>,
     pub(super) jobs: u32,
     pub(super) pid: u32,
+    pub(super) group: Option<Group>,
     pub(super) subject: Arc<Subject>,
     pub(super) breaches: mpsc::Receiver<Breach>,
     pub(super) stat: Option<File>,
@@ -152,6 +156,7 @@ impl Child {
             previous: None,
             jobs: 0,
             pid: 0,
+            group: birth.group,
             subject,
             breaches,
             stat: None,
@@ -255,6 +260,7 @@ impl Child {
             ended,
             facts,
             // Asked only where it can matter: the answer costs as much as a small job.
+            group_oom: self.group.as_ref().filter(|_| ended.is_some()).map(Group::oom),
             kernel_kills_rose: ended.is_some_and(|ended| ended.exit.is_sigkill())
                 && self.launcher.watch.kernel_kills.rose(),
             stderr: self.wires.output.tail(),
@@ -358,7 +364,8 @@ impl Child {
 
 fn watched(birth: &Birth, wires: &Wires, scratch: &Path) -> (Arc<Subject>, mpsc::Receiver<Breach>) {
     let (told, breaches) = mpsc::channel(BREACHES);
-    let held = Held { memory: true, processes: true };
+    let by_watch = birth.launcher.groups.is_none();
+    let held = Held { memory: by_watch, processes: by_watch };
     let (watch, limits) = (birth.launcher.watch.clone(), birth.limits.limits);
     let subject =
         Subject::new(watch.clone(), wires.shim_pid, limits, held, scratch.to_owned(), told);

@@ -74,7 +74,12 @@ impl Child {
             self.wires.kill_shim();
             self.wires.reap_shim().await;
         }
-        let folder = self.scratch;
-        self.launcher.aside(move || scratch::remove(&folder));
+        let (folder, group) = (self.scratch, self.group);
+        self.launcher.aside(move || {
+            if let Some(group) = group {
+                group.remove();
+            }
+            scratch::remove(&folder);
+        });
     }
 }

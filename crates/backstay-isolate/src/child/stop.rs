@@ -84,7 +84,12 @@ impl Child {
             Step::Ask if self.is_command() => self.wires.tell_shim(shim::TERM),
             Step::Ask => self.ask(),
             Step::Insist => self.wires.tell_shim(shim::TERM),
-            Step::Kill => self.wires.tell_shim(shim::KILL),
+            Step::Kill => {
+                if let Some(group) = &self.group {
+                    group.kill();
+                }
+                self.wires.tell_shim(shim::KILL);
+            }
             Step::KillShim => self.wires.kill_shim(),
             Step::GiveUp => {
                 tracing::error!(pid = self.pid, "a child cannot be killed; its place stays closed");

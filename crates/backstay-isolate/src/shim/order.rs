@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
 use serde::{Deserialize, Serialize};
 
+use crate::cgroup::Seat;
 use crate::program::Argv;
 use crate::shim::confine::Confinement;
 
@@ -21,6 +22,7 @@ pub(crate) struct ShimOrder {
     pub(crate) env: Vec<(String, String)>,
     pub(crate) scratch: PathBuf,
     pub(crate) confinement: Confinement,
+    pub(crate) seat: Option<Seat>,
     /// Descriptor 4 is wanted too.
     pub(crate) warm: bool,
 }

@@ -9,6 +9,7 @@ use std::process::{Command, Stdio};
 use rustix::io::dup2;
 use rustix::process::{Pid, getpid};
 
+use crate::cgroup::Seat;
 use crate::program::{Argv, find_program};
 use crate::shim::CHILD;
 use crate::shim::order::{Received, ShimOrder};
@@ -38,9 +39,13 @@ pub(super) fn start(
     }
     let mut command = command(&order)?;
     command.stdin(stdin.map_or_else(Stdio::null, Stdio::from)).process_group(0);
+    let seat = order.seat.as_ref();
+    let no_group = |error| failed("its control group", error);
+    seat.map_or(Ok(()), Seat::take).map_err(no_group)?;
     let worn = order.confinement.put_on();
     let spawned = command.spawn();
     worn.take_off();
+    seat.map_or(Ok(()), Seat::leave).map_err(no_group)?;
     let child = spawned.map_err(|error| {
         refuse(format!("`{}` cannot be executed: {error}", name(&order.argv)), true)
     })?;

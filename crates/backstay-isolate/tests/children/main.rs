@@ -6,6 +6,7 @@
     reason = "without the test harness clippy does not see that these are tests"
 )]
 
+mod cgroup;
 mod command;
 mod endings;
 mod handler;
@@ -35,6 +36,9 @@ fn main() -> ExitCode {
     if arguments.first().is_some_and(|it| it == "supervise") {
         return shims::supervise();
     }
+    if arguments.first().is_some_and(|it| it == "cgroup-suite") {
+        return run_all(cgroup::suite(&arguments[1]), None);
+    }
     if arguments.first().is_some_and(|it| it == "supervise-fat") {
         return limits::supervise_fat();
     }
@@ -55,9 +59,14 @@ fn main() -> ExitCode {
             shims::TESTS,
             endings::TESTS,
             limits::TESTS,
+            cgroup::TESTS,
         ]
         .concat()
     };
+    run_all(&tests, filter)
+}
+
+fn run_all(tests: &[Test], filter: Option<&String>) -> ExitCode {
     let chosen = tests.iter().filter(|(name, _)| filter.is_none_or(|part| name.contains(part)));
     let (passed, failed) = chosen.map(run_one).fold((0, 0), |(passed, failed), ok| {
         if ok { (passed + 1, failed) } else { (passed, failed + 1) }

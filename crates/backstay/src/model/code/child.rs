@@ -4,6 +4,23 @@ use super::Code;
 
 pub(super) const CODES: &[Code] = &[
     Code {
+        code: "BS601",
+        name: "isolation_level",
+        status: None,
+        title: "limits cannot be held as exactly here as is required",
+        meaning: "The worker must have a control group of its own in which it may make groups for its \
+                  jobs, and it has none. It does not start rather than run jobs with less.",
+        causes: &[
+            "a container whose `/sys/fs/cgroup` is read-only, as Docker and Kubernetes mount it by default",
+            "a service without `Delegate=`, so that controllers are missing",
+            "another process in the worker's own group, which stands in the way",
+            "a kernel with control groups of version 1",
+        ],
+        remedy: "Give the worker its own group, or take the requirement back: limits are then held by a \
+                 watch that looks many times a second.",
+        example: "# systemd unit\n[Service]\nDelegate=memory pids cpu io",
+    },
+    Code {
         code: "BS602",
         name: "over_budget",
         status: None,

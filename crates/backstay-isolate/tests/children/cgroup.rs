@@ -1,0 +1,276 @@
+//! Level `cgroup`, on a kernel that grants it: this host's, or one that runs as a program (user-mode-linux).
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use backstay_isolate::{
+    Argv, Ending, Launcher, LauncherOptions, LevelName, Limits, Mode, PeakSource, Pool, PoolLimits,
+    Program, RunEvent, StopReason,
+};
+use serde_json::json;
+
+use crate::Test;
+use crate::run::*;
+
+pub(crate) const TESTS: &[Test] =
+    &[("the_kernel_holds_limits_where_control_groups_are_granted", wherever_groups_are_granted)];
+
+/// Set where a run without level `cgroup` must not pass for one with it.
+const REQUIRE: &str = "BACKSTAY_TEST_REQUIRE_CGROUP";
+
+const MIB: u64 = 1024 * 1024;
+
+fn wherever_groups_are_granted() {
+    if launcher().level().name == LevelName::Cgroup {
+        return natively();
+    }
+    let kernel = ["/usr/bin/linux.uml", "/usr/local/bin/linux.uml"]
+        .into_iter()
+        .find(|it| Path::new(it).exists());
+    match kernel {
+        Some(kernel) => in_user_mode(kernel),
+        None if std::env::var_os(REQUIRE).is_some() => {
+            panic!("no level `cgroup`: {:?}; install user-mode-linux", launcher().level().why)
+        }
+        None => println!(
+            "SKIPPED: LEVEL CGROUP IS NOT TESTED: this host does not grant it ({}), and `linux.uml` is \
+             not installed (Debian: apt install user-mode-linux)",
+            launcher().level().why.clone().unwrap_or_default()
+        ),
+    }
+}
+
+fn natively() {
+    let own = Command::new("/proc/self/exe").args(["cgroup-suite", "plain"]).output().unwrap();
+    let text = String::from_utf8_lossy(&own.stdout).into_owned();
+    println!("{text}");
+    assert!(own.status.success(), "{text}");
+}
+
+/// Runs this binary once per case as the first process of a kernel of its own.
+fn in_user_mode(kernel: &str) {
+    let place = std::env::temp_dir().join(format!("backstay-uml-{}", std::process::id()));
+    fs::create_dir_all(&place).unwrap();
+    let init = place.join("init");
+    let own = std::env::current_exe().unwrap();
+    fs::write(&init, SCRIPT.replace("EXE", &own.display().to_string())).unwrap();
+    fs::set_permissions(&init, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let output = Command::new("timeout")
+        .args(["-k", "2", "80", kernel, "mem=1G", "rootfstype=hostfs", "rootflags=/", "rw"])
+        .arg(format!("init={}", init.display()))
+        .arg(format!("uml_dir={}/", place.display()))
+        .args(["con=null", "con0=fd:0,fd:1", "quiet"])
+        .env("TMPDIR", &place)
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    fs::remove_dir_all(&place).unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).replace('\r', "");
+    for line in text.lines().filter(|line| line.starts_with("ok ") || line.starts_with("case ")) {
+        println!("       {line}");
+    }
+    let passed = text.matches(" passed, 0 failed").count();
+    assert_eq!(passed, CASES.len(), "not all cases have passed:\n{text}");
+}
+
+const CASES: [&str; 5] = ["plain", "delegated", "crowded", "without", "read-only"];
+
+/// The whole life of the kernel: one run of this binary per case.
+const SCRIPT: &str = r#"#!/bin/sh
+mount -t proc proc /proc
+mount -t sysfs sys /sys
+mount -t tmpfs tmp /run
+mount -t cgroup2 -o nsdelegate none /sys/fs/cgroup
+export TMPDIR=/run PATH=/usr/local/bin:/usr/bin:/bin LANG=C.UTF-8
+chmod 1777 /run
+cd /
+C=/sys/fs/cgroup
+echo 'case plain'; EXE cgroup-suite plain 2>&1
+# A group that belongs to somebody without privileges.
+mkdir $C/d; chown 65534 $C/d $C/d/cgroup.procs $C/d/cgroup.subtree_control
+echo 'case delegated'
+sh -c "echo 0 > $C/d/cgroup.procs; exec setpriv --reuid 65534 --clear-groups EXE cgroup-suite delegated" 2>&1
+mkdir $C/x; sleep 100 & echo $! > $C/x/cgroup.procs
+echo 'case crowded'; sh -c "echo 0 > $C/x/cgroup.procs; exec EXE cgroup-suite crowded" 2>&1
+mkdir -p $C/y/z
+echo 'case without'; sh -c "echo 0 > $C/y/z/cgroup.procs; exec EXE cgroup-suite without" 2>&1
+mount -o remount,ro,bind $C
+echo 'case read-only'; EXE cgroup-suite read-only 2>&1
+echo o > /proc/sysrq-trigger
+sleep 10
+"#;
+
+/// What is run in each case.
+pub(crate) fn suite(case: &str) -> &'static [Test] {
+    match case {
+        "plain" => PLAIN,
+        "delegated" => DELEGATED,
+        "crowded" => &[("a_process_in_the_way_is_named", crowded)],
+        "without" => &[("missing_controllers_are_named", without)],
+        _ => &[("read_only_groups_mean_level_rlimit_with_the_reason", read_only)],
+    }
+}
+
+const PLAIN: &[Test] = &[
+    ("the_level_is_reached_and_named", level_is_reached),
+    ("the_kernel_ends_a_hog_at_its_limit", kernel_ends_a_hog),
+    ("helpers_die_with_the_hog", helpers_die_with_the_hog),
+    ("a_fork_that_is_one_too_many_fails_inside_the_job", one_fork_too_many),
+    ("a_kill_reaches_who_has_escaped", a_kill_reaches_who_has_escaped),
+    ("a_victim_of_the_wall_around_all_is_evicted", a_victim_is_evicted),
+    ("groups_of_the_dead_are_removed_at_the_start", groups_of_the_dead_are_removed),
+    ("nothing_is_left_at_the_end", nothing_is_left),
+];
+
+const DELEGATED: &[Test] = &[
+    ("the_level_is_reached_without_privileges", level_is_reached),
+    ("the_kernel_ends_a_hog_without_privileges", kernel_ends_a_hog),
+];
+
+fn level_is_reached() {
+    let launcher = launcher();
+    let level = launcher.level();
+    assert_eq!((level.name, &level.why), (LevelName::Cgroup, &None), "{level:?}");
+    for held in [("memory", "cgroup"), ("processes", "cgroup"), ("files", "rlimit")] {
+        assert!(level.holders.contains(&held), "{level:?}");
+    }
+}
+
+fn under(memory_mib: u64, processes: u32) -> PoolLimits {
+    let limits = Limits {
+        memory_bytes: Some(memory_mib * MIB),
+        processes: Some(processes),
+        ..limits().limits
+    };
+    PoolLimits { limits, ..limits_of_boot() }
+}
+
+fn limits_of_boot() -> PoolLimits {
+    PoolLimits { boot: Duration::from_secs(20), ..limits() }
+}
+
+fn kernel_ends_a_hog() {
+    let report = report(&rust("host", under(64, 64)), order_with("hog", json!({})));
+    assert_eq!((report.ending, report.signal), (Ending::OomKilled, Some(9)), "{report:?}");
+    assert_eq!(report.peak_bytes, Some(64 * MIB));
+    assert_eq!(report.peak_source, Some(PeakSource::Limit));
+}
+
+fn helpers_die_with_the_hog() {
+    let sleep = unique_sleep();
+    let script = format!(
+        "sleep {sleep} & setsid sleep {sleep} & head -c 300000000 /dev/zero | tail -n 1; wait"
+    );
+    let pool = program(&["sh", "-c", &script], Mode::Command, under(64, 64));
+    let report = report(&pool, order("x"));
+    assert_eq!((report.ending, report.survivor), (Ending::OomKilled, false), "{report:?}");
+    assert!(with_text(&format!("sleep\0{sleep}")).is_empty());
+}
+
+fn one_fork_too_many() {
+    let script = "n=0; while [ $n -lt 60 ]; do sleep 60 & n=$((n + 1)); done";
+    let pool = program(&["sh", "-c", script], Mode::Command, under(256, 20));
+    let report = report(&pool, order("x"));
+    assert_eq!(report.ending, Ending::Exited, "{report:?}");
+    assert!(report.stderr.contains("fork"), "{report:?}");
+}
+
+fn a_kill_reaches_who_has_escaped() {
+    let sleep = unique_sleep();
+    let script = format!(
+        "(setsid sh -c 'sleep {sleep} & sleep {sleep}' &); echo '{{\"type\":\"alive\"}}' >&3; sleep {sleep}"
+    );
+    let pool = program(&["sh", "-c", &script], Mode::Command, under(256, 64));
+    block(async {
+        let mut run = pool.run(order("x")).await;
+        assert!(matches!(run.next().await, RunEvent::Alive));
+        let found = || with_text(&format!("sleep\0{sleep}")).len();
+        until("all run", Duration::from_secs(5), || found() >= 3);
+        run.stopper().stop(StopReason::Evicted);
+        assert_eq!(end(&mut run).await.ending, Ending::Evicted);
+        until("all are gone", Duration::from_millis(500), || found() == 0);
+    });
+}
+
+fn a_victim_is_evicted() {
+    let options =
+        LauncherOptions { jobs_memory_bytes: Some(128 * MIB), ..LauncherOptions::default() };
+    let launcher = Launcher::start_with(options).unwrap();
+    let argv = Argv::ThisBinary(vec!["host".to_owned()]);
+    let program = Program { argv, dir: None, env: environment(), mode: Mode::Warm, hello: None };
+    // Each is within its own limit, both together are beyond the wall.
+    let pool = Pool::new(launcher.clone(), program, under(110, 64));
+    let endings = block(async {
+        let hold = || order_with("hold", json!({ "mib": 80, "ms": 2500 }));
+        let (mut first, mut second) = (pool.run(hold()).await, pool.run(hold()).await);
+        let ended = tokio::join!(end(&mut first), end(&mut second));
+        launcher.stop().await;
+        [ended.0.ending, ended.1.ending]
+    });
+    assert!(
+        endings.contains(&Ending::Evicted) && endings.contains(&Ending::Completed),
+        "{endings:?}"
+    );
+}
+
+/// Where the groups of this supervisor lie.
+fn jobs() -> PathBuf {
+    Path::new("/sys/fs/cgroup").join("jobs")
+}
+
+fn groups_of_the_dead_are_removed() {
+    let left = jobs().join("4000000-7-0");
+    fs::create_dir(&left).unwrap();
+    let mut sleep = Command::new("sleep").arg("100").spawn().unwrap();
+    fs::write(left.join("cgroup.procs"), sleep.id().to_string()).unwrap();
+    let launcher = Launcher::start().unwrap();
+    assert!(!left.exists() || fs::read_to_string(left.join("cgroup.procs")).unwrap().is_empty());
+    assert!(!sleep.wait().unwrap().success());
+    block(launcher.stop());
+    drop(launcher);
+    until("it is removed", Duration::from_secs(3), || !left.exists());
+}
+
+fn nothing_is_left() {
+    let groups = || {
+        let own = fs::read_dir(jobs()).unwrap().flatten().filter(|it| it.path().is_dir());
+        own.flat_map(|it| fs::read_dir(it.path()).unwrap().flatten())
+            .filter(|it| it.path().is_dir())
+            .count()
+    };
+    let pool = program(&["true"], Mode::Command, under(64, 64));
+    for _ in 0..10 {
+        assert_eq!(report(&pool, order("x")).ending, Ending::Completed);
+    }
+    drop(pool);
+    until("no child's group is left", Duration::from_secs(10), || groups() == 0);
+}
+
+/// The reason why there is no level `cgroup`; a launcher that requires it does not start.
+fn refused() -> String {
+    let launcher = launcher();
+    let level = launcher.level();
+    assert_eq!(level.name, LevelName::Rlimit, "{level:?}");
+    let options =
+        LauncherOptions { require: Some(LevelName::Cgroup), ..LauncherOptions::default() };
+    let error = Launcher::start_with(options).unwrap_err();
+    assert_eq!(error.code(), Some("BS601"));
+    let why = level.why.clone().unwrap();
+    assert!(error.to_string().contains(&why), "{error}");
+    println!("       {why}");
+    why
+}
+
+fn crowded() {
+    assert!(refused().contains("stands in the way"));
+}
+
+fn without() {
+    assert!(refused().contains("is not given to"));
+}
+
+fn read_only() {
+    assert!(refused().contains("Read-only file system"));
+}
