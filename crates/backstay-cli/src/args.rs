@@ -107,7 +107,8 @@ pub(crate) enum Command {
     /// Claim and run jobs, until told to stop
     ///
     /// Signals: TERM and INT drain (again: no waiting), QUIT gives everything back at once, USR1 stops
-    /// claiming and stays, USR2 writes the running jobs to the log.
+    /// claiming and stays, USR2 writes the running jobs to the log, HUP reads the settings again: slots up to those of
+    /// the start, ageing, reserve, contracts and the level of the log change at once, the log says what waits.
     #[command(after_help = "\
 Examples:
   backstay work                              every queue of backstay.toml

@@ -135,7 +135,7 @@ pub(crate) fn work(
     crate::log::start(&settings.log, environment, printer.verbosity());
     runtime.block_on(async {
         let database = connect::database(&settings).await?;
-        command::work(worker, &database, settings, false, printer).await
+        command::work(worker, &database, settings, false, None, printer).await
     })
 }
 

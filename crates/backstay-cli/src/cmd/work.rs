@@ -1,6 +1,9 @@
 //! `backstay work`: claims and runs jobs until it is told to stop.
 
+mod reload;
+
 use backstay::config::{Settings, Value};
+use backstay::model::event::{self, Event};
 use backstay::model::nearest::nearest;
 use backstay::{BuildError, Database, Running, Worker};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -32,12 +35,19 @@ pub(crate) fn run<S: Clone + Send + Sync + 'static>(
     }));
     let tree = worker.tree();
     let private = if args.dev { private_place(&mut sources, environment, printer)? } else { None };
-    let mut settings = load(&sources, environment, tree)?;
-    only(&mut settings, &args.queues)?;
-    crate::log::start(&settings.log, environment, printer.verbosity());
+    let read = || {
+        let mut settings = load(&sources, environment, tree.clone())?;
+        only(&mut settings, &args.queues)?;
+        Ok(settings)
+    };
+    let settings = read()?;
+    let dial = crate::log::start(&settings.log, environment, printer.verbosity());
     let ended = runtime.block_on(async {
         let database = connect::database(&settings).await?;
-        work(worker, &database, settings, args.once, printer).await
+        let turn = |new: &Settings| dial.turn(&new.log, environment, printer.verbosity());
+        let reload =
+            Reload { read: &read, turn: &turn, first: settings.clone(), now: settings.clone() };
+        work(worker, &database, settings, args.once, Some(reload), printer).await
     });
     drop(runtime);
     if let Some(line) = private.and_then(Place::release) {
@@ -93,12 +103,46 @@ fn only(settings: &mut Settings, queues: &[String]) -> Result<(), Failure> {
     Ok(())
 }
 
+/// What a reload needs, and what the worker goes by.
+pub(crate) struct Reload<'a> {
+    read: &'a dyn Fn() -> Result<Settings, Failure>,
+    /// Takes over the level of the log.
+    turn: &'a dyn Fn(&Settings),
+    first: Settings,
+    now: Settings,
+}
+
+impl Reload<'_> {
+    /// Reads everything again and takes over what can change while jobs run. A file with faults changes nothing.
+    async fn again(&mut self, running: &Running, database: &Database, printer: &Printer) {
+        let new = match (self.read)() {
+            Ok(new) => new,
+            Err(failure) => {
+                printer.failure(&failure);
+                return event::emit(&Event::ConfigRefused {
+                    code: failure.code,
+                    error: "the settings were read again and are not used; the old ones hold"
+                        .into(),
+                });
+            }
+        };
+        let found = reload::difference(&self.first, &self.now, &new);
+        if let Err(error) = running.reload(database, &new).await {
+            printer.failure(&connect::of_store(&error));
+        }
+        (self.turn)(&new);
+        self.now = new;
+        event::emit(&Event::ConfigApplied { what: found.line() });
+    }
+}
+
 /// Runs a worker until a signal or, with `once`, until nothing is left.
 pub(crate) async fn work<S: Clone + Send + Sync + 'static>(
     worker: Worker<S>,
     database: &Database,
     settings: Settings,
     once: bool,
+    mut reload: Option<Reload<'_>>,
     printer: &Printer,
 ) -> Result<Exit, Failure> {
     let unset =
@@ -112,7 +156,13 @@ pub(crate) async fn work<S: Clone + Send + Sync + 'static>(
     loop {
         tokio::select! {
             () = running.join() => return Ok(Exit::Done),
-            told = signals.next() => signals.act(told, &running, printer).await,
+            told = signals.next() => match told {
+                Told::Reload => match &mut reload {
+                    Some(reload) => reload.again(&running, database, printer).await,
+                    None => printer.note("this worker has no file to read again"),
+                },
+                told => signals.act(told, &running, printer).await,
+            },
             died = &mut idle => {
                 let died = died?;
                 running.drain().await;
@@ -208,9 +258,8 @@ impl Signals {
                 running.stop_claiming().await;
             }
             Told::Tell => running.tell().await,
-            Told::Reload => printer.note(
-                "reloading the settings is not available in this version: drain and start again",
-            ),
+            // Needs more than the signals know, and is done where they are heard.
+            Told::Reload => {}
         }
     }
 }

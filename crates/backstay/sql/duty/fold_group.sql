@@ -6,7 +6,8 @@
 insert into backstay.dead_group as g (fingerprint, kind, reason, title, first_at, last_at, count, sample, releases)
 select n.fingerprint, n.kind, n.reason, n.title, statement_timestamp(), statement_timestamp(), n.count, n.sample,
        array(select distinct d.release from (
-               select d.errors -> -1 ->> 'release' as release from backstay.dead_letter d
+               select coalesce(d.errors -> -1 ->> 'release', (select w.release from backstay.worker w where w.id = d.worker)) as release
+                 from backstay.dead_letter d
                 where d.fingerprint = n.fingerprint order by d.died_at desc limit least(n.count, 100)) d
               where d.release is not null order by d.release)
   from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::bigint[])

@@ -23,6 +23,8 @@ pub(crate) mod ways;
 
 use tokio::sync::oneshot;
 
+use crate::model::config::QueueSettings;
+
 pub(crate) use self::runner::{Finished, Runner};
 pub use self::running::Running;
 pub use self::start::StartError;
@@ -51,6 +53,8 @@ pub(crate) enum Signal {
     Tell,
     /// The program of a pool broke, was mended, or runs other kinds now.
     Pool(pools::PoolNews),
+    /// Go on with what of these can change while jobs run.
+    Reload(Vec<QueueSettings>),
     /// Claim no more than this from now on; `heard` is answered when no claim of before is under way.
     Allow { allowance: Allowance, heard: oneshot::Sender<()> },
 }

@@ -67,4 +67,6 @@ async fn g10_a_death_is_told_with_its_job_and_what_to_do() {
                  where m.delivered_at is not null and a.job_id = $1";
     let n: i64 = client.query_one(told, &[&job.id]).await.unwrap().get(0);
     assert_eq!(n, 1);
+    let group = backstay::inspect::dead_group(&database, &fingerprint).await.unwrap().unwrap();
+    assert_eq!(group.releases, [env!("CARGO_PKG_VERSION")]);
 }

@@ -21,7 +21,7 @@ use super::room::{LEVELS, Room};
 use super::run::{Hurry, Stop};
 use super::{Allowance, Finished, Runner, Signal};
 use crate::model::claim::Claimed;
-use crate::model::config::WorkerSettings;
+use crate::model::config::{QueueSettings, WorkerSettings};
 use crate::model::drain::{Drain, Phase};
 use crate::model::event::{self, Event, JobRef};
 use crate::model::kind_brake::KindBrake;
@@ -231,6 +231,16 @@ impl Claims {
         }
     }
 
+    /// A queue that is no longer named stays as it is: its jobs have nobody else here.
+    fn reload(&mut self, queues: &[QueueSettings]) {
+        for room in &mut self.rooms {
+            if let Some(queue) = queues.iter().find(|queue| queue.name == room.queue.name) {
+                room.reload(queue);
+            }
+        }
+        self.state.hungry = true;
+    }
+
     fn may_claim(&self) -> bool {
         self.state.drain.may_claim()
             && !self.state.only_settle
@@ -266,6 +276,7 @@ impl Claims {
             }
             Signal::Tell => self.tell(),
             Signal::Pool(news) => self.hear_of_pool(news),
+            Signal::Reload(queues) => self.reload(&queues),
             Signal::Quit => {
                 self.draining.send_replace(true);
                 let step = self.state.drain.quit(self.state.began.elapsed());

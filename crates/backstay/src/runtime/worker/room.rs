@@ -16,6 +16,8 @@ const SLACK: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub(crate) struct Room {
     pub(crate) queue: QueueSettings,
+    /// Slots that its programs were started for; a reload cannot give more.
+    slots_most: u16,
     /// Running jobs of this queue, by level.
     running: [u16; LEVELS],
     /// Slots that hold something which could not be ended.
@@ -31,6 +33,7 @@ pub(crate) struct Room {
 impl Room {
     pub(crate) fn new(queue: QueueSettings, kinds: Option<Vec<String>>) -> Room {
         Room {
+            slots_most: queue.slots,
             queue,
             running: [0; LEVELS],
             stuck: 0,
@@ -38,6 +41,17 @@ impl Room {
             marks: std::array::from_fn(|_| Mark::default()),
             has_more: false,
             kinds,
+        }
+    }
+
+    /// Takes over what can change while jobs run: slots up to those of the start, ageing, reserve. Fewer slots than jobs
+    /// that run end none: nothing new begins until enough are free.
+    pub(crate) fn reload(&mut self, new: &QueueSettings) {
+        self.queue.slots = new.slots.min(self.slots_most);
+        self.queue.ageing = new.ageing;
+        // A reserve is checked against its own slots; where those are not given, it would not fit.
+        if new.slots <= self.slots_most {
+            self.queue.reserve.clone_from(&new.reserve);
         }
     }
 
@@ -124,5 +138,28 @@ impl Room {
 
     pub(crate) fn forget_marks(&mut self) {
         self.marks.iter_mut().for_each(Mark::reset);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::config::Settings;
+    use crate::model::config::Value;
+
+    #[test]
+    fn a_reload_takes_slots_up_to_those_of_the_start_and_ends_nothing() {
+        let settings = Settings::from_value(&Value::empty()).unwrap();
+        let queue = |slots| QueueSettings { slots, ..settings.queues[0].clone() };
+        let mut room = Room::new(queue(4), None);
+        let none = [0; LEVELS];
+        (0..3).for_each(|seq| room.took(Duration::ZERO, 5, seq));
+        room.reload(&queue(2));
+        assert_eq!((room.free(&none), room.busy()), (0, 3));
+        room.left(5);
+        room.left(5);
+        assert_eq!(room.free(&none), 1);
+        room.reload(&queue(9));
+        assert_eq!(room.free(&none), 3);
     }
 }

@@ -1,9 +1,13 @@
-//! A worker that runs, as its owner holds it: drain, hurry, quit, and what the testing kit allows.
+//! A worker that runs, as its owner holds it: drain, reload, hurry, quit, and what the testing kit allows.
 
 use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 
+use super::sync::sync;
 use super::{Allowance, Signal};
+use crate::model::config::Settings;
+use crate::store::StoreError;
+use crate::store::database::{Database, Purpose};
 
 /// A worker that runs.
 ///
@@ -55,6 +59,23 @@ impl Running {
     pub async fn tell(&self) {
         // A worker that has ended already runs nothing.
         drop(self.signals.send(Signal::Tell).await);
+    }
+
+    /// Goes on with other settings, as far as they can change while jobs run: slots up to those of the start, ageing and
+    /// reserve of each queue, and the fleet's part in the database (contracts of kinds, timeouts of queues, bounds).
+    /// Everything else holds from the next start.
+    ///
+    /// # Errors
+    ///
+    /// BS5xx from the database, which then keeps the old part; what is this worker's own has changed.
+    pub async fn reload(&self, database: &Database, settings: &Settings) -> Result<(), StoreError> {
+        // A worker that has ended already runs nothing.
+        drop(self.signals.send(Signal::Reload(settings.queues.clone())).await);
+        if !settings.worker.apply {
+            return Ok(());
+        }
+        let link = database.open(Purpose::Duty, Some(&self.id.to_string())).await?;
+        sync(&link, settings).await.map(drop)
     }
 
     /// Ends now: what runs is killed and given back.
