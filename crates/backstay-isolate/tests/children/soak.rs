@@ -48,9 +48,13 @@ pub(crate) fn soak() {
                 }
             }
         }
+        // A task that was not polled to its end would keep the pool.
+        while running.join_next().await.is_some() {}
     });
     println!("soak: {jobs} jobs, {killed} of them killed, {:.1} s", began.elapsed().as_secs_f32());
     drop(pool);
+    // As a worker ends.
+    block(launcher().stop());
     until("no child is left", Duration::from_secs(10), || Left::now().processes <= 1);
     let mut after = Left::now();
     let patience = Instant::now() + Duration::from_secs(10);
@@ -64,7 +68,8 @@ pub(crate) fn soak() {
 }
 
 fn kill(pid: u32) {
-    let pid = Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
+    // A job may be over before the shim has told the pid of its child.
+    let Some(pid) = Pid::from_raw(i32::try_from(pid).unwrap()) else { return };
     // It may have been recycled and reaped meanwhile.
     let _gone = kill_process(pid, Signal::KILL);
 }
