@@ -2,6 +2,7 @@
 
 mod bench;
 mod dead;
+mod doctor;
 mod enqueue;
 mod filter;
 mod jobs;
@@ -21,6 +22,7 @@ pub(crate) use dead::{
     AcknowledgeArgs, DeadCommand, DeadListArgs, DeadShowArgs, ExportArgs, LettersArgs, MuteArgs,
     ReplayArgs, ReplaysCommand, ReviveArgs,
 };
+pub(crate) use doctor::{DoctorArgs, Runaway};
 pub(crate) use enqueue::EnqueueArgs;
 pub(crate) use filter::Page;
 pub(crate) use jobs::{
@@ -143,6 +145,15 @@ Examples:
     )]
     Migrate(MigrateCommand),
     // What asks the database, or acts in it.
+    /// Look for all that could be wrong, each with its remedy
+    #[command(after_help = "\
+Examples:
+  backstay doctor
+  backstay doctor --limits                   also lets seven small runaways loose here, to see them held")]
+    Doctor(DoctorArgs),
+    /// A runaway of the doctor
+    #[command(name = "__limits", hide = true, subcommand)]
+    Runaway(Runaway),
     #[command(flatten)]
     Desk(Box<DeskCommand>),
     /// Look at alerts and what became of their messages
@@ -294,12 +305,6 @@ Examples:
   backstay top                               on a terminal; q leaves
   backstay top --once --sort cpu             one table, also where there is no terminal")]
     Top(TopArgs),
-    /// Look for all that could be wrong, each with its remedy
-    #[command(after_help = "\
-Examples:
-  backstay doctor
-  backstay doctor --json")]
-    Doctor,
 }
 
 #[derive(Debug, Args)]

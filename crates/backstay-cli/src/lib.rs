@@ -119,6 +119,8 @@ fn run<S: Clone + Send + Sync + 'static>(
                 inspect::list_alerts(desk, &page).await
             })
         }
+        Command::Doctor(args) => cmd::doctor::run(&args, &sources, environment, printer, &consent),
+        Command::Runaway(runaway) => cmd::doctor::run_away(&runaway),
         Command::Desk(command) => {
             cmd::desk::run(&sources, environment, printer, &consent, async |desk| {
                 operator(*command, desk).await
@@ -161,7 +163,6 @@ async fn operator(command: DeskCommand, desk: &Desk<'_>) -> Result<Exit, Failure
         }
         DeskCommand::Workers(WorkersCommand::Drain(args)) => operate::drain(desk, &args).await,
         DeskCommand::Top(args) => cmd::top::run(desk, &args).await,
-        DeskCommand::Doctor => cmd::doctor::run(desk).await,
     }
 }
 

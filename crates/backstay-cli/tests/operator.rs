@@ -11,6 +11,7 @@ mod operator {
     pub(crate) mod jobs;
     pub(crate) mod limits;
     pub(crate) mod machines;
+    pub(crate) mod proof;
     pub(crate) mod roles;
     pub(crate) mod serve;
     pub(crate) mod tail;

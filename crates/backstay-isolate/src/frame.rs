@@ -121,6 +121,40 @@ mod tests {
         }
     }
 
+    proptest! {
+        #[test]
+        fn garbage_of_any_size_is_cut_or_refused_and_never_heaped_up(
+            pieces in proptest::collection::vec((any::<u8>(), 0_usize..50_000, any::<bool>()), 1..60),
+        ) {
+            const MAX_BYTES: usize = 32 * 1024;
+            let mut decoder = LineDecoder::new(MAX_BYTES);
+            'stream: for (byte, size, ends) in pieces {
+                decoder.push(&vec![byte; size]);
+                decoder.push(if ends { b"\n" } else { b"" });
+                // What one push brought, at most doubled by the room for the next.
+                prop_assert!(decoder.bytes.capacity() <= 4 * (MAX_BYTES + 50_000));
+                loop {
+                    match decoder.next_line() {
+                        Ok(Some(line)) => prop_assert!(line.len() <= MAX_BYTES && !line.contains(&b'\n')),
+                        Ok(None) => break,
+                        Err(LineTooLong) => break 'stream,
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_hundred_megabytes_without_a_line_feed_are_refused_at_eight() {
+        let (mut decoder, mut taken) = (LineDecoder::new(LINE_BYTES), 0);
+        while taken < 100 * 1024 * 1024 && decoder.next_line().is_ok() {
+            decoder.push(&[0; 64 * 1024]);
+            taken += 64 * 1024;
+        }
+        assert_eq!((taken, decoder.next_line()), (LINE_BYTES + 64 * 1024, Err(LineTooLong)));
+        assert!(decoder.bytes.capacity() <= 3 * LINE_BYTES, "{}", decoder.bytes.capacity());
+    }
+
     #[test]
     fn a_line_over_its_bound_is_refused_before_it_ends() {
         let mut decoder = LineDecoder::new(8);

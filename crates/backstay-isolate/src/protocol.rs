@@ -1,5 +1,7 @@
 //! The messages of child protocol v1, both directions, and what counts as a broken rule.
 
+#[cfg(test)]
+mod garbage;
 pub(crate) mod read;
 pub(crate) mod write;
 

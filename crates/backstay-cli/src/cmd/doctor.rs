@@ -1,45 +1,119 @@
 //! `backstay doctor`: all that could be wrong, each with its remedy; the last line says ready, or what to do first.
 
-use backstay::doctor::{Finding, Health, Wishes, examine};
-use serde_json::json;
+mod limits;
 
-use super::desk::Desk;
+use backstay::config::MISSING;
+use backstay::doctor::{Finding, Health, Wishes, examine};
+use serde::Serialize;
+use serde_json::{Value as Json, json};
+
+use super::desk::{self, Consent, Desk};
+use crate::args::DoctorArgs;
 use crate::failure::{Exit, Failure};
 use crate::print::{Printer, Tone, visible};
+use crate::settings::{Environment, Sources};
 
-pub(crate) async fn run(desk: &Desk<'_>) -> Result<Exit, Failure> {
+pub(crate) use limits::run_away;
+
+/// One check, wherever it was made.
+#[derive(Debug, Clone, Serialize)]
+struct Row {
+    id: &'static str,
+    health: Health,
+    finding: String,
+    remedy: Option<String>,
+    /// The figures behind the sentence, where something was measured.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    measured: Option<Json>,
+}
+
+impl From<Finding> for Row {
+    fn from(it: Finding) -> Row {
+        let Finding { id, health, finding, remedy, .. } = it;
+        Row { id, health, finding, remedy, measured: None }
+    }
+}
+
+pub(crate) fn run(
+    args: &DoctorArgs,
+    sources: &Sources,
+    environment: &Environment,
+    printer: &Printer,
+    consent: &Consent,
+) -> Result<Exit, Failure> {
+    let mut rows = Vec::new();
+    let looked = desk::run(sources, environment, printer, consent, async |desk| {
+        rows = examine_database(desk).await;
+        Ok(Exit::Done)
+    });
+    match looked {
+        Ok(_) => {}
+        Err(failure) if !args.limits || failure.exit != Exit::Unavailable => return Err(failure),
+        Err(failure) if failure.code == MISSING => {
+            printer.note("no database is named: only the limits of jobs are looked at");
+        }
+        Err(failure) => rows.push(unreachable(failure)),
+    }
+    let level = if args.limits {
+        let proof = limits::prove()?;
+        rows.extend(proof.rows);
+        Some(proof.level)
+    } else {
+        None
+    };
+    Ok(print(printer, &rows, level))
+}
+
+async fn examine_database(desk: &Desk<'_>) -> Vec<Row> {
     let wishes = Wishes {
         channels: Some(desk.settings.alerts.channels.len()),
         require_durable: desk.settings.database.require_durable,
         handlers: desk.settings.worker.handler_database_url.clone(),
     };
     let report = examine(&desk.database, wishes).await;
-    let printer = desk.printer;
+    report.findings.into_iter().map(Row::from).collect()
+}
+
+/// A database that is named and not there is one finding; the limits are proven all the same.
+fn unreachable(failure: Failure) -> Row {
+    let (finding, remedy) = (failure.message, failure.hint);
+    Row { id: "server", health: Health::Fail, finding, remedy, measured: None }
+}
+
+fn print(printer: &Printer, rows: &[Row], level: Option<Json>) -> Exit {
+    let failed = rows.iter().find(|row| row.health == Health::Fail);
+    let verdict = match failed {
+        None => "ready".to_owned(),
+        Some(row) => format!("not ready: {}", row.remedy.as_deref().unwrap_or(&row.finding)),
+    };
     if printer.is_json() {
-        printer.json(&json!({
-            "ready": report.ready, "verdict": report.verdict(), "items": report.findings, "next": null,
-        }));
-    } else {
-        let width = report.findings.iter().map(|finding| finding.id.len()).max().unwrap_or(0);
-        for finding in &report.findings {
-            printer.line(line(printer, finding, width));
+        let mut document = json!({
+            "ready": failed.is_none(), "verdict": verdict, "items": rows, "next": null,
+        });
+        if let Some(level) = level {
+            document["level"] = level;
         }
-        printer.line(report.verdict());
+        printer.json(&document);
+    } else {
+        let width = rows.iter().map(|row| row.id.len()).max().unwrap_or(0);
+        for row in rows {
+            printer.line(line(printer, row, width));
+        }
+        printer.line(verdict);
     }
-    Ok(if report.ready { Exit::Done } else { Exit::NotDone })
+    if failed.is_none() { Exit::Done } else { Exit::NotDone }
 }
 
 /// `warn  horizon  held for 47 min by pid 8123 (metabase): select pg_terminate_backend(8123)`.
-fn line(printer: &Printer, finding: &Finding, width: usize) -> String {
-    let tone = match finding.health {
+fn line(printer: &Printer, row: &Row, width: usize) -> String {
+    let tone = match row.health {
         Health::Ok => Tone::Good,
         Health::Warn => Tone::Careful,
         Health::Fail => Tone::Bad,
     };
-    let word = printer.toned(tone, finding.health.as_str());
-    let blank = " ".repeat(4 - finding.health.as_str().len());
-    let text = visible(&finding.finding);
-    let remedy =
-        finding.remedy.as_deref().map(|it| format!(": {}", visible(it))).unwrap_or_default();
-    format!("{word}{blank}  {:width$}  {text}{remedy}", finding.id)
+    let word = printer.toned(tone, row.health.as_str());
+    let blank = " ".repeat(4 - row.health.as_str().len());
+    let text = visible(&row.finding);
+    let remedy = row.remedy.as_deref().map(|it| format!(": {}", visible(it))).unwrap_or_default();
+    format!("{word}{blank}  {:width$}  {text}{remedy}", row.id)
 }

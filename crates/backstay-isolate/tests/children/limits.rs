@@ -364,7 +364,7 @@ fn zombies_of_shims() -> usize {
     pids.into_iter().filter(|pid| state(*pid) == Some('Z')).count()
 }
 
-fn own_memory() -> u64 {
+pub(crate) fn own_memory() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).unwrap();
     line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024

@@ -9,6 +9,7 @@
 mod cgroup;
 mod command;
 mod endings;
+mod garbage;
 mod handler;
 mod limits;
 mod output;
@@ -60,6 +61,7 @@ fn main() -> ExitCode {
             endings::TESTS,
             limits::TESTS,
             cgroup::TESTS,
+            garbage::TESTS,
         ]
         .concat()
     };
