@@ -1,12 +1,13 @@
 //! `backstay doctor`: all that could be wrong, each with its remedy; the last line says ready, or what to do first.
 
 mod limits;
+mod row;
 
 use backstay::config::MISSING;
-use backstay::doctor::{Finding, Health, Wishes, examine};
-use serde::Serialize;
+use backstay::doctor::{Health, Wishes, examine};
 use serde_json::{Value as Json, json};
 
+use self::row::Row;
 use super::desk::{self, Consent, Desk};
 use crate::args::DoctorArgs;
 use crate::failure::{Exit, Failure};
@@ -14,25 +15,6 @@ use crate::print::{Printer, Tone, visible};
 use crate::settings::{Environment, Sources};
 
 pub(crate) use limits::run_away;
-
-/// One check, wherever it was made.
-#[derive(Debug, Clone, Serialize)]
-struct Row {
-    id: &'static str,
-    health: Health,
-    finding: String,
-    remedy: Option<String>,
-    /// The figures behind the sentence, where something was measured.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    measured: Option<Json>,
-}
-
-impl From<Finding> for Row {
-    fn from(it: Finding) -> Row {
-        let Finding { id, health, finding, remedy, .. } = it;
-        Row { id, health, finding, remedy, measured: None }
-    }
-}
 
 pub(crate) fn run(
     args: &DoctorArgs,

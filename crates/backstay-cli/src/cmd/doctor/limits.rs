@@ -1,5 +1,6 @@
 //! `doctor --limits`: seven small runaways at once, each against its limit, to prove what this machine holds.
 
+mod bounds;
 mod judgement;
 mod runaway;
 mod trial;
@@ -10,7 +11,7 @@ use backstay::doctor::Health;
 use backstay_isolate::{Launcher, Level};
 use serde_json::{Value as Json, json};
 
-use super::Row;
+use super::row::Row;
 use crate::cmd::connect;
 use crate::failure::Failure;
 

@@ -6,8 +6,8 @@ use backstay::doctor::Health;
 use backstay_isolate::{Ending, Report};
 use serde_json::{Value as Json, json};
 
-use super::super::Row;
-use super::trial::{CPU_TIME, GRACE, MEMORY_BYTES, OUTPUT_BYTES, PROCESSES, REFUSED, TIMEOUT};
+use super::super::row::Row;
+use super::bounds::{CPU_TIME, GRACE, MEMORY_BYTES, OUTPUT_BYTES, PROCESSES, REFUSED, TIMEOUT};
 
 const MIB: u64 = 1 << 20;
 

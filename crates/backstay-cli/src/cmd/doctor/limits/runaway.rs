@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::trial::{GREED_BYTES, REFUSED, TASKS};
+use super::bounds::{GREED_BYTES, REFUSED, TASKS};
 use crate::args::Runaway;
 use crate::failure::{Exit, Failure};
 
