@@ -1,6 +1,7 @@
 //! What is decided without a database: pure data and pure functions.
 
 pub mod account;
+pub mod admit;
 pub mod alert;
 pub mod bounds;
 pub mod claim;

@@ -39,7 +39,7 @@ pub use route::Route;
 pub use secret::{ReadSource, Secret, Source};
 pub use section::Row;
 pub use value::{Origin, Shape, Value};
-pub use worker::{BoundSettings, WorkerSettings};
+pub use worker::{BoundSettings, Overcommit, WorkerSettings};
 
 use key::key;
 use section::{Book, Section};

@@ -6,6 +6,7 @@ pub(crate) mod build;
 pub(crate) mod bulkhead;
 pub(crate) mod claim;
 pub(crate) mod control;
+pub(crate) mod memory;
 pub(crate) mod pools;
 pub(crate) mod program;
 pub(crate) mod queue;

@@ -28,6 +28,8 @@ pub(crate) struct Ask {
     pub(crate) levels: Vec<i16>,
     pub(crate) lows: Vec<i64>,
     pub(crate) n: i32,
+    /// Larger jobs stay where they are; bytes.
+    pub(crate) memory_most: Option<u64>,
     /// None: this worker takes every kind.
     pub(crate) kinds: Option<Vec<String>>,
     pub(crate) aged: i32,
@@ -127,7 +129,9 @@ impl<'a> Asked<'a> {
         Asked {
             ask,
             n: ask.n,
-            budget_mib: i32::MAX,
+            budget_mib: ask
+                .memory_most
+                .map_or(i32::MAX, |bytes| i32::try_from(bytes >> 20).unwrap_or(i32::MAX)),
             ageing_ms: millis(ask.ageing),
             timeout_ms: millis(ask.timeout),
             slack_ms: millis(ask.slack),

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use backstay::config::{Isolation, Secret, Settings};
+use backstay::config::{Isolation, Memory, Secret, Settings};
 use backstay::model::lease::Times;
 use backstay::{Ctx, Database, Fail, Job, Queue, State, Worker};
 use serde::{Deserialize, Serialize};
@@ -116,6 +116,9 @@ async fn live(isolation: &str, url: &str) -> ExitCode {
     settings.worker.drain_timeout = Duration::from_secs(1);
     settings.queues[0].isolation =
         if isolation == "inline" { Isolation::Inline } else { Isolation::Process };
+    if isolation == "tight" {
+        settings.worker.memory_budget = Memory::Bytes(256 << 20);
+    }
     settings.database.url = Some(Secret::new(url));
     settings.worker.handler_database_url = std::env::var("FAULTS_HANDLERS").ok().map(Secret::new);
     let database = Database::connect(url).await.unwrap();

@@ -20,6 +20,7 @@ mod kills;
 mod place;
 mod pooler;
 mod process;
+mod room;
 mod server;
 
 use std::process::ExitCode;
@@ -35,6 +36,7 @@ const FAULTS: &[(&str, fn())] = &[
     ("a_server_that_restarts_costs_no_job_and_no_start", server::restarts),
     ("a_server_that_is_away_for_long_costs_no_job_and_no_start", server::away),
     ("harm_is_billed_to_the_job_that_does_it", harm::all),
+    ("no_more_runs_than_there_is_memory_for", room::bounds),
     ("a_term_drains_and_gives_back_for_free", drains::term),
     ("a_killed_handler_leaves_no_query_running", backends::killed),
     ("handlers_see_a_login_of_their_own_and_no_other", backends::credentials),

@@ -92,4 +92,21 @@ pub(super) const CODES: &[Code] = &[
         remedy: "Check the path and its rights as the user that runs Backstay.",
         example: "url = { file = \"/run/secrets/database_url\" }      # ls -l /run/secrets",
     },
+    Code {
+        code: "BS408",
+        name: "memory_overcommitted",
+        status: None,
+        title: "the queues promise more memory than there is",
+        meaning: "A size under `memory` is a promise: with every slot busy all of them must fit into \
+                  `memory_budget`, or the kernel would end jobs that kept to their limits. The worker \
+                  did not start.",
+        causes: &[
+            "more slots, or more memory for each, than this host or container has",
+            "a container with a smaller limit than the host that the file was written for",
+            "a kind whose memory alone is more than the whole budget",
+        ],
+        remedy: "Lower `slots` or `memory`, give the container more, or set `overcommit = \"wait\"` \
+                 under `[worker]`: jobs then wait until there is room. `memory = \"auto\"` always fits.",
+        example: "[queues.exports]\nslots  = 2\nmemory = \"1GiB\"      # 2GiB of what all jobs share",
+    },
 ];

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use super::database::address;
+use super::form;
 use super::key::{Form, Keys, key};
+use super::limit::Memory;
 use super::secret::Secret;
 use super::section::Section;
 use crate::model::lease::Times;
@@ -29,20 +31,31 @@ pub(super) const KEYS: Keys = Keys {
             "Write the queues and kinds of this file to the database at start",
         ),
         key(
+            "memory_budget",
+            Form::Either("auto", &Form::Size("32MiB", "4096GiB")),
+            "\"auto\"",
+            "Memory of all jobs together; auto is 90 % of the container's limit or of half the host, less memory_reserve",
+        ),
+        key(
+            "memory_reserve",
+            Form::Size("1MiB", "64GiB"),
+            "\"128MiB\"",
+            "Memory that is kept for the worker itself",
+        ),
+        key(
+            "overcommit",
+            Form::Words(&["refuse", "wait"]),
+            "\"refuse\"",
+            "What happens where slots and written sizes come to more than memory_budget",
+        ),
+        key(
             "handler_database_url",
             Form::Secret,
             "",
             "What handlers get as DATABASE_URL, with a login of their own; also BACKSTAY_HANDLER_DATABASE_URL",
         ),
     ],
-    later: &[
-        "memory_budget",
-        "memory_reserve",
-        "overcommit",
-        "require_level",
-        "scratch_dir",
-        "brake",
-    ],
+    later: &["require_level", "scratch_dir", "brake"],
     moved: &[],
 };
 
@@ -64,10 +77,26 @@ pub struct WorkerSettings {
     pub drain_timeout: Duration,
     /// Write queues and kinds to the database at start \[true\].
     pub apply: bool,
+    /// Memory of all jobs together \[auto: 90 % of the limit, less `memory_reserve`\].
+    pub memory_budget: Memory,
+    /// Bytes that are kept for the worker itself \[128 MiB\].
+    pub memory_reserve: u64,
+    /// What happens where slots and written sizes come to more than that \[refuse\].
+    pub overcommit: Overcommit,
     /// What handlers get as `DATABASE_URL`; none where they find their database by themselves.
     pub handler_database_url: Option<Secret>,
     /// The rhythm of beats and rescue; not a setting, since a fleet must agree on it.
     pub times: Times,
+}
+
+/// What happens where the queues promise more memory than there is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Overcommit {
+    /// The worker does not start.
+    #[default]
+    Refuse,
+    /// Jobs wait in their worker until there is room.
+    Wait,
 }
 
 /// What a job may carry.
@@ -84,6 +113,15 @@ pub(super) fn read(section: &Section<'_>) -> WorkerSettings {
         poll: section.span_set("poll"),
         drain_timeout: section.span_set("drain_timeout"),
         apply: section.switch("apply"),
+        memory_budget: section
+            .take("memory_budget", form::either(form::size))
+            .flatten()
+            .map_or(Memory::Auto, Memory::Bytes),
+        memory_reserve: section.size("memory_reserve"),
+        overcommit: match section.word("overcommit") {
+            Some("wait") => Overcommit::Wait,
+            _ => Overcommit::Refuse,
+        },
         handler_database_url: address(section, "handler_database_url"),
         times: Times::normal(),
     }

@@ -13,7 +13,7 @@ use super::runner::{QueueWays, Runner};
 use super::running::Running;
 use super::start::{self, Parts, StartError};
 use super::ways::{Connect, Setting, StateError};
-use super::{Allowance, FINISHED, bulkhead, control, requests, tail};
+use super::{Allowance, FINISHED, bulkhead, control, memory, requests, tail};
 use crate::model::config::{Fault, History, KindSettings, Origin, Settings, Value};
 use crate::model::request::Job;
 use crate::runtime::around::Next;
@@ -287,6 +287,7 @@ impl<S: Clone + Send + Sync + 'static> Worker<S> {
         allowance: Allowance,
     ) -> Result<Running, StartError> {
         self.serve().await;
+        let plan = memory::plan(&settings).map_err(StartError::Memory)?;
         let id = control::fresh_id();
         let (requests, asked) = requests::channel();
         let (tails, keeper) = tail::channel(&settings);
@@ -299,7 +300,7 @@ impl<S: Clone + Send + Sync + 'static> Worker<S> {
             settings: &settings,
             access: Access::of(&settings),
             names: backends::prefix(id),
-            auto: bulkhead::auto(&settings),
+            auto: plan.auto,
             worker: id,
             sound: 0,
             failed: None,
@@ -363,6 +364,7 @@ impl<S: Clone + Send + Sync + 'static> Worker<S> {
                 channels,
                 level,
                 allowance,
+                memory_budget: plan.budget,
             },
         )
         .await

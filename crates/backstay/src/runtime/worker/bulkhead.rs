@@ -7,27 +7,10 @@ use std::time::Duration;
 use backstay_isolate as isolate;
 use serde_json::{Map, Value};
 
-use crate::model::config::{Cpu, KindSettings, QueueSettings, Settings};
+use crate::model::config::{Cpu, KindSettings, QueueSettings};
 use crate::model::event::{self, Event, JobRef};
-use crate::model::limits::{InForce, Limits, auto_memory};
+use crate::model::limits::{InForce, Limits};
 use crate::model::unit::{format_duration, format_size};
-
-/// Where a host does not say how much memory it has, jobs get what `auto` gives at least.
-const UNKNOWN_HOST: u64 = 0;
-
-/// Gives the memory that a job gets of which nothing is said.
-pub(crate) fn auto(settings: &Settings) -> u64 {
-    let slots = settings.queues.iter().map(|queue| u32::from(queue.slots)).sum();
-    auto_memory(host_memory().unwrap_or(UNKNOWN_HOST) / 2, slots)
-}
-
-/// The memory of this host in bytes.
-fn host_memory() -> Option<u64> {
-    let table = std::fs::read_to_string("/proc/meminfo").ok()?;
-    let line = table.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
-    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    kib.checked_mul(1024)
-}
 
 /// The limits of a kind in a queue.
 pub(crate) fn limits(queue: &QueueSettings, kind: Option<&KindSettings>, auto: u64) -> Limits {

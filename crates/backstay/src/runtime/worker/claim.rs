@@ -6,6 +6,7 @@ mod drain;
 mod look;
 mod news;
 mod turn;
+mod wait;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -15,11 +16,13 @@ use tokio::sync::{mpsc, watch};
 use uuid::Uuid;
 
 use self::look::MINE_EVERY;
+use self::wait::Waiting;
 use super::control::Heard;
 use super::requests::Asked;
 use super::room::{LEVELS, Room};
 use super::run::{Hurry, Stop};
 use super::{Allowance, Finished, Runner, Signal};
+use crate::model::admit::Ledger;
 use crate::model::claim::Claimed;
 use crate::model::config::{QueueSettings, WorkerSettings};
 use crate::model::drain::{Drain, Phase};
@@ -87,6 +90,9 @@ pub(crate) struct Claims {
 pub(crate) struct State {
     link: Option<Link>,
     hands: HashMap<i64, Hand>,
+    /// What is reserved of the memory.
+    ledger: Ledger,
+    waiting: Vec<Waiting>,
     gathered: Vec<Settled>,
     first_at: Option<Instant>,
     /// Verdicts that the database refused in every form.
@@ -121,11 +127,19 @@ pub(crate) struct State {
 }
 
 impl State {
-    pub(crate) fn new(worker: Uuid, began: Instant, drain: Drain, allowance: Allowance) -> State {
+    pub(crate) fn new(
+        worker: Uuid,
+        began: Instant,
+        drain: Drain,
+        allowance: Allowance,
+        memory_budget: u64,
+    ) -> State {
         let now = Instant::now();
         State {
             link: None,
             hands: HashMap::new(),
+            ledger: Ledger::new(memory_budget),
+            waiting: Vec::new(),
             gathered: Vec::new(),
             first_at: None,
             refused: Vec::new(),
@@ -161,6 +175,7 @@ impl Claims {
         while !self.is_over() {
             self.wait().await;
             self.let_go_where_cut_off();
+            self.admit_waiting();
             self.drain_step();
             self.tick().await;
         }
@@ -196,6 +211,7 @@ impl Claims {
         sooner(state.look_again_at);
         sooner(state.lowered_again_at);
         sooner(state.offer_again_at);
+        sooner((!state.waiting.is_empty()).then(|| Instant::now() + wait::LOOK));
         sooner(self.turn_at());
         sooner(self.trial_at());
         sooner((!state.raises.is_empty()).then_some(state.poll_at.min(Instant::now())));

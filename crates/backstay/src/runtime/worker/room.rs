@@ -64,16 +64,17 @@ impl Room {
         self.queue.slots.saturating_sub(self.busy().saturating_sub(leaving.iter().sum()))
     }
 
-    /// What to ask the database for, most patient levels first, so that slots kept for urgent work stay free.
+    /// What to ask the database for, `most` jobs at most, most patient levels first, so that slots kept for urgent work stay free.
     pub(crate) fn asks(
         &mut self,
         now: Duration,
         from_start: bool,
         leaving: &[u16; LEVELS],
+        most: u16,
     ) -> Vec<Ask> {
         let staying: [u16; LEVELS] =
             std::array::from_fn(|level| self.running[level].saturating_sub(leaving[level]));
-        let split = shares(self.free(leaving), &staying, &self.queue.reserve);
+        let split = shares(self.free(leaving).min(most), &staying, &self.queue.reserve);
         let lows: Vec<i64> =
             self.marks.iter_mut().map(|mark| if from_start { 0 } else { mark.low(now) }).collect();
         split
@@ -86,6 +87,7 @@ impl Room {
                     levels: (0..i16::try_from(depth).expect("at most ten levels")).collect(),
                     lows: lows[..depth].to_vec(),
                     n: i32::from(share.n),
+                    memory_most: None,
                     kinds: self.kinds.clone(),
                     aged: i32::try_from(aged).unwrap_or(0),
                     ageing: self.queue.ageing.after,
@@ -103,6 +105,7 @@ impl Room {
             levels: (0..i16::try_from(LEVELS).expect("at most ten levels")).collect(),
             lows: vec![0; LEVELS],
             n: 1,
+            memory_most: None,
             kinds: Some(vec![kind]),
             aged: 0,
             ageing: self.queue.ageing.after,

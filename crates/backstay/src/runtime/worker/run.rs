@@ -112,6 +112,11 @@ impl Stop {
 }
 
 impl Stopping {
+    /// What the attempt was told, if it was.
+    pub(crate) fn told(&mut self) -> Option<Hurry> {
+        self.0.borrow_and_update().clone()
+    }
+
     /// Waits until the attempt is told to stop; asked again, until it is told otherwise.
     pub(crate) async fn asked(&mut self) -> Hurry {
         while self.0.changed().await.is_ok() {

@@ -110,6 +110,30 @@ impl Runner {
         });
     }
 
+    /// The memory that this attempt may use; handlers inside the worker have no share of their own.
+    pub(crate) fn memory_of(&self, claimed: &Claimed) -> u64 {
+        let info = &claimed.info;
+        let way = self.queues.get(&info.queue).and_then(|queue| queue.way(&info.kind));
+        let Some(Way::Child(_, terms)) = way else { return 0 };
+        let limits = match claimed.memory {
+            Some(asked) => terms.limits.with_memory(asked).0,
+            None => terms.limits,
+        };
+        limits.memory_bytes.unwrap_or(0)
+    }
+
+    /// The least memory that a job of this queue takes; nothing where its handlers run inside the worker.
+    pub(crate) fn least_memory(&self, queue: &str) -> u64 {
+        let Some(queue) = self.queues.get(queue) else { return 0 };
+        let kinds = queue.known();
+        let ways = kinds.keys().filter_map(|kind| queue.way(kind));
+        let least = ways.map(|way| match way {
+            Way::Child(_, terms) => terms.limits.memory_bytes.unwrap_or(0),
+            Way::Inline(_) => 0,
+        });
+        least.min().unwrap_or(0)
+    }
+
     pub(crate) fn terms(&self, queue: &str, kind: &str) -> Terms {
         let snooze_max = self.queues.get(queue).map_or(i16::MAX, |queue| queue.snooze_max);
         Terms { snooze_max, lean: self.lean.contains(kind) }

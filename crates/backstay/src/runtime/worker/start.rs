@@ -78,6 +78,9 @@ pub enum StartError {
         "the database is not durable: {0} is off; switch it on, or set `require_durable = false`"
     )]
     NotDurable(String),
+    /// The queues promise more memory than there is.
+    #[error("{0}")]
+    Memory(String),
     /// A thread or a folder cannot be made.
     #[error("the operating system refused")]
     Io(#[from] std::io::Error),
@@ -93,6 +96,7 @@ impl StartError {
             StartError::Duplicate { .. } => "BS405",
             StartError::NotDurable(_) => "BS508",
             StartError::NotEntered | StartError::State(_) => "BS604",
+            StartError::Memory(_) => "BS408",
             StartError::Io(_) => "BS999",
         }
     }
@@ -111,6 +115,8 @@ pub(crate) struct Parts {
     pub(crate) channels: Channels,
     pub(crate) level: String,
     pub(crate) allowance: Allowance,
+    /// Bytes that all jobs may use together.
+    pub(crate) memory_budget: u64,
 }
 
 /// Starts the threads; the worker is ready when its first beat was accepted.
@@ -154,7 +160,7 @@ pub(crate) async fn start(id: Uuid, mut parts: Parts) -> Result<Running, StartEr
         draining,
         lows,
         heard: heart.shared.heard.clone(),
-        state: State::new(id, heart.shared.began, drain, parts.allowance),
+        state: State::new(id, heart.shared.began, drain, parts.allowance, parts.memory_budget),
     };
     let duties = Duties::new(id, database.clone(), settings, heart.shared, low_watch, channels);
     let (ended_sender, ended) = oneshot::channel();

@@ -45,6 +45,9 @@ impl Claims {
         else {
             return;
         };
+        if !ended.survivor {
+            self.state.ledger.release(claimed.info.id);
+        }
         if ended.survivor {
             self.rooms[hand.room].close_slot();
             if self.rooms[hand.room].is_stuck() {
@@ -96,6 +99,8 @@ impl Claims {
     pub(super) fn let_go(&mut self, job: i64) {
         if let Some(hand) = self.state.hands.remove(&job) {
             self.rooms[hand.room].left(hand.level);
+            self.state.ledger.release(job);
+            self.state.waiting.retain(|one| one.claimed.info.id != job);
         }
     }
 
@@ -147,13 +152,30 @@ impl Claims {
             // What else these queues have is taken a moment later.
             self.state.look_again_at = Some(Instant::now());
         }
+        let (mut free, starves) = (self.state.ledger.free(), self.somebody_starves());
+        let budget = self.state.ledger.budget();
         for (index, room) in
             self.rooms.iter_mut().enumerate().filter(|(_, room)| wants || room.has_more)
         {
             if tried.contains(&index) {
                 continue;
             }
-            for mut ask in room.asks(at, from_start, &leaving[index]) {
+            let each = self.runner.least_memory(&room.queue.name);
+            let most = match free.checked_div(each) {
+                None => u16::MAX,
+                Some(_) if starves => 0,
+                Some(most) => u16::try_from(most).unwrap_or(u16::MAX),
+            };
+            if most == 0 {
+                // There may be more, and the next end makes room for it.
+                room.has_more = true;
+                continue;
+            }
+            for mut ask in room.asks(at, from_start, &leaving[index], most) {
+                free = free.saturating_sub(each.saturating_mul(ask.n.unsigned_abs().into()));
+                if each > 0 {
+                    ask.memory_most = Some(budget);
+                }
                 if let Allowance::One { queue } = &self.state.allowance {
                     if *queue != ask.queue || !asks.is_empty() {
                         continue;
@@ -224,6 +246,6 @@ impl Claims {
             let ended = Ended { reason, ..Ended::bare(Outcome::Cancelled, Duration::ZERO) };
             return self.gather(Finished { claimed, ended });
         }
-        self.runner.begin(claimed, stopping);
+        self.admit(claimed, stopping);
     }
 }

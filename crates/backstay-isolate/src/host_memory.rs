@@ -1,0 +1,93 @@
+//! How much memory this process and its children may use: the smallest limit of its control groups, up to the root.
+
+use std::fs::read_to_string;
+use std::path::{Path, PathBuf};
+
+const CGROUPS: &str = "/sys/fs/cgroup";
+
+/// Gives the bytes that this process and its children may use: the smallest limit of its control groups (version 2
+/// or 1), and without any of them half of the host's memory. Nothing where the host does not say.
+pub fn usable_memory() -> Option<u64> {
+    let groups = read_to_string("/proc/self/cgroup").unwrap_or_default();
+    let host = total(&read_to_string("/proc/meminfo").ok()?)?;
+    Some(smallest(&groups, host, |path| read_to_string(path).ok()).unwrap_or(host / 2))
+}
+
+/// `MemTotal` in bytes.
+fn total(table: &str) -> Option<u64> {
+    let line = table.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
+    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    kib.checked_mul(1024)
+}
+
+/// The smallest limit below the host's memory; version 1 writes "none" as a number beyond every host.
+fn smallest(groups: &str, host: u64, read: impl Fn(&Path) -> Option<String>) -> Option<u64> {
+    let files = groups.lines().flat_map(limit_files);
+    let limits = files.filter_map(|path| read(&path)?.trim().parse::<u64>().ok());
+    limits.filter(|limit| *limit < host).min()
+}
+
+/// The files with a limit for one line of `/proc/self/cgroup`. Inside a container its own path may not exist, but the
+/// root that it sees does.
+fn limit_files(line: &str) -> Vec<PathBuf> {
+    let mut parts = line.splitn(3, ':').skip(1);
+    let (Some(controllers), Some(path)) = (parts.next(), parts.next()) else { return Vec::new() };
+    let (roots, file): (&[&str], _) = match controllers {
+        "" => (&["", "unified"], "memory.max"),
+        _ if controllers.split(',').any(|it| it == "memory") => {
+            (&["memory"], "memory.limit_in_bytes")
+        }
+        _ => return Vec::new(),
+    };
+    let of_root = |root: &&str| {
+        let root = Path::new(CGROUPS).join(root);
+        let ways = Path::new(path.trim_start_matches('/')).ancestors();
+        ways.map(move |way| root.join(way).join(file)).collect::<Vec<_>>()
+    };
+    roots.iter().flat_map(of_root).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GIB: u64 = 1 << 30;
+
+    fn with(groups: &str, files: &[(&str, &str)]) -> Option<u64> {
+        smallest(groups, 16 * GIB, |path| {
+            let found = files.iter().find(|(name, _)| Path::new(name) == path);
+            found.map(|(_, text)| (*text).to_owned())
+        })
+    }
+
+    #[test]
+    fn the_smallest_limit_up_to_the_root_counts() {
+        let files = [
+            ("/sys/fs/cgroup/app.slice/worker/memory.max", "max\n"),
+            ("/sys/fs/cgroup/app.slice/memory.max", "2147483648\n"),
+            ("/sys/fs/cgroup/memory.max", "4294967296\n"),
+        ];
+        assert_eq!(with("0::/app.slice/worker\n", &files), Some(2 * GIB));
+    }
+
+    #[test]
+    fn a_path_that_is_not_seen_from_inside_falls_back_to_the_root() {
+        let files = [("/sys/fs/cgroup/memory.max", "1073741824\n")];
+        assert_eq!(with("0::/docker/4f1e\n", &files), Some(GIB));
+    }
+
+    #[test]
+    fn version_one_is_read_and_its_word_for_none_is_none() {
+        let line = "4:cpu:/\n3:memory,hugetlb:/a\n";
+        let file = "/sys/fs/cgroup/memory/a/memory.limit_in_bytes";
+        assert_eq!(with(line, &[(file, "9223372036854771712\n")]), None);
+        assert_eq!(with(line, &[(file, "536870912\n")]), Some(GIB / 2));
+    }
+
+    #[test]
+    fn nonsense_is_no_limit_and_the_host_says_its_own() {
+        assert_eq!(with("what\n0::\n::\n", &[("/sys/fs/cgroup/memory.max", "x")]), None);
+        assert_eq!(total("MemTotal:       16 kB\n"), Some(16 * 1024));
+        assert!(usable_memory().is_some_and(|bytes| bytes > 1 << 20));
+    }
+}

@@ -1,0 +1,74 @@
+//! Jobs in hand for which there is no memory yet: they wait under their lease, oldest first.
+
+use std::time::{Duration, Instant};
+
+use super::super::Finished;
+use super::super::run::{Hurry, Stopping};
+use super::Claims;
+use crate::model::claim::Claimed;
+use crate::model::outcome::Outcome;
+use crate::model::unit::format_size;
+use crate::runtime::ended::Ended;
+
+/// From then on nothing else may take what the oldest needs.
+const HAS_PATIENCE: Duration = Duration::from_secs(30);
+/// Then it is given back, nobody's fault: another worker may have room.
+const GIVES_UP: Duration = Duration::from_secs(300);
+/// How often somebody who waits looks whether it was told to stop.
+pub(super) const LOOK: Duration = Duration::from_millis(100);
+
+/// A claimed job that is larger than what is free. Each has a slot, so there are never more than those.
+pub(super) struct Waiting {
+    pub(super) claimed: Claimed,
+    stopping: Stopping,
+    bytes: u64,
+    since: Instant,
+}
+
+impl Claims {
+    /// Begins a job, or lets it wait for memory.
+    pub(super) fn admit(&mut self, claimed: Claimed, stopping: Stopping) {
+        let bytes = self.runner.memory_of(&claimed);
+        if self.state.ledger.reserve(claimed.info.id, bytes) {
+            return self.runner.begin(claimed, stopping);
+        }
+        self.state.waiting.push(Waiting { claimed, stopping, bytes, since: Instant::now() });
+    }
+
+    /// Begins what there is room for by now.
+    pub(super) fn admit_waiting(&mut self) {
+        let mut is_blocked = false;
+        for mut one in std::mem::take(&mut self.state.waiting) {
+            let waited = one.since.elapsed();
+            if let Some(end) = one.end(waited) {
+                self.gather(Finished { claimed: one.claimed, ended: end });
+            } else if !is_blocked && self.state.ledger.reserve(one.claimed.info.id, one.bytes) {
+                self.runner.begin(one.claimed, one.stopping);
+            } else {
+                is_blocked |= waited >= HAS_PATIENCE;
+                self.state.waiting.push(one);
+            }
+        }
+    }
+
+    /// Whether somebody has waited for so long that nothing else may begin.
+    pub(super) fn somebody_starves(&self) -> bool {
+        self.state.waiting.iter().any(|one| one.since.elapsed() >= HAS_PATIENCE)
+    }
+}
+
+impl Waiting {
+    /// How it ends without having begun.
+    fn end(&mut self, waited: Duration) -> Option<Ended> {
+        if let Some(told) = self.stopping.told() {
+            return Some(told.ended(Duration::ZERO));
+        }
+        (waited >= GIVES_UP).then(|| Ended {
+            message: Some(format!(
+                "waited for memory in vain: it needs {}",
+                format_size(self.bytes)
+            )),
+            ..Hurry { outcome: Outcome::Evicted, reason: None }.ended(Duration::ZERO)
+        })
+    }
+}
