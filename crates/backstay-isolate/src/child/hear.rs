@@ -26,6 +26,8 @@ impl Child {
             Traffic::Read => {
                 self.note_command_runs();
                 self.take_lines();
+                // A child that writes without end takes turns with its siblings: they share this thread.
+                tokio::task::yield_now().await;
             }
             Traffic::Mute => self.fall_mute(),
             Traffic::Printed if self.wires.output.over_limit() => {
