@@ -204,8 +204,7 @@ Examples:
     #[command(after_help = "\
 Examples:
   backstay bench                             on the private PostgreSQL of this machine
-  backstay bench --jobs 20000 --repeat 3 --database-url postgres://localhost/test
-  backstay bench bulkhead                    what a runaway does to an API")]
+  backstay bench --jobs 20000 --repeat 3 --database-url postgres://localhost/test")]
     Bench(BenchArgs),
     /// A process of the demo or of a bench
     #[command(name = "__demo", hide = true, subcommand)]

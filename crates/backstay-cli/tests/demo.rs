@@ -191,6 +191,6 @@ fn dev_follows_the_file_runs_the_jobs_and_ends_with_its_command() {
     assert!(folder.0.join("second.done").is_file(), "{out}\n{err}");
     assert!(out.contains(&format!("DATABASE_URL={url}")), "{out}");
     assert!(err.contains("backstay.toml changed"), "{err}");
-    assert_eq!(exit, Some(1), "the command ended with 3: {err}");
+    assert_eq!(exit, Some(3), "dev ends as its command ended: {err}");
     assert!(workers_on(&server).is_empty());
 }

@@ -38,7 +38,6 @@ pub(crate) enum BenchCommand {
 Examples:
   backstay bench bulkhead                    all six, about four minutes
   backstay bench bulkhead --quick --only spin,hang
-  backstay bench bulkhead --repeat 3 --svg bulkhead.svg
 
 The exit code is 1 where a goal was missed, and 75 where this machine is too busy to tell.")]
     Bulkhead(BulkheadArgs),
