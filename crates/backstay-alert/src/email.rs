@@ -14,7 +14,7 @@ use reqwest::Url;
 use sha2::{Digest, Sha256};
 
 use crate::message;
-use crate::reason::Reason;
+use crate::reason::{Reason, causes};
 use crate::sign::hex;
 
 /// Each step of the conversation may take this long, the whole of it three times as long.
@@ -108,19 +108,6 @@ fn way(text: &str) -> Result<String, Reason> {
 fn is_here(host: &str) -> bool {
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     host == "localhost" || bare.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
-}
-
-fn causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        let more = inner.to_string();
-        if !text.contains(&more) {
-            text = format!("{text}: {more}");
-        }
-        cause = inner.source();
-    }
-    text
 }
 
 #[cfg(test)]

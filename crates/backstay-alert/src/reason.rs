@@ -45,3 +45,17 @@ pub enum Reason {
     #[error("calls cannot be set up: {0}")]
     Client(String),
 }
+
+/// An error with its causes on one line; the outermost text alone often says only that something failed.
+pub(crate) fn causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        let more = inner.to_string();
+        if !text.contains(&more) {
+            text = format!("{text}: {more}");
+        }
+        cause = inner.source();
+    }
+    text
+}

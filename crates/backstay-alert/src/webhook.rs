@@ -1,6 +1,5 @@
 //! A signed POST of the alert as JSON, to addresses that may be called.
 
-use std::error::Error;
 use std::pin::Pin;
 use std::time::{Duration, SystemTime};
 
@@ -12,7 +11,7 @@ use reqwest::redirect::Policy;
 use reqwest::{Client, Response, Url};
 
 use crate::address::Reach;
-use crate::reason::Reason;
+use crate::reason::{Reason, causes};
 use crate::{sign, tls};
 
 /// A whole call may take this long.
@@ -48,7 +47,7 @@ impl Post {
             .timeout(CALL)
             .user_agent(concat!("backstay/", env!("CARGO_PKG_VERSION")))
             .build()
-            .map_err(|error| Reason::Client(causes(error)))?;
+            .map_err(|error| Reason::Client(causes(&error.without_url())))?;
         Ok(Self { client, url, reach })
     }
 
@@ -64,8 +63,10 @@ impl Post {
         for (name, value) in headers {
             request = request.header(*name, value);
         }
-        let mut answer =
-            request.send().await.map_err(|error| DeliverError::later(causes(error)))?;
+        let mut answer = request
+            .send()
+            .await
+            .map_err(|error| DeliverError::later(causes(&error.without_url())))?;
         let status = answer.status();
         discard(&mut answer).await;
         if status.is_success() {
@@ -86,21 +87,6 @@ async fn discard(answer: &mut Response) {
             break;
         }
     }
-}
-
-/// An error with its causes on one line, without the address that was called.
-fn causes(error: reqwest::Error) -> String {
-    let error = error.without_url();
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        let more = inner.to_string();
-        if !text.contains(&more) {
-            text = format!("{text}: {more}");
-        }
-        cause = inner.source();
-    }
-    text
 }
 
 /// A webhook of one's own.
