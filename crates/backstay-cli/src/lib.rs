@@ -9,6 +9,7 @@ mod cmd;
 mod demo;
 mod explain;
 mod failure;
+mod latency;
 mod log;
 mod print;
 mod settings;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::load::{self, Latency};
+use super::load;
 use super::plan::Plan;
 use super::report::Report;
 use super::row::{Idle, Inside, Row};
@@ -11,6 +11,7 @@ use super::side::{Side, Watch};
 use super::stage::Stage;
 use crate::demo::http::Client;
 use crate::failure::Failure;
+use crate::latency::{Latency, ms};
 use crate::print::Printer;
 
 /// Requests before the measure, which open connections and fill caches.
@@ -27,12 +28,12 @@ pub(crate) async fn measure(
         let of =
             if plan.repeat > 1 { format!("  (run {n} of {})", plan.repeat) } else { String::new() };
         let latency = idle(stage, plan).await?;
-        printer.note(format!("no jobs: API p99 {:.1} ms{of}", load::ms(latency.p99)));
+        printer.note(format!("no jobs: API p99 {:.1} ms{of}", ms(latency.p99)));
         let (beside, side, level) = as_job(stage, plan, None).await?;
         printer.note(format!(
             "honest jobs only: API p99 {:.1} ms, jobs p99 {:.1} ms",
-            load::ms(beside.p99),
-            load::ms(side.siblings.latency.p99)
+            ms(beside.p99),
+            ms(side.siblings.latency.p99)
         ));
         report.level = level;
         report.idle.push(Idle { latency, beside, side });

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use super::jobs::{GRACE, Pace};
-use super::load::{Latency, ms};
 use super::row::Row;
 use super::runaway::Runaway;
+use crate::latency::{Latency, ms};
 
 /// A machine whose idle API is slower than this says nothing about runaways.
 const NOISY: Duration = Duration::from_millis(5);

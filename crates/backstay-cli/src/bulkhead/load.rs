@@ -3,47 +3,15 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use serde_json::json;
 use tokio::time::MissedTickBehavior;
 
 use crate::demo::http::Client;
+use crate::latency::Latency;
 
 /// A client gives up after this; the request has failed then.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(4);
 /// Requests on their way at a time; more are refused by the client itself.
 const IN_FLIGHT: usize = 3000;
-
-/// The latencies of one run.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub(crate) struct Latency {
-    pub(crate) requests: usize,
-    pub(crate) failed: usize,
-    pub(crate) p50: Duration,
-    pub(crate) p99: Duration,
-    pub(crate) longest: Duration,
-}
-
-impl Latency {
-    /// From latencies, and how many of the requests failed.
-    pub(crate) fn of(mut took: Vec<Duration>, failed: usize) -> Latency {
-        took.sort_unstable();
-        let Some(last) = took.len().checked_sub(1) else { return Latency::default() };
-        let at = |share: f64| took[(last as f64 * share).ceil() as usize];
-        Latency { requests: took.len(), failed, p50: at(0.5), p99: at(0.99), longest: took[last] }
-    }
-
-    pub(crate) fn to_json(self) -> serde_json::Value {
-        json!({
-            "requests": self.requests, "failed": self.failed, "p50_ms": ms(self.p50),
-            "p99_ms": ms(self.p99), "max_ms": ms(self.longest),
-        })
-    }
-}
-
-/// Milliseconds with two places.
-pub(crate) fn ms(took: Duration) -> f64 {
-    (took.as_secs_f64() * 100_000.0).round() / 100.0
-}
 
 /// Asks `rate` times a second for so long, and waits for what is on its way.
 pub(crate) async fn run(address: String, rate: u32, span: Duration) -> Latency {
@@ -100,15 +68,6 @@ pub(crate) async fn on_thread(address: String, rate: u32, span: Duration) -> Lat
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn percentiles_are_taken_from_the_sorted_latencies() {
-        let all = (1..=100).rev().map(Duration::from_millis).collect();
-        let latency = Latency::of(all, 3);
-        assert_eq!((latency.requests, latency.failed), (100, 3));
-        assert_eq!((ms(latency.p50), ms(latency.p99)), (51.0, 100.0));
-        assert_eq!(Latency::of(Vec::new(), 0), Latency::default());
-    }
 
     #[tokio::test]
     async fn requests_that_nobody_answers_have_failed() {

@@ -4,8 +4,9 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use super::goal::Bar;
-use super::load::{PATIENCE, ms};
+use super::load::PATIENCE;
 use super::row::{Row, shown, shown_inside};
+use crate::latency::ms;
 
 const WIDTH: f64 = 830.0;
 /// Where bars begin and where "no answer" is.

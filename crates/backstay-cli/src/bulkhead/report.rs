@@ -5,13 +5,13 @@ use std::path::Path;
 use serde_json::json;
 
 use super::goal::{Bar, Goal, Verdict, goals};
-use super::load::Latency;
 use super::picture;
 use super::plan::Plan;
 use super::row::{Idle, Row, shown, shown_inside};
 use super::runaway::Runaway;
 use super::side::Side;
 use super::stage::Stage;
+use crate::latency::Latency;
 use crate::print::{Printer, Table, Tone};
 
 /// Between these lines the README's section is written anew.
@@ -168,27 +168,26 @@ impl Report {
                     .map(|goal| json!({ "name": goal.name, "held": goal.held, "text": goal.text }))
                     .collect();
                 let inside = row.inside.map(|inside| {
-                    let mut seen = inside.latency.to_json();
+                    let mut seen = inside.latency.to_json("max_ms");
                     seen["dead"] = inside.is_dead.into();
                     seen
                 });
                 json!({
-                    "runaway": row.runaway.name(), "inside": inside, "as_job": row.latency.to_json(),
+                    "runaway": row.runaway.name(), "inside": inside, "as_job": row.latency.to_json("max_ms"),
                     "side": row.side.to_json(), "goals": goals,
                 })
             })
             .collect();
-        let calm = self
-            .idle
-            .last()
-            .map(|idle| json!({ "api": idle.beside.to_json(), "side": idle.side.to_json() }));
+        let calm = self.idle.last().map(
+            |idle| json!({ "api": idle.beside.to_json("max_ms"), "side": idle.side.to_json() }),
+        );
         json!({
             "verdict": match self.verdict() {
                 Verdict::Held => "held", Verdict::Missed => "missed", Verdict::Void => "void",
             },
             "rate": self.plan.rate, "seconds": self.plan.span.as_secs_f64(), "runs": self.plan.repeat,
             "level": self.level, "server": self.server, "machine": machine(), "profile": profile(),
-            "idle": bar.idle.to_json(), "honest_jobs": calm, "rows": rows,
+            "idle": bar.idle.to_json("max_ms"), "honest_jobs": calm, "rows": rows,
         })
     }
 

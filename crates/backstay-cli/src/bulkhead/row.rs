@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use super::load::{Latency, PATIENCE, ms};
+use super::load::PATIENCE;
 use super::runaway::Runaway;
 use super::side::Side;
+use crate::latency::{Latency, ms};
 
 /// What one run in the API's own process came to.
 #[derive(Debug, Clone, Copy, PartialEq)]

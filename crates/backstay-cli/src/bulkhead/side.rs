@@ -11,11 +11,11 @@ use uuid::Uuid;
 
 use super::harm::BOMB_FILE;
 use super::jobs::{BEAT, GRACE, Pace, Sibling, request};
-use super::load::{Latency, ms};
 use super::runaway::Runaway;
 use super::stage::{HANDLERS, Stage};
 use crate::demo::database::failed;
 use crate::failure::Failure;
+use crate::latency::{Latency, ms};
 
 /// Between two siblings: 50 a second.
 const EVERY: Duration = Duration::from_millis(20);

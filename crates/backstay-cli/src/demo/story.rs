@@ -20,9 +20,10 @@ use super::screen::{Level, Screen};
 use super::shop::Size;
 use super::sink::Sink;
 use super::summary::{Claim, Summary};
-use super::trickle::{Latency, Trickle};
+use super::trickle::Trickle;
 use super::{api, http};
 use crate::failure::Failure;
+use crate::latency::Latency;
 
 /// Between two looks at the database while something is waited for.
 const LOOK: Duration = Duration::from_millis(100);

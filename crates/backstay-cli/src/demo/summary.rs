@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::trickle::Latency;
+use crate::latency::Latency;
 use crate::print::{Printer, Tone, visible};
 
 /// The widest line; longer ones are hard to read.
@@ -77,7 +77,7 @@ impl Summary {
             .collect();
         json!({
             "held": self.all_held(), "claims": claims,
-            "api": { "idle": self.idle.to_json(), "loaded": self.loaded.to_json() },
+            "api": { "idle": self.idle.to_json("longest_ms"), "loaded": self.loaded.to_json("longest_ms") },
             "folder": self.folder, "files": self.files,
             "seconds": (self.seconds * 10.0).round() / 10.0,
         })

@@ -8,10 +8,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use serde_json::json;
 use tokio::time::MissedTickBehavior;
 
 use super::http::Client;
+use crate::latency::Latency;
 
 /// Between two requests: 100 a second.
 const EVERY: Duration = Duration::from_millis(10);
@@ -24,26 +24,6 @@ struct Sample {
     at: Instant,
     took: Duration,
     is_good: bool,
-}
-
-/// The latencies of a span of time.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Latency {
-    pub(crate) requests: usize,
-    pub(crate) failed: usize,
-    pub(crate) p50: Duration,
-    pub(crate) p99: Duration,
-    pub(crate) longest: Duration,
-}
-
-impl Latency {
-    pub(crate) fn to_json(self) -> serde_json::Value {
-        let ms = |took: Duration| (took.as_secs_f64() * 100_000.0).round() / 100.0;
-        json!({
-            "requests": self.requests, "failed": self.failed,
-            "p50_ms": ms(self.p50), "p99_ms": ms(self.p99), "longest_ms": ms(self.longest),
-        })
-    }
 }
 
 /// The requests, until this is dropped.
@@ -94,17 +74,8 @@ impl Drop for Trickle {
 }
 
 fn latency(samples: &[Sample]) -> Latency {
-    let mut took: Vec<Duration> = samples.iter().map(|sample| sample.took).collect();
-    took.sort_unstable();
-    let Some(last) = took.len().checked_sub(1) else { return Latency::default() };
-    let at = |share: f64| took[(last as f64 * share).ceil() as usize];
-    Latency {
-        requests: took.len(),
-        failed: samples.iter().filter(|sample| !sample.is_good).count(),
-        p50: at(0.5),
-        p99: at(0.99),
-        longest: took[last],
-    }
+    let failed = samples.iter().filter(|sample| !sample.is_good).count();
+    Latency::of(samples.iter().map(|sample| sample.took).collect(), failed)
 }
 
 async fn trickle(
