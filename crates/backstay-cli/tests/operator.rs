@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod operator {
+    pub(crate) mod crew;
     pub(crate) mod dead;
     pub(crate) mod doctor;
     pub(crate) mod enqueue;

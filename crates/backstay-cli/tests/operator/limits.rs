@@ -1,78 +1,12 @@
 //! Programs that want more than they may have, run by a real worker: what becomes of them, and what people are told.
 
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use serde_json::json;
 
-use serde_json::{Value, json};
-
-use crate::{Desk, desk};
+use crate::operator::crew::crew;
 
 const MIB: u64 = 1 << 20;
 /// Takes memory until it is stopped; should nothing stop it, a fence of its own does at 1 GiB.
 const HOG: &str = "ulimit -v 1048576; exec tail /dev/zero";
-
-/// A worker process with its folder; it ends with the test.
-struct Crew {
-    desk: Desk,
-    folder: PathBuf,
-    worker: Child,
-}
-
-impl Drop for Crew {
-    fn drop(&mut self) {
-        self.worker.kill().unwrap();
-        self.worker.wait().unwrap();
-        std::fs::remove_dir_all(&self.folder).unwrap();
-    }
-}
-
-/// Starts a worker with these settings; none where tests with a database are switched off.
-fn crew(name: &str, settings: &str) -> Option<Crew> {
-    let desk = desk()?;
-    let folder = format!("backstay-limits-{name}-{}", std::process::id());
-    let folder = std::env::temp_dir().join(folder);
-    std::fs::create_dir_all(&folder).unwrap();
-    let file = folder.join("backstay.toml");
-    std::fs::write(&file, settings).unwrap();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_backstay"));
-    command.args(["work", "--config"]).arg(&file).env_clear().env("PATH", "/usr/bin:/bin");
-    command.env("DATABASE_URL", &desk.database.url).current_dir(&folder);
-    let log = std::fs::File::create(folder.join("log")).unwrap();
-    command.stdout(Stdio::null()).stderr(log);
-    let worker = command.spawn().unwrap();
-    let crew = Crew { desk, folder, worker };
-    crew.wait_until("the worker is up", || {
-        let workers = crew.desk.run(&["workers", "list", "--json"]).json();
-        workers["items"][0]["state"] == "live"
-    });
-    Some(crew)
-}
-
-impl Crew {
-    fn wait_until(&self, what: &str, is_so: impl Fn() -> bool) {
-        let begun = Instant::now();
-        while !is_so() {
-            assert!(
-                begun.elapsed() < Duration::from_secs(20),
-                "not in 20 s: {what}\n{}",
-                self.log()
-            );
-            std::thread::sleep(Duration::from_millis(20));
-        }
-    }
-
-    /// Waits until the job stands there, and gives its document with its attempts.
-    fn wait_for(&self, id: &str, state: &str) -> Value {
-        let look = || self.desk.run(&["jobs", "show", id, "--attempts", "--json"]).json();
-        self.wait_until(&format!("job {id} is {state}"), || look()["state"] == state);
-        look()
-    }
-
-    fn log(&self) -> String {
-        std::fs::read_to_string(self.folder.join("log")).unwrap()
-    }
-}
 
 fn kind(name: &str, script: &str, rest: &str) -> String {
     format!("[kinds.{name}]\ncommand = {}\n{rest}\n", json!(["sh", "-c", script]))
@@ -86,7 +20,7 @@ fn a_job_that_ran_out_of_memory_gets_more_once_and_is_dead_when_that_is_too_litt
         "memory = \"64MiB\"\nbackoff = { fixed = \"0s\" }\non_oom = { retry = 1, factor = 2, queue = \"large\" }",
     );
     let queues = "[queues.default]\ngrace = \"300ms\"\n[queues.large]\nmemory = \"1GiB\"\n";
-    let Some(crew) = crew("hog", &format!("{queues}{hog}")) else { return };
+    let Some(crew) = crew("limits-hog", |_| format!("{queues}{hog}")) else { return };
     let id = crew.desk.enqueue(&["hog"]);
     let job = crew.wait_for(&id, "dead");
     assert_eq!((&job["reason"], &job["queue"]), (&"out_of_memory".into(), &"large".into()));
@@ -134,7 +68,7 @@ fn a_job_may_ask_for_other_limits_than_its_queue_gives_up_to_its_most() {
         "[queues.default]\nmemory = \"64MiB\"\nprocesses = 32\ncpu_priority = \"idle\"\n";
     let fails = kind("fails", "exit 3", "max_retries = 0\nfiles = 64");
     let quick = kind("quick", "exit 0", "");
-    let Some(crew) = crew("own", &format!("{settings}{fails}{quick}")) else { return };
+    let Some(crew) = crew("limits-own", |_| format!("{settings}{fails}{quick}")) else { return };
     let refused = crew.desk.run(&["enqueue", "fails", "--memory", "257MiB"]);
     assert_ne!(refused.exit, 0);
     assert!(refused.err.contains("at most 256 MiB"), "{}", refused.err);

@@ -1,13 +1,12 @@
 //! `tail` and `cancel` on jobs that a real worker runs: programs that print slowly, in floods, in bad bytes, or do not stop.
 
 use std::io::{BufRead, BufReader, Read};
-use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::{Desk, desk};
+use crate::desk;
+use crate::operator::crew::{Crew, crew};
 
 /// The kinds of a test, each a shell script; `DIR` in one is a folder of its own.
 const KINDS: [(&str, &str); 6] = [
@@ -22,45 +21,17 @@ const KINDS: [(&str, &str); 6] = [
     ("polite", "trap 'exit 4' TERM; echo up; while :; do sleep 0.05; done"),
 ];
 
-/// A worker process with its folder; it ends with the test.
-struct Crew {
-    desk: Desk,
-    folder: PathBuf,
-    worker: Child,
-}
-
-impl Drop for Crew {
-    fn drop(&mut self) {
-        self.worker.kill().unwrap();
-        self.worker.wait().unwrap();
-        std::fs::remove_dir_all(&self.folder).unwrap();
-    }
-}
-
-/// Starts a worker; none where tests with a database are switched off.
-fn crew(name: &str) -> Option<Crew> {
-    let desk = desk()?;
-    let folder = std::env::temp_dir().join(format!("backstay-tail-{name}-{}", std::process::id()));
-    std::fs::create_dir_all(&folder).unwrap();
-    let mut text = "[queues.default]\nslots = 4\ngrace = \"300ms\"\n".to_owned();
-    for (kind, script) in KINDS {
-        let script = script.replace("DIR", folder.to_str().unwrap());
-        let argv = serde_json::json!(["sh", "-c", script]);
-        text += &format!("[kinds.{kind}]\ncommand = {argv}\nmax_retries = 0\n");
-    }
-    let file = folder.join("backstay.toml");
-    std::fs::write(&file, text).unwrap();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_backstay"));
-    command.args(["work", "--config"]).arg(&file).env_clear().env("PATH", "/usr/bin:/bin");
-    command.env("DATABASE_URL", &desk.database.url).current_dir(&folder);
-    command.stdout(Stdio::null()).stderr(Stdio::null());
-    let worker = command.spawn().unwrap();
-    let crew = Crew { desk, folder, worker };
-    crew.wait_until("the worker is up", || {
-        let workers = crew.desk.run(&["workers", "list", "--json"]).json();
-        workers["items"][0]["state"] == "live"
-    });
-    Some(crew)
+/// Starts a worker for the kinds; none where tests with a database are switched off.
+fn tailed(name: &str) -> Option<Crew> {
+    crew(&format!("tail-{name}"), |folder| {
+        let mut text = "[queues.default]\nslots = 4\ngrace = \"300ms\"\n".to_owned();
+        for (kind, script) in KINDS {
+            let script = script.replace("DIR", folder.to_str().unwrap());
+            let argv = serde_json::json!(["sh", "-c", script]);
+            text += &format!("[kinds.{kind}]\ncommand = {argv}\nmax_retries = 0\n");
+        }
+        text
+    })
 }
 
 impl Crew {
@@ -70,20 +41,6 @@ impl Crew {
         command.args(arguments).env_clear().env("PATH", "/usr/bin:/bin");
         command.env("DATABASE_URL", &self.desk.database.url).current_dir(&self.folder);
         command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
-    }
-
-    fn wait_for(&self, id: &str, state: &str) {
-        self.wait_until(&format!("job {id} is {state}"), || {
-            self.desk.run(&["jobs", "show", id, "--json"]).json()["state"] == state
-        });
-    }
-
-    fn wait_until(&self, what: &str, is_so: impl Fn() -> bool) {
-        let begun = Instant::now();
-        while !is_so() {
-            assert!(begun.elapsed() < Duration::from_secs(20), "not in 20 s: {what}");
-            std::thread::sleep(Duration::from_millis(20));
-        }
     }
 
     /// Runs a job until it has said that it is up.
@@ -101,7 +58,7 @@ impl Crew {
 
 #[test]
 fn what_a_job_prints_is_seen_by_everybody_who_follows_it_while_it_runs() {
-    let Some(crew) = crew("follow") else { return };
+    let Some(crew) = tailed("follow") else { return };
     let id = crew.desk.enqueue(&["gated", "--run-in", "100ms"]);
     let mut tails =
         [crew.spawn(&["tail", &id, "-f"]), crew.spawn(&["jobs", "tail", &id, "-f", "--json"])];
@@ -144,7 +101,7 @@ fn what_a_job_prints_is_seen_by_everybody_who_follows_it_while_it_runs() {
 
 #[test]
 fn what_failed_is_kept_without_secrets_and_what_completed_is_not() {
-    let Some(crew) = crew("kept") else { return };
+    let Some(crew) = tailed("kept") else { return };
     let args = r#"{"token":"abc-123","n":1}"#;
     let (dead, done) = (crew.desk.enqueue(&["fails", args]), crew.desk.enqueue(&["quick"]));
     crew.wait_for(&dead, "dead");
@@ -174,7 +131,7 @@ fn what_failed_is_kept_without_secrets_and_what_completed_is_not() {
 
 #[test]
 fn of_a_flood_the_end_is_seen_and_what_is_missing_is_said() {
-    let Some(crew) = crew("flood") else { return };
+    let Some(crew) = tailed("flood") else { return };
     // The wish is there before the job begins, or a short one would be over before anybody is heard.
     let id = crew.desk.enqueue(&["flood", "--run-in", "500ms"]);
     let said = crew.desk.run(&["tail", &id, "-f"]).exits(0);
@@ -203,7 +160,7 @@ fn a_job_that_waits_or_never_was_has_printed_nothing() {
 
 #[test]
 fn cancel_returns_when_it_is_over_and_says_how_it_ended() {
-    let Some(crew) = crew("cancel") else { return };
+    let Some(crew) = tailed("cancel") else { return };
     let id = crew.up("stubborn");
     let said = crew.desk.run(&["cancel", &id]).exits(0);
     let (begin, end) =

@@ -1,0 +1,70 @@
+//! A worker process with a configuration and a folder of its own, for tests that need jobs to run for real.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::{Desk, desk};
+
+/// A worker process with its folder; it ends with the test.
+pub(crate) struct Crew {
+    pub(crate) desk: Desk,
+    pub(crate) folder: PathBuf,
+    worker: Child,
+}
+
+impl Drop for Crew {
+    fn drop(&mut self) {
+        self.worker.kill().unwrap();
+        self.worker.wait().unwrap();
+        std::fs::remove_dir_all(&self.folder).unwrap();
+    }
+}
+
+/// Starts a worker with the settings that are made for its folder; none where tests with a database are switched off.
+pub(crate) fn crew(name: &str, settings: impl FnOnce(&Path) -> String) -> Option<Crew> {
+    let desk = desk()?;
+    let folder = std::env::temp_dir().join(format!("backstay-{name}-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let file = folder.join("backstay.toml");
+    std::fs::write(&file, settings(&folder)).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_backstay"));
+    command.args(["work", "--config"]).arg(&file).env_clear().env("PATH", "/usr/bin:/bin");
+    command.env("DATABASE_URL", &desk.database.url).current_dir(&folder);
+    let log = std::fs::File::create(folder.join("log")).unwrap();
+    command.stdout(Stdio::null()).stderr(log);
+    let worker = command.spawn().unwrap();
+    let crew = Crew { desk, folder, worker };
+    crew.wait_until("the worker is up", || {
+        let workers = crew.desk.run(&["workers", "list", "--json"]).json();
+        workers["items"][0]["state"] == "live"
+    });
+    Some(crew)
+}
+
+impl Crew {
+    pub(crate) fn wait_until(&self, what: &str, is_so: impl Fn() -> bool) {
+        let begun = Instant::now();
+        while !is_so() {
+            assert!(
+                begun.elapsed() < Duration::from_secs(20),
+                "not in 20 s: {what}\n{}",
+                self.log()
+            );
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Waits until the job stands there, and gives its document with its attempts.
+    pub(crate) fn wait_for(&self, id: &str, state: &str) -> Value {
+        let look = || self.desk.run(&["jobs", "show", id, "--attempts", "--json"]).json();
+        self.wait_until(&format!("job {id} is {state}"), || look()["state"] == state);
+        look()
+    }
+
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.join("log")).unwrap()
+    }
+}
