@@ -1,6 +1,6 @@
 //! Puts a worker together: handlers, queues, commands, channels; and serves as its child.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::{Arc, OnceLock};
 
@@ -9,7 +9,7 @@ use tokio::sync::{mpsc, watch};
 use super::backends::{self, Backends};
 use super::program::Access;
 use super::queue::{Command, Queue};
-use super::runner::{QueueWays, Runner};
+use super::runner::Runner;
 use super::running::Running;
 use super::start::{self, Parts, StartError};
 use super::ways::{Connect, Setting, StateError};
@@ -308,22 +308,7 @@ impl<S: Clone + Send + Sync + 'static> Worker<S> {
             threads: None,
             inline: None,
         };
-        let mut queues = HashMap::new();
-        for queue in &settings.queues {
-            let (ways, served) = setting.ways(queue).await?;
-            queues.insert(
-                queue.name.clone(),
-                QueueWays {
-                    grace: queue.grace,
-                    timeout: queue.timeout,
-                    timeout_max: queue.timeout_max,
-                    snooze_max: i16::try_from(queue.snooze_max).unwrap_or(i16::MAX),
-                    ways,
-                    served,
-                },
-            );
-        }
-        setting.refuse_if_useless()?;
+        let queues = setting.queues().await?;
         let (launcher, threads) = (setting.launcher.take(), setting.threads.take());
         let is_lean = |kind: &&KindSettings| matches!(kind.history, History::Lean);
         let runner = Runner {
@@ -344,10 +329,7 @@ impl<S: Clone + Send + Sync + 'static> Worker<S> {
             finished: finished_sender,
             home: OnceLock::new(),
         };
-        let mut channels = self.channels.clone();
-        channels.routes.clone_from(&settings.alerts.routes);
-        channels.quiet = Some(settings.alerts.quiet);
-        channels.environment.clone_from(&settings.environment);
+        let channels = self.channels_of(&settings);
         let level = runner.launcher.as_ref().map_or("inline", |it| it.level().name.as_str());
         let level = level.to_owned();
         start::start(
@@ -368,5 +350,14 @@ impl<S: Clone + Send + Sync + 'static> Worker<S> {
             },
         )
         .await
+    }
+
+    /// The channels, with what the settings say about who gets what.
+    fn channels_of(&self, settings: &Settings) -> Channels {
+        let mut channels = self.channels.clone();
+        channels.routes.clone_from(&settings.alerts.routes);
+        channels.quiet = Some(settings.alerts.quiet);
+        channels.environment.clone_from(&settings.environment);
+        channels
     }
 }

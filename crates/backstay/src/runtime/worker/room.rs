@@ -83,16 +83,10 @@ impl Room {
                 let depth = usize::from(share.down_to.level()) + 1;
                 let aged = aged_turns(self.starts, usize::from(share.n), self.queue.ageing.share);
                 Ask {
-                    queue: self.queue.name.clone(),
-                    levels: (0..i16::try_from(depth).expect("at most ten levels")).collect(),
-                    lows: lows[..depth].to_vec(),
                     n: i32::from(share.n),
-                    memory_most: None,
                     kinds: self.kinds.clone(),
                     aged: i32::try_from(aged).unwrap_or(0),
-                    ageing: self.queue.ageing.after,
-                    timeout: self.queue.timeout,
-                    slack: self.queue.grace + SLACK,
+                    ..self.ask(lows[..depth].to_vec())
                 }
             })
             .collect()
@@ -100,13 +94,18 @@ impl Room {
 
     /// Asks for one job of a kind that the line passes over otherwise, wherever it stands.
     pub(crate) fn ask_one(&self, kind: String) -> Ask {
+        Ask { kinds: Some(vec![kind]), ..self.ask(vec![0; LEVELS]) }
+    }
+
+    /// Asks for one job of any kind in the levels from the first on, each entered at its low mark.
+    fn ask(&self, lows: Vec<i64>) -> Ask {
         Ask {
             queue: self.queue.name.clone(),
-            levels: (0..i16::try_from(LEVELS).expect("at most ten levels")).collect(),
-            lows: vec![0; LEVELS],
+            levels: (0..i16::try_from(lows.len()).expect("at most ten levels")).collect(),
+            lows,
             n: 1,
             memory_most: None,
-            kinds: Some(vec![kind]),
+            kinds: None,
             aged: 0,
             ageing: self.queue.ageing.after,
             timeout: self.queue.timeout,

@@ -13,6 +13,7 @@ use uuid::Uuid;
 use super::backends;
 use super::bulkhead;
 use super::program::{self, Access};
+use super::runner::QueueWays;
 use super::served::Served;
 use super::start::StartError;
 use super::way::Way;
@@ -49,8 +50,28 @@ pub(super) struct Setting<'a, S> {
 }
 
 impl<S: Clone + Send + Sync + 'static> Setting<'_, S> {
+    /// All queues with their ways; a worker that could run nothing is refused.
+    pub(super) async fn queues(&mut self) -> Result<HashMap<String, QueueWays>, StartError> {
+        let mut queues = HashMap::new();
+        let settings = self.settings;
+        for queue in &settings.queues {
+            let (ways, served) = self.ways(queue).await?;
+            let ways = QueueWays {
+                grace: queue.grace,
+                timeout: queue.timeout,
+                timeout_max: queue.timeout_max,
+                snooze_max: i16::try_from(queue.snooze_max).unwrap_or(i16::MAX),
+                ways,
+                served,
+            };
+            queues.insert(queue.name.clone(), ways);
+        }
+        self.refuse_if_useless()?;
+        Ok(queues)
+    }
+
     /// How each kind runs in this queue; what boots is booted, before anything is claimed.
-    pub(super) async fn ways(
+    async fn ways(
         &mut self,
         queue: &QueueSettings,
     ) -> Result<(HashMap<String, Way>, Option<Served>), StartError> {
@@ -97,7 +118,7 @@ impl<S: Clone + Send + Sync + 'static> Setting<'_, S> {
     }
 
     /// Refuses a worker that could run nothing; one of whose programs some do not boot runs the others.
-    pub(super) fn refuse_if_useless(&mut self) -> Result<(), StartError> {
+    fn refuse_if_useless(&mut self) -> Result<(), StartError> {
         match self.failed.take() {
             Some(failed) if self.sound == 0 => Err(failed),
             _ => Ok(()),
