@@ -132,16 +132,8 @@ impl Report {
     }
 
     fn print_goals(&self, printer: &Printer) {
-        for row in self.rows() {
-            for goal in self.goals(&row).iter().filter(|goal| !goal.held) {
-                let word = printer.toned(Tone::Bad, "MISSED");
-                printer.line(format!(
-                    "{word}  {}: {}: {}",
-                    row.runaway.name(),
-                    goal.name,
-                    goal.text
-                ));
-            }
+        for missed in self.missed() {
+            printer.line(format!("{}  {missed}", printer.toned(Tone::Bad, "MISSED")));
         }
         let (bar, rows) = (self.bar(), self.rows());
         let all: usize = rows.iter().map(|row| self.goals(row).len()).sum();
@@ -154,6 +146,16 @@ impl Report {
             ),
         });
         printer.line(self.where_and_how());
+    }
+
+    /// Each goal that was missed, with its runaway and its figures.
+    fn missed(&self) -> Vec<String> {
+        let of_row = |row: &Row| {
+            let missed = self.goals(row).into_iter().filter(|goal| !goal.held);
+            let told = |goal: Goal| format!("{}: {}: {}", row.runaway.name(), goal.name, goal.text);
+            missed.map(told).collect::<Vec<_>>()
+        };
+        self.rows().iter().flat_map(of_row).collect()
     }
 
     pub(crate) fn to_json(&self) -> serde_json::Value {
@@ -234,7 +236,7 @@ impl Report {
         let three = |api: &Latency| {
             format!("{} / {} / {}", shown(api.p50), shown(api.p99), shown(api.longest))
         };
-        text += &format!("| none | | | {} | {} | | |\n", three(&bar.idle), bar.idle.failed);
+        text += &format!("| none | | | {} | {} | | | |\n", three(&bar.idle), bar.idle.failed);
         if let Some(idle) = self.idle.last() {
             text += &format!(
                 "| honest jobs only | | | {} | {} | completed | {} | {} |\n",
@@ -257,7 +259,12 @@ impl Report {
                 row.side.siblings.billed
             );
         }
-        text + &format!("\n`{command}`: {}.\n", self.where_and_how())
+        let missed = self.missed();
+        let goals = match missed.is_empty() {
+            true => "All goals were held.".to_owned(),
+            false => format!("Missed: {}.", missed.join("; ")),
+        };
+        text + &format!("\n`{command}`: {}. {goals}\n", self.where_and_how())
     }
 }
 
