@@ -77,4 +77,4 @@ pub use pool::Pool;
 pub use program::{Argv, Mode, Program};
 pub use protocol::{Fault, FromChild, LastWord, Then, ToChild};
 pub use run::{Order, PeakSource, Report, Run, RunEvent, Stopper};
-pub use usage::Usage;
+pub use usage::{Gauge, Usage};

@@ -10,7 +10,7 @@ use crate::ending::{Ending, StopReason};
 use crate::limits::Limits;
 use crate::output::OutputRing;
 use crate::protocol::{Fault, LastWord};
-use crate::usage::{Gauge, Usage};
+use crate::usage::Gauge;
 
 /// Says what to run: one attempt of one job.
 #[derive(Clone, Debug)]
@@ -230,9 +230,9 @@ impl Run {
         self.output.clone()
     }
 
-    /// Gives what the attempt's tree used when it was last looked at, at most 250 ms ago; costs nothing.
-    pub fn usage(&self) -> Usage {
-        self.gauge.read()
+    /// Gives a handle by which anybody can read what the attempt uses, without waiting for it.
+    pub fn gauge(&self) -> Gauge {
+        self.gauge.clone()
     }
 
     /// Gives a handle that stops this attempt, and only this one.

@@ -14,14 +14,16 @@ pub struct Usage {
     pub processes: u32,
 }
 
-/// Where the last sample of one attempt stands; cheap to clone, clones share it.
+/// Where the last look at one attempt stands; cheap to clone, clones share it.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Gauge {
+pub struct Gauge {
     last: Arc<Mutex<Usage>>,
 }
 
 impl Gauge {
-    pub(crate) fn read(&self) -> Usage {
+    /// Gives what the attempt's tree used when it was last looked at, at most 250 ms ago; costs nothing. All is 0 before the
+    /// first look, and after the end all but the CPU time.
+    pub fn read(&self) -> Usage {
         *self.last.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -27,6 +27,7 @@ pub mod priority;
 pub mod request;
 pub mod retry;
 pub mod route;
+pub mod sample;
 pub mod scrub;
 pub mod state;
 pub mod status;

@@ -272,15 +272,15 @@ fn usage_is_seen_while_it_runs() {
     let pool = rust("host", limits_of(256));
     block(async {
         let mut run = pool.run(order_with("hold", json!({ "mib": 80, "ms": 500 }))).await;
-        assert_eq!(run.usage(), backstay_isolate::Usage::default());
+        assert_eq!(run.gauge().read(), backstay_isolate::Usage::default());
         let deadline = Instant::now() + Duration::from_secs(2);
-        while run.usage().memory_bytes < 80 * MIB {
-            assert!(Instant::now() < deadline, "{:?}", run.usage());
+        while run.gauge().read().memory_bytes < 80 * MIB {
+            assert!(Instant::now() < deadline, "{:?}", run.gauge().read());
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
-        assert!(run.usage().processes >= 1 && run.usage().memory_bytes < 130 * MIB);
+        assert!(run.gauge().read().processes >= 1 && run.gauge().read().memory_bytes < 130 * MIB);
         assert_eq!(end(&mut run).await.ending, Ending::Completed);
-        assert_eq!(run.usage().memory_bytes, 0);
+        assert_eq!(run.gauge().read().memory_bytes, 0);
     });
 }
 

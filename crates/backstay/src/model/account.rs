@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::judge::{MoreMemory, OnOom, Verdict};
 use super::limits::Limits;
 use super::outcome::Outcome;
+use super::sample::Sample;
 use super::unit::about;
 
 /// What the sentence is made of; what is not known is left out of it.
@@ -143,6 +144,21 @@ fn spent(account: &Account<'_>) -> String {
         Some(cpu) => format!("{} and {} of CPU", span(account.wall), span(cpu)),
         None => span(account.wall),
     }
+}
+
+/// Gives what the worker of an attempt last saw of it: the rest of the sentence about one that nobody saw end.
+///
+/// ```
+/// use backstay::model::account::last_seen;
+/// use backstay::model::sample::Sample;
+/// let (job, level) = ("7".to_owned(), "rlimit".to_owned());
+/// let sample = Sample { job, attempt: 1, rss: 480 << 20, limit: Some(512 << 20), cpu_ms: 38_000, level };
+/// assert_eq!(last_seen(&sample), ", last seen at 480 MiB of 512 MiB after 38 s of CPU");
+/// ```
+#[must_use]
+pub fn last_seen(sample: &Sample) -> String {
+    let memory = used("memory", Some(sample.rss), sample.limit, size);
+    format!(", last seen at {memory} after {} of CPU", span(Duration::from_millis(sample.cpu_ms)))
 }
 
 /// Gives what follows where a job gets more memory: the rest of the sentence.

@@ -111,7 +111,7 @@ pub struct AttemptRecord {
     pub cpu_ms: Option<i32>,
     /// The most memory it had.
     pub peak_kib: Option<i32>,
-    /// Where that figure is from: `sampled`, `hwm` or `limit`.
+    /// Where that figure is from: `sampled`, `hwm`, `limit`, or `last` for what a worker saw last before it was lost.
     pub peak_source: Option<String>,
     /// The most processes and threads that it had at once.
     pub processes_peak: Option<i32>,

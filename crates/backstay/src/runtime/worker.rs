@@ -15,6 +15,7 @@ pub(crate) mod room;
 pub(crate) mod run;
 pub(crate) mod runner;
 pub(crate) mod running;
+pub(crate) mod samples;
 pub(crate) mod served;
 pub(crate) mod start;
 pub(crate) mod sync;

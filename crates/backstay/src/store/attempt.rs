@@ -116,8 +116,12 @@ pub(crate) struct BeatAnswer {
     pub(crate) duties: Option<String>,
 }
 
-/// Says that the worker lives.
-pub(crate) async fn beat(link: &Link, me: &Introduction) -> Result<BeatAnswer, StoreError> {
+/// Says that the worker lives, and what its largest attempts use (JSON).
+pub(crate) async fn beat(
+    link: &Link,
+    me: &Introduction,
+    samples: &str,
+) -> Result<BeatAnswer, StoreError> {
     let pid = i32::try_from(std::process::id()).unwrap_or(i32::MAX);
     let lease_ms = millis(me.lease);
     let row = link
@@ -134,7 +138,7 @@ pub(crate) async fn beat(link: &Link, me: &Introduction) -> Result<BeatAnswer, S
                 &me.level,
                 &me.queues,
                 &me.kinds,
-                &"[]",
+                &samples,
             ],
         )
         .await?;

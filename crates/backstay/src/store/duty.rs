@@ -170,6 +170,8 @@ pub(crate) struct Doomed {
     pub(crate) max_retries: i16,
     pub(crate) limits: (i16, i16),
     pub(crate) policy: Option<String>,
+    /// What its worker last saw of it, as JSON.
+    pub(crate) sample: Option<String>,
 }
 
 /// Locks jobs of a lost worker, or only those past their deadline.
@@ -195,6 +197,7 @@ pub(crate) async fn doomed(
         max_retries: row.get("max_retries"),
         limits: (row.get("crash_limit"), row.get("lost_limit")),
         policy: row.get("policy"),
+        sample: row.get("sample"),
     };
     Ok(link.query(&DOOMED, &[&lost, &n, &only_overdue]).await?.iter().map(shown).collect())
 }

@@ -36,6 +36,7 @@ async fn act(job: Act, ctx: Ctx, State(starts): State<Starts>) -> Result<String,
         "exit" => std::process::exit(0),
         "panic" => panic!("as asked"),
         "never" => std::future::pending::<()>().await,
+        "hold" => hold().await,
         "block" => std::thread::sleep(Duration::from_secs(600)),
         "stderr" => shout()?,
         "large" => return Ok("x".repeat(300_000)),
@@ -68,6 +69,13 @@ fn surroundings() -> std::io::Result<String> {
     let read = |name: &str| std::fs::read(format!("/proc/self/{name}"));
     let all = [read("environ")?, read("cmdline")?].concat();
     Ok(String::from_utf8_lossy(&all).replace('\0', "\n"))
+}
+
+/// Keeps 48 MiB, and does not end.
+async fn hold() {
+    let held = vec![1_u8; 48 << 20];
+    std::future::pending::<()>().await;
+    drop(held);
 }
 
 /// Writes 1 GiB to stderr.

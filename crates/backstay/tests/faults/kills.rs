@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use backstay::Options;
 use rustix::process::Signal;
 
 use crate::database::fresh;
@@ -68,6 +69,30 @@ fn left_behind(place: &Place, pid: i32) -> i64 {
     place.number(&format!(
         "select count(*) from backstay.running r join backstay.worker w on w.id = r.worker where w.pid = {pid}"
     ))
+}
+
+/// The beats of a worker tell what its attempts use; whoever takes over writes the last of it down.
+pub(crate) fn last_seen() {
+    let Some(db) = fresh() else { return };
+    let place = Place::open(&db.url);
+    let mut worker = Process::start(&db.url, "process");
+    let id = place.add_one(1, "hold", Options::new());
+    let most = Duration::from_secs(20);
+    let seen =
+        "select count(*) from backstay.worker where (samples #>> '{0,rss}')::bigint > 40000000";
+    place.until("a beat tells of the job", most, |place| place.number(seen) == 1);
+    worker.kill();
+    let _other = Process::start(&db.url, "process");
+    let lost =
+        format!("select count(*) from backstay.attempt where job_id = {id} and outcome = 'lost'");
+    place.until("the job is taken over", most, |place| place.number(&lost) == 1);
+    let ends = place.texts(&format!(
+        "select message from backstay.attempt where job_id = {id} and peak_source = 'last' and peak_kib > 40000 and cpu_ms >= 0"
+    ));
+    let [end] = &ends[..] else { panic!("{ends:?}") };
+    let middle = " MiB of ";
+    let starts = "the worker was lost while it ran (presence), last seen at ";
+    assert!(end.starts_with(starts) && end.contains(middle) && end.ends_with(" of CPU"), "{end}");
 }
 
 /// A worker is stopped past its lease while its jobs run; another takes them over; it comes back.

@@ -32,6 +32,7 @@ use backstay_postgres::template;
 const FAULTS: &[(&str, fn())] = &[
     ("random_kills_lose_no_job_and_repeat_only_what_ran", kills::inline),
     ("killed_workers_take_their_children_along", kills::with_children),
+    ("what_a_killed_worker_last_saw_of_its_jobs_is_told", kills::last_seen),
     ("a_frozen_worker_comes_back_and_changes_nothing", kills::frozen),
     ("a_server_that_restarts_costs_no_job_and_no_start", server::restarts),
     ("a_server_that_is_away_for_long_costs_no_job_and_no_start", server::away),

@@ -4,12 +4,14 @@ use std::time::{Duration, Instant};
 
 use uuid::Uuid;
 
+use crate::model::account;
 use crate::model::event::{self, Event};
 use crate::model::fingerprint::fingerprint;
 use crate::model::job::Fence;
 use crate::model::judge::{Bill, Policy, Verdict, judge, judge_lost};
 use crate::model::lease::{Evidence, Looks, Sighting, Times, may_rescue};
 use crate::model::outcome::{Attempted, Outcome};
+use crate::model::sample::Sample;
 use crate::runtime::looper::Dice;
 use crate::runtime::worker::control::Shared;
 use crate::store::StoreError;
@@ -197,10 +199,17 @@ impl Rescue {
             other => other.as_str().to_owned(),
         };
         let print = fingerprint(&job.kind, outcome.as_str(), None, &message, None);
-        let detail = serde_json::json!({
-            "outcome": outcome.as_str(), "message": message, "late": false, "survivor": false,
-            "suspect": job.counters.is_suspect(),
+        let seen = job.sample.as_deref().and_then(|json| serde_json::from_str::<Sample>(json).ok());
+        let told = seen.as_ref().map(account::last_seen).unwrap_or_default();
+        let mut detail = serde_json::json!({
+            "outcome": outcome.as_str(), "message": format!("{message}{told}"), "late": false,
+            "survivor": false, "suspect": job.counters.is_suspect(),
         });
+        if let Some(seen) = &seen {
+            detail["cpu_ms"] = i32::try_from(seen.cpu_ms).unwrap_or(i32::MAX).into();
+            detail["peak_kib"] = i32::try_from(seen.rss.div_ceil(1024)).unwrap_or(i32::MAX).into();
+            detail["peak_source"] = "last".into();
+        }
         let facts = Facts {
             detail: detail.to_string(),
             fingerprint: print.hash,

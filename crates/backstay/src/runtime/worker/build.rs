@@ -11,6 +11,7 @@ use super::program::Access;
 use super::queue::{Command, Queue};
 use super::runner::Runner;
 use super::running::Running;
+use super::samples::Samples;
 use super::start::{self, Parts, StartError};
 use super::ways::{Connect, Setting, StateError};
 use super::{Allowance, FINISHED, bulkhead, control, memory, requests, tail};
@@ -325,6 +326,7 @@ impl<S: Clone + Send + Sync + 'static> Worker<S> {
             backends: Backends::new(),
             requests,
             tails,
+            samples: Samples::default(),
             draining,
             finished: finished_sender,
             home: OnceLock::new(),

@@ -9,6 +9,7 @@ use tokio::sync::{mpsc, watch};
 use uuid::Uuid;
 
 use super::Signal;
+use super::samples::Samples;
 use super::tail::Wishes;
 use crate::model::event::{self, Event};
 use crate::model::lease::{Beat, BeatBook, Times};
@@ -55,6 +56,8 @@ pub(crate) struct Control {
     pub(crate) wishes: watch::Sender<Wishes>,
     /// The kinds that are known here, as JSON.
     pub(crate) kinds: watch::Receiver<String>,
+    /// What its attempts use.
+    pub(crate) samples: Samples,
     pub(crate) over: watch::Receiver<bool>,
 }
 
@@ -124,7 +127,7 @@ impl Control {
                     // The next one is due a period after this one was, or the book would see a gap that was none.
                     beat_at = (beat_at + self.times.beat).max(tokio::time::Instant::now());
                     self.me.kinds.clone_from(&self.kinds.borrow());
-                    let answer = beat(&session.link, &self.me).await?;
+                    let answer = beat(&session.link, &self.me, &self.samples.told()).await?;
                     if patience.is_worn() {
                         self.signal(Signal::Restored);
                     }

@@ -11,6 +11,7 @@ use tokio::sync::watch;
 use super::backends::Backends;
 use super::bulkhead;
 use super::requests::{Line, Requests};
+use super::samples::Samples;
 use super::tail::{Tail, Tails};
 use crate::model::account;
 use crate::model::claim::Claimed;
@@ -134,6 +135,7 @@ pub(crate) struct Lines<'a> {
     pub(crate) requests: &'a Requests,
     pub(crate) tails: &'a Tails,
     pub(crate) backends: &'a Backends,
+    pub(crate) samples: &'a Samples,
 }
 
 /// What holds for one attempt.
@@ -161,6 +163,7 @@ pub(crate) async fn run(
         asked = stopping.asked() => return asked.ended(began.elapsed()),
     };
     let stopper = run.stopper();
+    let _seen = lines.samples.watch(claimed.fence(), run.gauge(), bounds.terms.clone());
     let mut tail = Tail::new(lines.tails, claimed, run.output());
     let mut told = false;
     let report = loop {

@@ -14,6 +14,7 @@ use super::bulkhead::{self, OwnTerms};
 use super::pools::Watched;
 use super::requests::Requests;
 use super::run::{self, Bounds, Lines, Stopping};
+use super::samples::Samples;
 use super::served::Served;
 use super::tail::Tails;
 use super::way::Way;
@@ -63,6 +64,7 @@ pub(crate) struct Runner {
     pub(crate) backends: Backends,
     pub(crate) requests: Requests,
     pub(crate) tails: Tails,
+    pub(crate) samples: Samples,
     pub(crate) draining: watch::Receiver<bool>,
     pub(crate) finished: mpsc::Sender<Finished>,
     pub(crate) home: OnceLock<Handle>,
@@ -86,7 +88,7 @@ impl Runner {
         };
         claimed.info.timeout_ms = u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX);
         let (grace, requests, tails) = (queue.grace, self.requests.clone(), self.tails.clone());
-        let backends = self.backends.clone();
+        let (backends, samples) = (self.backends.clone(), self.samples.clone());
         let own = match &way {
             Way::Child(_, terms) => self.own.of(terms, claimed.memory, &job_ref(&claimed)),
             Way::Inline(_) => None,
@@ -101,7 +103,12 @@ impl Runner {
                 Way::Child(pool, terms) => {
                     let is_own = own.is_some();
                     let bounds = Bounds { grace, terms: own.unwrap_or(terms), is_own };
-                    let lines = Lines { requests: &requests, tails: &tails, backends: &backends };
+                    let lines = Lines {
+                        requests: &requests,
+                        tails: &tails,
+                        backends: &backends,
+                        samples: &samples,
+                    };
                     run::run(&pool, &claimed, bounds, stopping, draining, lines).await
                 }
             };

@@ -230,6 +230,7 @@ async fn beat(
         signals,
         wishes: parts.keeper.wishes(),
         kinds: parts.runner.announced.subscribe(),
+        samples: parts.runner.samples.clone(),
         over: over_watch,
     })?;
     let mut first = heard.clone();
