@@ -35,6 +35,22 @@
 //! }
 //! ```
 //!
+//! The same through sqlx 0.8 and tokio-postgres 0.7, whose pools, connections and transactions are taken as well:
+//!
+//! ```
+//! # use sqlx_0_8 as sqlx;
+//! use backstay::{EnqueueError, Request, enqueue};
+//! use serde_json::json;
+//!
+//! async fn older(tx: &mut sqlx::Transaction<'_, sqlx::Postgres>) -> Result<i64, EnqueueError> {
+//!     Ok(enqueue(tx, Request::new("report", json!({ "tenant": 7 }))).await?.id)
+//! }
+//! async fn other(client: &tokio_postgres::Client) -> Result<i64, EnqueueError> {
+//!     Ok(enqueue(client, Request::new("report", json!({ "tenant": 7 }))).await?.id)
+//! }
+//! # let _ = (older, other);
+//! ```
+//!
 //! An API that only enqueues takes this crate without default features and with one adapter
 //! (`sqlx-0_9`, `sqlx-0_8` or `tokio-postgres-0_7`); it gets neither a runtime nor a pool. For another
 //! driver implement [`Caller`], which is one method, over the texts in [`text`].
@@ -44,6 +60,9 @@
 #[cfg(feature = "worker")]
 mod admin;
 mod call;
+/// The rules, for the other crates of Backstay. What an application needs of them stands at the top of this crate;
+/// everything else in here may change with any version.
+#[doc(hidden)]
 pub mod model;
 #[cfg(feature = "worker")]
 mod runtime;
@@ -88,6 +107,7 @@ pub use worker_side::*;
 #[cfg(feature = "worker")]
 mod worker_side {
     pub use crate::admin::{doctor, inspect, operate};
+    pub use crate::model::alert::Alert;
     pub use crate::model::claim::JobInfo;
     pub use crate::model::config::Cpu;
     pub use crate::runtime::around::Next;

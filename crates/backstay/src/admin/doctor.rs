@@ -108,7 +108,29 @@ impl Report {
     }
 }
 
-/// Runs every check. One that cannot be run is a finding of its own and stops no other.
+/// Runs every check.
+///
+/// ```
+/// use backstay::doctor::{self, Finding, Health, Report, Wishes};
+/// use backstay::testing::TestQueue;
+/// use backstay::Worker;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # if backstay::testing::is_skipped() { return Ok(()) }
+/// let t = TestQueue::start(Worker::without_state().build()).await?;
+/// let wishes = Wishes { channels: Some(0), ..Wishes::default() };
+/// let report: Report = doctor::examine(t.database(), wishes).await;
+/// for Finding { id, health, finding, remedy, .. } in &report.findings {
+///     println!("{} {id}: {finding} {}", health.as_str(), remedy.as_deref().unwrap_or(""));
+/// }
+/// assert!(report.findings.iter().any(|finding| finding.health == Health::Ok));
+/// println!("{}", report.verdict());
+/// # Ok(())
+/// # }
+/// ```
+///
+/// One that cannot be run is a finding of its own and stops no other.
 pub async fn examine(database: &Database, wishes: Wishes) -> Report {
     let mut findings = Vec::new();
     findings.extend(server::check(database, &wishes).await);

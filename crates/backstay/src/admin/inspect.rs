@@ -1,7 +1,10 @@
 //! What operators look at: lists by pages, and single jobs with all that is known of them.
 //!
 //! ```
-//! use backstay::inspect::{self, JobFilter};
+//! use backstay::inspect::{
+//!     self, AttemptRecord, DeadGroup, DeadLetter, JobFilter, JobTerms, KindStatus, MessageStatus, OutputPart, Page, PauseStatus,
+//!     QueueStatus, ReplayStatus, RunningJob, WorkerStatus,
+//! };
 //! use backstay::testing::TestQueue;
 //! use backstay::{Queue, Request, Worker, enqueue, operate};
 //! use serde_json::json;
@@ -15,29 +18,42 @@
 //! let id = enqueue(t.client(), Request::new("report", json!({ "n": 1 }))).await?.id;
 //!
 //! let reports = JobFilter { kinds: vec!["report".into()], ..JobFilter::default() };
-//! let page = inspect::jobs(database, &reports, None, 50).await?;
+//! let page: Page<_> = inspect::jobs(database, &reports, None, 50).await?;
 //! assert_eq!((page.items.len(), page.next), (1, None));
 //! assert_eq!(inspect::job_ids(database, &reports).await?, [id]);
 //! assert_eq!(inspect::job(database, id).await?.ok_or("there is one")?.kind, "report");
-//! assert!(inspect::attempts(database, id).await?.is_empty(), "it has not run");
-//! assert!(inspect::terms(database, id).await?.is_some());
-//! assert!(inspect::running(database).await?.is_empty());
+//! let attempts: Vec<AttemptRecord> = inspect::attempts(database, id).await?;
+//! assert!(attempts.is_empty(), "it has not run");
+//! let terms: Option<JobTerms> = inspect::terms(database, id).await?;
+//! assert!(terms.is_some());
+//! let running: Vec<RunningJob> = inspect::running(database).await?;
+//! assert!(running.is_empty());
 //!
-//! assert!(inspect::queues(database).await?.iter().any(|queue| queue.name == "default"));
-//! assert!(inspect::kinds(database).await?.len() <= 1);
-//! assert_eq!(inspect::workers(database, false).await?.len(), 1);
+//! let queues: Vec<QueueStatus> = inspect::queues(database).await?;
+//! assert!(queues.iter().any(|queue| queue.name == "default"));
+//! if let Some(PauseStatus { since, by, .. }) = &queues[0].paused {
+//!     println!("{} is paused since {since} by {by}", queues[0].name);
+//! }
+//! let kinds: Vec<KindStatus> = inspect::kinds(database).await?;
+//! assert!(kinds.len() <= 1);
+//! let workers: Vec<WorkerStatus> = inspect::workers(database, false).await?;
+//! assert_eq!(workers.len(), 1);
 //!
 //! operate::bury(database, &[id], "for the example").await?;
-//! let groups = inspect::dead_groups(database, &reports, None, 50).await?.items;
+//! let groups: Vec<DeadGroup> = inspect::dead_groups(database, &reports, None, 50).await?.items;
 //! assert!(inspect::dead_group(database, &groups[0].fingerprint).await?.is_some());
 //! assert_eq!(inspect::dead_letters(database, &reports, false, None, 50).await?.items.len(), 1);
 //! assert_eq!(inspect::dead_letter_ids(database, &reports, false).await?.0, [id]);
-//! assert!(inspect::dead_letter(database, id).await?.is_some());
+//! let letter: Option<DeadLetter> = inspect::dead_letter(database, id).await?;
+//! assert!(letter.is_some());
 //! assert_eq!(inspect::export(database, &[id]).await?.len(), 1);
-//! assert!(inspect::alerts(database, None, 50).await?.items.is_empty(), "none is folded yet");
-//! assert!(inspect::replays(database, None, 50).await?.items.is_empty());
+//! let told: Vec<MessageStatus> = inspect::alerts(database, None, 50).await?.items;
+//! assert!(told.is_empty(), "none is folded yet");
+//! let replays: Vec<ReplayStatus> = inspect::replays(database, None, 50).await?.items;
+//! assert!(replays.is_empty());
 //! assert!(inspect::replay(database, 1).await?.is_none());
-//! assert!(inspect::output(database, id, (0, 0), None).await?.is_empty(), "it has printed nothing");
+//! let printed: Vec<OutputPart> = inspect::output(database, id, (0, 0), None).await?;
+//! assert!(printed.is_empty(), "it has printed nothing");
 //! assert!(!inspect::follow(database, id).await?, "it does not run");
 //! # Ok(())
 //! # }

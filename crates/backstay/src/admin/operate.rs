@@ -1,7 +1,7 @@
 //! The verbs of operators, each with its reason, which stays in the audit.
 //!
 //! ```
-//! use backstay::operate::{self, Pace, Pause, Revive, Scope};
+//! use backstay::operate::{self, Done, Pace, Pause, Revealed, Revive, Scope, Skipped};
 //! use backstay::testing::TestQueue;
 //! use backstay::unit::{days, hours};
 //! use backstay::{Options, Queue, Request, Worker, enqueue, inspect};
@@ -18,14 +18,19 @@
 //! operate::pause(database, Scope::Queue, "default", Pause::default(), "a release").await?;
 //! assert_eq!(operate::promote(database, &[id], "asked for").await?.count, 1);
 //! operate::edit(database, &[id], r#"{"priority": "urgent"}"#, "the customer waits").await?;
-//! assert!(operate::reveal(database, &[id], "ticket 12").await?[0].args.is_some());
+//! let revealed: Vec<Revealed> = operate::reveal(database, &[id], "ticket 12").await?;
+//! assert!(revealed[0].args.is_some());
 //!
 //! // A dead letter, and its ways back.
 //! operate::bury(database, &[id], "it cannot work").await?;
 //! let group = &inspect::dead_groups(database, &Default::default(), None, 10).await?.items[0].fingerprint;
 //! operate::acknowledge(database, group, Some("fixed with the next release"), "seen").await?;
 //! operate::mute(database, group, hours(1), "seen").await?;
-//! operate::discard(database, &[id], "not wanted").await?;
+//! let Done { count, skipped, .. } = operate::discard(database, &[id, 99], "not wanted").await?;
+//! assert_eq!(count, 1);
+//! for Skipped { id, code, .. } in &skipped {
+//!     println!("{id} was passed over: {code}"); // BS301, there is no such job
+//! }
 //! operate::restore(database, &[id], "wanted after all").await?;
 //! let other = Revive { args: Some(r#"{"n": 2}"#.into()), ..Revive::default() };
 //! assert_eq!(operate::revive(database, &[id], &other, "mended").await?.count, 1);

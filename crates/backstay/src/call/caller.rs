@@ -45,6 +45,14 @@ pub trait Caller: Send {
 }
 
 /// What the server said when it refused.
+///
+/// ```
+/// use backstay::Refusal;
+/// let refusal = Refusal::new("BS102", "`hgih` is no priority")
+///     .detail(Some("hgih"))
+///     .hint(Some("did you mean `high`?"));
+/// assert_eq!(refusal.to_string(), "`hgih` is no priority; did you mean `high`?");
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Refusal {
@@ -93,6 +101,12 @@ impl fmt::Display for Refusal {
 }
 
 /// A call that came back without an answer. What the driver said is its [`source`](Error::source).
+///
+/// ```
+/// use backstay::CallError;
+/// let lost = CallError::unreached("connection reset by peer");
+/// assert_eq!((lost.code(), lost.refusal()), ("BS501", None));
+/// ```
 #[derive(Debug)]
 pub struct CallError {
     refusal: Option<Refusal>,

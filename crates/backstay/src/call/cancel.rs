@@ -23,6 +23,18 @@ pub enum Cancelled {
 }
 
 /// Why a verb was not carried out.
+///
+/// ```
+/// use backstay::{CallError, OperateError};
+/// fn say(error: &OperateError) -> String {
+///     match error {
+///         OperateError::NotAllowed(_) => "this job is not yours".into(),
+///         OperateError::Database(_) => "try again in a moment".into(),
+///         other => format!("{}: {other}", other.code()),
+///     }
+/// }
+/// assert_eq!(say(&CallError::unreached("no route").into()), "try again in a moment");
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OperateError {

@@ -8,6 +8,17 @@ use super::text;
 use crate::model::job::Fence;
 
 /// Why a verb about one's own attempt was not carried out.
+///
+/// ```
+/// use backstay::{AttemptError, CallError, Refusal};
+/// fn may_go_on(error: &AttemptError) -> bool {
+///     // Stale: another attempt may be running by now, so nothing of this one may be committed.
+///     !matches!(error, AttemptError::Stale(_))
+/// }
+/// let stale = AttemptError::Stale(Refusal::new("BS201", "attempt 2 no longer holds job 4211"));
+/// assert!(!may_go_on(&stale));
+/// assert_eq!(AttemptError::from(CallError::unreached("reset")).code(), "BS501");
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum AttemptError {

@@ -21,7 +21,27 @@ pub struct Enqueued {
     pub created: bool,
 }
 
-/// Why no job was enqueued. The caller's transaction is aborted unless it had set a savepoint.
+/// Why no job was enqueued.
+///
+/// ```
+/// use backstay::{CallError, EnqueueError, Refusal};
+///
+/// /// What a person who clicked is told.
+/// fn say(error: &EnqueueError) -> String {
+///     match error {
+///         EnqueueError::UniqueConflict(_) => "this report is being made already".into(),
+///         EnqueueError::Database(_) => "try again in a moment".into(),
+///         other => format!("{}: {other}", other.code()), // a mistake of ours
+///     }
+/// }
+///
+/// assert_eq!(say(&CallError::unreached("reset").into()), "try again in a moment");
+/// let refusal = Refusal::new("BS103", "the kind `send mail` holds a space");
+/// assert_eq!(say(&EnqueueError::BadName(refusal.clone())), "BS103: the kind `send mail` holds a space");
+/// assert_eq!(EnqueueError::BadName(refusal.clone()).refusal(), Some(&refusal));
+/// ```
+///
+/// The caller's transaction is aborted unless it had set a savepoint.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum EnqueueError {
@@ -142,7 +162,7 @@ impl From<RequestError> for EnqueueError {
 ///
 /// ```
 /// # use sqlx_0_9 as sqlx;
-/// use backstay::{Job, enqueue};
+/// use backstay::{Enqueued, Job, enqueue};
 /// use serde::{Deserialize, Serialize};
 ///
 /// #[derive(Serialize, Deserialize, Job)]
@@ -158,9 +178,9 @@ impl From<RequestError> for EnqueueError {
 /// # sqlx::raw_sql("create table account (id int, plan text)").execute(pool).await?;
 /// let mut tx = pool.begin().await?;
 /// sqlx::query("update account set plan = 'pro' where id = 7").execute(&mut *tx).await?;
-/// let digest = enqueue(&mut tx, Digest { user: 7 }).await?;
+/// let Enqueued { id, created, .. } = enqueue(&mut tx, Digest { user: 7 }).await?;
 /// tx.commit().await?;
-/// println!("job {}", digest.id);
+/// println!("job {id} is new: {created}");
 /// # Ok(())
 /// # }
 /// ```

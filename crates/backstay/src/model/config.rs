@@ -1,4 +1,96 @@
 //! Every setting once: its name, unit, default, bound and help; a tree of values becomes settings.
+//!
+//! A worker in your own program mostly needs none of this: [`Worker`](crate::Worker) and [`Queue`](crate::Queue) make
+//! their settings. Who reads a file of their own lays its values over those of the code ([`Worker::tree`](crate::Worker::tree)).
+//!
+//! ```
+//! use backstay::config::{
+//!     AlertSettings, BoundSettings, Cap, ContactLost, Cpu, DatabaseSettings, EnvSettings, History, Isolation, Keep,
+//!     KeepOutput, KindLimits, KindSettings, LogFormat, LogSettings, Memory, Origin, Overcommit, Pooler,
+//!     QueueLimits, QueueSettings, Recycle, Resolved, Retention, Route, Row, Runner, Secret, Settings, Shape, Source,
+//!     Value, Way, WorkerSettings,
+//! };
+//! use std::path::Path;
+//!
+//! // What stands in a file, as TOML readers give it; each value knows where it was written.
+//! let file = serde_json::json!({
+//!     "database": { "url": { "env": "SHOP_DATABASE" } },
+//!     "queues": { "reports": { "slots": 2, "memory": "1GiB", "cpu_time": "10m" } },
+//!     "kinds": { "report": { "queue": "reports", "command": ["/bin/true"], "history": "lean" } },
+//!     "alerts": {
+//!         "channels": { "team": { "slack": "https://hooks.example.com/x" } },
+//!         "routes": [{ "kinds": ["report"], "to": ["team"] }],
+//!     },
+//! });
+//! let origin = Origin::File { path: "backstay.toml".into(), line: 1 };
+//! let mut tree = Value::from_json(&file, &origin);
+//! tree.lay(&["log", "format"], Value::text("json", Origin::Flag("--log-format".into())));
+//! assert!(matches!(tree.get("kinds").map(|kinds| &kinds.shape), Some(Shape::Table(_))));
+//! assert_eq!(tree.entries().map(<[_]>::len), Some(5));
+//! assert_eq!(tree.to_json()["queues"]["reports"]["slots"], 2);
+//!
+//! // Secrets are read by whoever may, only now.
+//! let read = |_setting: &str, source: &Source<'_>| match source {
+//!     Source::Env("SHOP_DATABASE") => Ok(Some("postgres://worker@localhost/shop".to_owned())),
+//!     other => Err(format!("{other:?} is not known here")),
+//! };
+//! let Resolved { settings, faults, rows, .. } = Settings::resolve(&tree, &read, Path::new("/srv/shop"));
+//! assert!(faults.is_empty(), "{faults:?}");
+//!
+//! let DatabaseSettings { url, pooler, .. } = &settings.database;
+//! assert_eq!(url.as_ref().map(Secret::expose), Some("postgres://worker@localhost/shop"));
+//! assert_eq!((format!("{url:?}").as_str(), *pooler), ("Some(***)", Pooler::Auto));
+//!
+//! let reports: QueueSettings = settings.queue("reports");
+//! assert_eq!((reports.isolation, reports.contact_lost), (Isolation::Process, ContactLost::Ride));
+//! assert_eq!(reports.keep_output, KeepOutput::Failed);
+//! let Recycle { jobs, .. } = reports.recycle;
+//! assert_eq!(jobs, 1000);
+//! let QueueLimits { memory, cpu_priority, cpu_time, cpu_cap, .. } = reports.limits;
+//! assert_eq!((memory, cpu_priority), (Memory::Bytes(1 << 30), Cpu::Background));
+//! assert_eq!((cpu_time.get(), cpu_cap), (Some(backstay::unit::mins(10)), Cap::Off));
+//!
+//! let report: &KindSettings = settings.kind("report").ok_or("the file declares it")?;
+//! assert!(matches!(&report.runner, Some(Runner::Command(argv)) if argv == &["/bin/true"]));
+//! assert_eq!(report.runner.as_ref().map(Runner::argv), Some(&["/bin/true".to_owned()][..]));
+//! assert_eq!((report.history, &report.env), (History::Lean, &EnvSettings::default()));
+//! assert_eq!((report.limits, report.limits.over(&reports.limits)), (KindLimits::default(), reports.limits));
+//!
+//! let AlertSettings { channels, routes, .. } = &settings.alerts;
+//! assert!(matches!(channels[0].way, Way::Slack { .. }));
+//! let Route { kinds, to, .. } = &routes[0];
+//! assert_eq!((kinds.len(), to[0].as_str()), (1, "team"));
+//!
+//! let WorkerSettings { overcommit, .. } = &settings.worker;
+//! let BoundSettings { args_bytes, .. } = settings.bounds;
+//! let Retention { dead, .. } = settings.retention;
+//! let LogSettings { format, .. } = settings.log;
+//! assert_eq!((*overcommit, args_bytes, dead, format), (Overcommit::Refuse, 262_144, Keep::Forever, LogFormat::Json));
+//!
+//! // Every setting, with its origin, as `config show --origin` prints them.
+//! let Row { origin, .. } = rows.iter().find(|row| row.path == "log.format").ok_or("there is one")?;
+//! assert_eq!(origin.to_string(), "--log-format");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! What is wrong comes all at once, each with its code and its place:
+//!
+//! ```
+//! use backstay::config::{Fault, Key, Keys, Origin, Settings, UNKNOWN_KEY, Value, sections};
+//!
+//! let origin = Origin::File { path: "backstay.toml".into(), line: 3 };
+//! let file = serde_json::json!({ "queues": { "mail": { "slot": 2, "timeout": "300" } } });
+//! let mut faults: Vec<Fault> = Settings::from_value(&Value::from_json(&file, &origin)).unwrap_err();
+//! faults.sort_by(|a, b| a.order().cmp(&b.order()));
+//! assert_eq!((faults[0].code, faults.len()), (UNKNOWN_KEY, 2));
+//! assert!(faults[0].to_string().starts_with("BS401 backstay.toml:3: queues.mail.slot"));
+//!
+//! // The reference, from the same place as the checks.
+//! let of_queues: Keys = sections().into_iter().find(|(name, _)| *name == "queues.NAME").unwrap().1;
+//! let slots: &Key = of_queues.now.iter().find(|key| key.name == "slots").unwrap();
+//! println!("slots: {} [{}] {}", slots.bound(), slots.default, slots.help);
+//! assert!(of_queues.names().any(|name| name == "isolation"));
+//! ```
 
 mod alert;
 mod contract;

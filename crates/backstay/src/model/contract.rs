@@ -24,6 +24,21 @@ use super::unit::Bytes;
 ///     .group(by(["tenant"]));
 /// # let _ = contract;
 /// ```
+///
+/// Everything else that may be declared:
+///
+/// ```
+/// use backstay::{Backoff, Contract, Priority, by};
+/// use backstay::unit::{hours, mib, mins, secs};
+/// let contract = Contract::new()
+///     .priority(Priority::LOW)
+///     .backoff(Backoff::List(vec![secs(10), mins(5), hours(1)]))
+///     .memory(mib(256))
+///     .limit_key(by(["tenant"]))
+///     .expires_in(hours(6))
+///     .tags(["export"]);
+/// assert_eq!(contract.to_json()["memory"], "256MiB");
+/// ```
 #[derive(Debug, Clone, Default, PartialEq)]
 #[must_use]
 pub struct Contract(Options);

@@ -8,6 +8,26 @@ use serde_json::value::RawValue;
 use super::state::State;
 
 /// A job as it stands, under the same names as in SQL, HTTP and `--json`; fields are only ever added.
+///
+/// ```
+/// use backstay::{JobDocument, JobState, LastError, Progress};
+///
+/// fn sentence(job: &JobDocument) -> String {
+///     match (&job.state, &job.progress, &job.error) {
+///         (JobState::Running, Some(Progress { percent: Some(percent), .. }), _) => {
+///             format!("your {} is at {percent} %", job.kind)
+///         }
+///         (JobState::Dead, _, Some(LastError { message: Some(why), .. })) => format!("it failed: {why}"),
+///         _ => format!("your {} is {}", job.kind, job.state),
+///     }
+/// }
+///
+/// let job: JobDocument = serde_json::from_str(
+///     r#"{"id": "4211", "kind": "report", "queue": "reports", "state": "running", "progress": {"percent": 40}}"#,
+/// )?;
+/// assert_eq!(sentence(&job), "your report is at 40 %");
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct JobDocument {

@@ -24,6 +24,33 @@ use super::unit::{Bytes, format_duration, format_size};
 ///     .unique(Unique::key("digest:1").replace());
 /// # let _ = options;
 /// ```
+///
+/// All that can be asked for:
+///
+/// ```
+/// use std::time::{Duration, SystemTime};
+/// use backstay::{Backoff, Options, by};
+/// use backstay::unit::{hours, mib, mins, secs};
+///
+/// let tomorrow = SystemTime::now() + hours(24);
+/// let options = Options::new()
+///     .queue("mail")
+///     .run_at(tomorrow)
+///     .max_retries(3)
+///     .backoff(Backoff::Fixed(secs(30)))
+///     .memory(mib(512))
+///     .idempotency_key("order-7-paid")
+///     .group(by(["tenant"]))
+///     .limit_key("smtp.example.com")
+///     .expires_at(tomorrow + hours(1))
+///     .tags(["digest", "tenant-7"])
+///     .meta(serde_json::json!({ "asked_by": "the nightly run" }))
+///     .trace("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
+///     .notify(false)
+///     .set("priority", "low");                    // by its name at every door
+/// let short = Options::new().run_in(mins(5)).expires_in(hours(2)); // spans instead of instants
+/// # let _ = (options, short);
+/// ```
 #[derive(Debug, Clone, Default, PartialEq)]
 #[must_use]
 pub struct Options {

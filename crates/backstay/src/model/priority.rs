@@ -38,9 +38,12 @@ impl Priority {
     /// BS102 outside 0 to 9.
     ///
     /// ```
-    /// use backstay::model::priority::Priority;
+    /// use backstay::Priority;
     /// assert_eq!(Priority::new(2), Ok(Priority::HIGH));
-    /// assert!(Priority::new(12).is_err());
+    /// assert_eq!((Priority::HIGH.level(), Priority::HIGH.name()), (2, Some("high")));
+    /// assert_eq!(Priority::new(6)?.band(), "low", "the label of metrics");
+    /// assert_eq!(Priority::new(12).unwrap_err().code(), "BS102");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn new(level: i64) -> Result<Self, PriorityError> {
         match u8::try_from(level) {

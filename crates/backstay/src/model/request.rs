@@ -85,7 +85,13 @@ pub struct Request {
     contract: Options,
 }
 
-/// Why a request cannot be sent.
+/// Why a request cannot be sent; it comes back as an [`EnqueueError`](crate::EnqueueError).
+///
+/// ```
+/// use backstay::{EnqueueError, RequestError};
+/// let unsayable = RequestError::Args("key must be a string".into());
+/// assert_eq!(EnqueueError::from(unsayable).code(), "BS104");
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RequestError {

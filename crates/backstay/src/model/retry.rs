@@ -11,10 +11,15 @@ use super::unit::{format_duration, parse_duration};
 /// judge it.
 ///
 /// ```
-/// use std::time::Duration;
-/// use backstay::model::retry::{Backoff, delay};
-/// let backoff: Backoff = serde_json::from_str(r#"{"first": "30s", "factor": 3, "cap": "2h"}"#)?;
-/// assert_eq!(delay(&backoff, 2, 0.5), Duration::from_secs(90));
+/// use backstay::{Backoff, Options};
+/// use backstay::unit::{hours, mins, secs};
+/// let written: Backoff = serde_json::from_str(r#"{"first": "30s", "factor": 3, "cap": "2h"}"#)?;
+/// assert_eq!(
+///     written,
+///     Backoff::Exponential { first: secs(30), factor: 3.0, cap: hours(2), jitter: 0.2 }
+/// );
+/// let steady = Options::new().backoff(Backoff::Fixed(mins(5)));
+/// # let _ = steady;
 /// # Ok::<(), serde_json::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -23,6 +23,13 @@ pub fn by<const N: usize>(args: [&str; N]) -> By {
 }
 
 /// A key for `group` and `limit_key`: a text, or made of args by [`by`].
+///
+/// ```
+/// use backstay::{By, Key, by};
+/// let of_args: By = by(["tenant"]);
+/// assert_eq!(Key::from(of_args.clone()), Key::By(of_args));
+/// assert_eq!(Key::from("tenant-7"), Key::Text("tenant-7".into()));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Key {
@@ -71,7 +78,9 @@ impl Key {
 /// let reminder = Options::new().unique(Unique::key("order:7").replace());
 /// // At most one report in ten minutes, whatever became of the last one.
 /// let throttled = Options::new().unique(Unique::args().period(mins(10)));
-/// # let _ = (reminder, throttled);
+/// // One that waits beside one that runs; a third request is refused with BS110.
+/// let rebuild = Options::new().unique(Unique::key("search index").until_started().reject());
+/// # let _ = (reminder, throttled, rebuild);
 /// ```
 #[derive(Debug, Clone, PartialEq)]
 #[must_use]

@@ -19,6 +19,12 @@ const DURATION_UNITS: [(&str, u64); 6] = [
 const SIZE_UNITS: [(&str, u64); 3] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
 
 /// Says what is wrong with a duration, size or rate, and what to write instead where that is clear.
+///
+/// ```
+/// use backstay::unit::{UnitError, parse_duration};
+/// let wrong: UnitError = parse_duration("300").unwrap_err();
+/// assert_eq!(wrong.fix.as_deref(), Some("300s"));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnitError {
     /// One sentence without a full stop, such as "`300` has no unit".
@@ -55,6 +61,12 @@ impl std::fmt::Display for UnitError {
 impl std::error::Error for UnitError {}
 
 /// How often something may happen: `count` times in every `per`.
+///
+/// ```
+/// use backstay::unit::{Rate, format_rate, mins, parse_rate};
+/// let rate = Rate { count: 100, per: mins(1) };
+/// assert_eq!(parse_rate(&format_rate(rate)), Ok(rate));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rate {
     /// 1 to 1,000,000.
@@ -340,6 +352,12 @@ pub fn format_rate(rate: Rate) -> String {
 }
 
 /// A number of bytes, such as a limit of memory; [`mib`] and [`gib`] make them.
+///
+/// ```
+/// use backstay::unit::{Bytes, mib};
+/// assert_eq!(Bytes::new(1 << 20), mib(1));
+/// assert_eq!((mib(512).get(), mib(512).to_string().as_str()), (536_870_912, "512MiB"));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Bytes(u64);
 

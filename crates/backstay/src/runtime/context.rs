@@ -33,6 +33,19 @@ pub(crate) enum Say {
 }
 
 /// The supervisor's no, with its code.
+///
+/// ```
+/// use backstay::{Ctx, Denied, Fail};
+///
+/// async fn keep(ctx: &Ctx, page: u32) -> Result<(), Fail> {
+///     match ctx.checkpoint(&page).await {
+///         Ok(()) => Ok(()),
+///         Err(denied) if Denied::code(&denied) == "BS202" => Ok(()), // too large: go on without
+///         Err(denied) => Err(denied.into()),
+///     }
+/// }
+/// # let _ = keep;
+/// ```
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("{message}")]
 pub struct Denied {
@@ -204,6 +217,15 @@ impl Ctx {
     }
 
     /// Which job this is: id, kind, queue, attempt, counters, tags, meta, trace.
+    ///
+    /// ```
+    /// use backstay::{Ctx, JobInfo};
+    /// fn headers(ctx: &Ctx) -> Vec<(&'static str, String)> {
+    ///     let JobInfo { id, kind, .. } = ctx.info();
+    ///     vec![("idempotency-key", format!("{kind}-{id}"))]
+    /// }
+    /// # let _ = headers;
+    /// ```
     pub fn info(&self) -> &JobInfo {
         &self.inner.info
     }

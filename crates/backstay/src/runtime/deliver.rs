@@ -34,7 +34,33 @@ impl DeliverError {
     }
 }
 
-/// An alert channel.
+/// An alert channel of your own; [`Worker::channel`](crate::Worker::channel) takes it.
+///
+/// ```
+/// use std::pin::Pin;
+/// use backstay::{Alert, Deliver, DeliverError, Worker};
+///
+/// struct Pager { key: Option<String> }
+///
+/// impl Deliver for Pager {
+///     fn deliver<'a>(
+///         &'a self,
+///         alert: &'a Alert,
+///     ) -> Pin<Box<dyn Future<Output = Result<(), DeliverError>> + Send + 'a>> {
+///         Box::pin(async move {
+///             let Some(key) = &self.key else { return Err(DeliverError::never("the pager has no key")) };
+///             println!("to the pager {key}: {}", alert.headline());
+///             // What may work in a moment is tried again, for 72 h.
+///             let answered = true;
+///             if answered { Ok(()) } else { Err(DeliverError::later("no answer")) }
+///         })
+///     }
+/// }
+///
+/// assert!(DeliverError::never("no key").is_final());
+/// let worker = Worker::without_state().channel("pager", Pager { key: None });
+/// # drop(worker);
+/// ```
 pub trait Deliver: Send + Sync + 'static {
     /// Hands one alert over; `Ok` means that the other side has accepted it. The same alert may come again.
     fn deliver<'a>(
@@ -44,6 +70,13 @@ pub trait Deliver: Send + Sync + 'static {
 }
 
 /// All channels of a worker, and who gets what.
+///
+/// ```
+/// use backstay::{Channels, Worker};
+/// let none = Channels::default();
+/// let worker = Worker::without_state().channels(none); // alerts go to the log alone
+/// # drop(worker);
+/// ```
 #[derive(Clone, Default)]
 pub struct Channels {
     /// By name.

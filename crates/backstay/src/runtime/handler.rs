@@ -20,6 +20,32 @@ type Erased<S> = Arc<dyn Fn(Ctx, S) -> Answer + Send + Sync>;
 pub struct State<T>(pub T);
 
 /// Says how a part of the application's state is had from the whole.
+///
+/// ```
+/// use backstay::{Fail, FromRef, Job, State, Worker};
+/// use serde::{Deserialize, Serialize};
+///
+/// #[derive(Clone)]
+/// struct Mailer { from: String }
+/// #[derive(Clone)]
+/// struct App { mailer: Mailer }
+///
+/// impl FromRef<App> for Mailer {
+///     fn from_ref(app: &App) -> Mailer { app.mailer.clone() }
+/// }
+///
+/// #[derive(Serialize, Deserialize, Job)]
+/// #[job(kind = "welcome")]
+/// struct Welcome { to: String }
+///
+/// async fn welcome(job: Welcome, State(mailer): State<Mailer>) -> Result<String, Fail> {
+///     Ok(format!("{} wrote to {}", mailer.from, job.to))
+/// }
+///
+/// let connect = async || Ok::<_, std::io::Error>(App { mailer: Mailer { from: "shop".into() } });
+/// let worker = Worker::new(connect).handle(welcome).build().unwrap();
+/// # drop(worker);
+/// ```
 #[diagnostic::on_unimplemented(
     message = "the worker's state `{S}` does not hold a `{Self}`",
     note = "implement `backstay::FromRef<{S}> for {Self}`, or ask for a part that is there"
@@ -36,6 +62,31 @@ impl<T: Clone> FromRef<T> for T {
 }
 
 /// What may stand behind the job in a handler's parameters: [`Ctx`], or [`State`] of something that the worker's state holds.
+///
+/// Of your own it can be anything that is had from these two:
+///
+/// ```
+/// use backstay::{Argument, Ctx, Fail, Job, Worker};
+/// use serde::{Deserialize, Serialize};
+///
+/// struct Nth(i32);
+///
+/// impl<S> Argument<S> for Nth {
+///     fn of(ctx: &Ctx, _: &S) -> Nth { Nth(ctx.info().attempt) }
+/// }
+///
+/// #[derive(Serialize, Deserialize, Job)]
+/// #[job(kind = "greet")]
+/// struct Greet {}
+///
+/// async fn greet(_: Greet, Nth(attempt): Nth) -> Result<(), Fail> {
+///     println!("attempt {attempt}");
+///     Ok(())
+/// }
+///
+/// let worker = Worker::without_state().handle(greet);
+/// # drop(worker);
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be a parameter of a handler",
     note = "after the job a handler may take up to three of `backstay::Ctx` and `backstay::State<T>`"
@@ -58,6 +109,23 @@ impl<S, T: FromRef<S>> Argument<S> for State<T> {
 }
 
 /// An async function that takes a [`Job`] and up to three of [`Ctx`] and [`State`], and gives `Result<impl Serialize, Fail>`.
+///
+/// ```
+/// use backstay::{Ctx, Fail, Handler, Job};
+/// use serde::{Deserialize, Serialize};
+///
+/// #[derive(Serialize, Deserialize, Job)]
+/// #[job(kind = "count")]
+/// struct Count { to: u32 }
+///
+/// async fn count(job: Count, ctx: Ctx) -> Result<u32, Fail> {
+///     println!("job {}", ctx.info().id);
+///     Ok((1..=job.to).sum())
+/// }
+///
+/// fn is_handler<M>(_: impl Handler<(), M, Job = Count>) {}
+/// is_handler(count);
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a handler of a worker with the state `{S}`",
     note = "a handler is `async fn(job: J, ..) -> Result<T, backstay::Fail>` with `J: backstay::Job`, `T: Serialize`, \

@@ -25,7 +25,26 @@ const MESSAGES: usize = 64;
 /// Finds out what this process is; the first statement of a `main` that hosts Rust handlers.
 ///
 /// In a supervisor it returns at once, in the small process that stands between a supervisor and its child it never
-/// returns, and in a child it returns so that `main` builds its worker, which then serves.
+/// returns, and in a child it returns so that `main` builds its worker, which then serves. [`crate::main`] has it
+/// built in; a `main` of your own looks like this:
+///
+/// ```no_run
+/// # use backstay::{Database, Worker};
+/// # fn worker() -> Worker<()> { Worker::without_state() }
+/// fn main() -> Result<(), Box<dyn std::error::Error>> {
+///     backstay::enter(); // before any thread or runtime exists
+///     if !backstay::is_child() {
+///         println!("what only the worker itself does, such as binding a port");
+///     }
+///     tokio::runtime::Runtime::new()?.block_on(async {
+///         let worker = worker();
+///         worker.serve().await; // a child stays in here
+///         let database = Database::connect("postgres://worker@localhost/shop").await?;
+///         worker.start(&database).await?.join().await;
+///         Ok(())
+///     })
+/// }
+/// ```
 pub fn enter() {
     ENTERED.store(true, Ordering::Relaxed);
     if let Role::Child(link) = backstay_isolate::enter() {
@@ -43,7 +62,7 @@ pub(crate) fn was_entered() -> bool {
     ENTERED.load(Ordering::Relaxed)
 }
 
-/// Whether this process is a child of a worker, in which nobody serves yet.
+/// Whether this process is a child of a worker, in which nobody serves yet; [`enter`] shows it at work.
 pub fn is_child() -> bool {
     LINK.lock().expect("nobody panics while holding it").is_some()
 }

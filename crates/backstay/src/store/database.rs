@@ -97,6 +97,20 @@ impl Database {
 
     /// Connects by settings: with a second way past a pooler, and with what is known of the pooler.
     ///
+    /// ```no_run
+    /// use backstay::Database;
+    /// use backstay::config::Pooler;
+    ///
+    /// # async fn example() -> Result<(), backstay::StoreError> {
+    /// let direct = Some("postgres://worker@db:5432/shop");
+    /// let database =
+    ///     Database::connect_with("postgres://worker@pooler:6432/shop", direct, Pooler::Transaction).await?;
+    /// assert!(database.is_pooled().await?);
+    /// println!("{} at {}", database.name(), database.place());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`Database::connect`].

@@ -69,6 +69,16 @@ pub struct Backlog {
 
 /// Counts what is left to do in these queues.
 ///
+/// ```no_run
+/// use backstay::{Backlog, Database, backlog};
+///
+/// # async fn example(database: Database) -> Result<(), backstay::StoreError> {
+/// let Backlog { open, dead } = backlog(&database, &["mail".into()]).await?;
+/// println!("{open} to do, {dead} dead");
+/// # Ok(())
+/// # }
+/// ```
+///
 /// # Errors
 ///
 /// BS5xx from the database.

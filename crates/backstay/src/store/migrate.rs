@@ -14,6 +14,19 @@ pub const SCHEMA: i32 = 5;
 pub const OLDEST_SERVER: i32 = 14;
 
 /// What is not as this version needs it.
+///
+/// ```no_run
+/// use backstay::Database;
+/// use backstay::migrate::MigrateError;
+///
+/// # async fn example(database: Database) {
+/// match database.migrate().await {
+///     Ok(report) => println!("{} steps", report.steps.len()),
+///     Err(MigrateError::TooNew { found }) => eprintln!("the schema is at {found}; deploy the new program"),
+///     Err(other) => eprintln!("{}: {other}", other.code()),
+/// }
+/// # }
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum MigrateError {
@@ -272,6 +285,35 @@ impl Database {
 
 /// Installs or brings up the schema.
 ///
+/// ```
+/// use backstay::migrate::{self, LoginSort, Options, Report, Status};
+/// use backstay::testing::TestQueue;
+/// use backstay::Worker;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # if backstay::testing::is_skipped() { return Ok(()) }
+/// let t = TestQueue::start(Worker::without_state().build()).await?;
+/// let database = t.database();
+/// let Status { version, .. } = migrate::status(database).await?;
+/// assert_eq!(version, migrate::SCHEMA);
+/// assert!(migrate::plan(database).await?.is_empty(), "nothing to do");
+/// let Report { steps, .. } = migrate::up(database, &Options::default()).await?;
+/// assert!(steps.is_empty());
+///
+/// // What a cautious owner runs by hand instead: every statement, as the owner of what is made.
+/// for step in migrate::whole() {
+///     let note = migrate::note_sql(&step).unwrap_or_default();
+///     println!("-- {} {}: {}\n{};\n{note}", step.sort, step.name, step.purpose, step.sql);
+///     if step.sort == "role" {
+///         println!("{};", migrate::become_owner());
+///     }
+/// }
+/// println!("{}", migrate::login_sql(LoginSort::Api, "shop"));
+/// # Ok(())
+/// # }
+/// ```
+///
 /// # Errors
 ///
 /// BS503 where the schema is newer, BS504 where the login may not, BS5xx from the database.
@@ -384,6 +426,18 @@ pub fn login_sql(sort: LoginSort, name: &str) -> String {
 }
 
 /// Gives a login its rights, and makes it where it is not there; the password of one that was made.
+///
+/// ```no_run
+/// use backstay::Database;
+/// use backstay::migrate::{self, LoginSort};
+///
+/// # async fn example(database: Database) -> Result<(), backstay::StoreError> {
+/// if let Some(password) = migrate::login(&database, LoginSort::Handler, "shop_jobs").await? {
+///     println!("shop_jobs is new; its password is {password}");
+/// }
+/// # Ok(())
+/// # }
+/// ```
 ///
 /// # Errors
 ///

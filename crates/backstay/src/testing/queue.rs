@@ -31,6 +31,19 @@ const CONNECTIONS: u32 = 8;
 const ROWS: i32 = 1000;
 
 /// Why there is no test queue.
+///
+/// ```
+/// use backstay::testing::{TestError, TestQueue};
+/// use backstay::{Queue, Worker};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let wrong = Worker::without_state().queue(Queue::new("mail").slots(0)).build();
+/// let error = TestQueue::start(wrong).await.map(drop).unwrap_err();
+/// assert!(matches!(error, TestError::Build(_)));
+/// assert_eq!(error.code(), "BS402");
+/// # }
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TestError {
@@ -61,6 +74,12 @@ impl TestError {
 }
 
 /// What attempts came to, counted.
+///
+/// ```
+/// use backstay::testing::Drained;
+/// let three = Drained { completed: 2, dead: 1, ..Drained::default() };
+/// assert_eq!(three.completed + three.dead, 3);
+/// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Drained {
     /// Jobs that are done.

@@ -6,6 +6,7 @@ use backstay::testing::Drained;
 use backstay::unit::{mins, secs};
 use backstay::{Backoff, Fail, JobState, Options};
 use serde_json::json;
+use serde_json::value::RawValue;
 
 use crate::act::{Act, Live, add, add_raw, number, queue, shown, until};
 use crate::database::connect;
@@ -117,4 +118,34 @@ async fn a_verdict_that_the_database_refuses_in_every_form_holds_up_no_other_job
     let job = backstay::show(&database, refused).await.unwrap().unwrap();
     assert_eq!(job.state, JobState::Dead, "it is written once the database takes it");
     drop(place);
+}
+
+#[tokio::test]
+async fn an_output_that_jsonb_refuses_becomes_a_note_and_keeps_no_slot() {
+    let handler = async |job: Act| {
+        let deep = || "[".repeat(100_000) + &"]".repeat(100_000);
+        let text = match job.n {
+            0 => deep(),
+            1 => r#""\ud800""#.to_owned(),
+            2 => "1e999999".to_owned(),
+            _ => "7".to_owned(),
+        };
+        Ok::<_, Fail>(RawValue::from_string(text).unwrap())
+    };
+    let Some(t) = queue(2, handler).await else { return };
+    let mut ids = Vec::new();
+    for n in 0..6 {
+        ids.push(add(&t, n, last()).await);
+    }
+    assert_eq!(t.drain().await, Drained { completed: 6, ..Drained::default() });
+    for (n, id) in ids.into_iter().enumerate() {
+        let job = shown(&t, id).await;
+        let output = job.output.unwrap();
+        let is_note = output.contains("backstay_note");
+        assert_eq!(is_note, n < 3, "{n}: {output}");
+    }
+    // Both slots are open: two more run side by side.
+    add(&t, 7, last()).await;
+    add(&t, 8, last()).await;
+    assert_eq!(t.drain().await.completed, 2);
 }

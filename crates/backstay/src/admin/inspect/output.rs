@@ -10,6 +10,18 @@ use crate::store::operate;
 pub const PARTS_MOST: usize = 16;
 
 /// A part of what an attempt printed, as it was stored.
+///
+/// ```
+/// use backstay::inspect::{OutputPart, PrintedLine, Stream};
+///
+/// fn show(part: &OutputPart) {
+///     for PrintedLine { stream, text, .. } in &part.lines {
+///         let mark = if *stream == Stream::Err { "!" } else { " " };
+///         println!("{}{mark} {text}", part.attempt);
+///     }
+/// }
+/// # let _ = show;
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct OutputPart {

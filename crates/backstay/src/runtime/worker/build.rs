@@ -100,6 +100,26 @@ impl Worker<()> {
 
 impl<S: Clone + Send + Sync + 'static> Worker<S> {
     /// A worker whose state is built by `connect`: in each child, and in the worker itself for inline queues only.
+    ///
+    /// ```
+    /// use backstay::{Command, Job, Queue, Worker};
+    /// use serde::{Deserialize, Serialize};
+    ///
+    /// #[derive(Serialize, Deserialize, Job)]
+    /// #[job(kind = "render")]
+    /// struct Render { page: u32 }
+    ///
+    /// #[derive(Clone)]
+    /// struct App { greeting: String }
+    ///
+    /// let connect = async || Ok::<_, std::env::VarError>(App { greeting: std::env::var("GREETING")? });
+    /// let worker = Worker::new(connect)
+    ///     .queue(Queue::new("default").slots(2))
+    ///     .command::<Render>(Command::new("node").arg("render.js"))
+    ///     .build()
+    ///     .unwrap();
+    /// # drop(worker);
+    /// ```
     pub fn new<F, Fut, E>(connect: F) -> Worker<S>
     where
         F: Fn() -> Fut + Send + Sync + 'static,
@@ -171,7 +191,7 @@ impl<S: Clone + Send + Sync + 'static> Worker<S> {
         self
     }
 
-    /// Adds an alert channel of your own; every alert goes to it unless routes say otherwise.
+    /// Adds an alert channel of your own ([`Deliver`] shows one); every alert goes to it unless routes say otherwise.
     pub fn channel(mut self, name: impl Into<String>, channel: impl Deliver) -> Worker<S> {
         self.channels.by_name.insert(name.into(), Arc::new(channel));
         self
@@ -206,6 +226,21 @@ impl<S: Clone + Send + Sync + 'static> Worker<S> {
     }
 
     /// The settings that the code declares, as a tree over which a file may be laid.
+    ///
+    /// ```no_run
+    /// use backstay::config::{Origin, Settings, Value};
+    /// use backstay::{Database, Worker};
+    ///
+    /// # async fn example(worker: Worker<()>) -> Result<(), Box<dyn std::error::Error>> {
+    /// let mut tree = worker.tree();
+    /// let slots = Value::text("16", Origin::Env("SLOTS".into()));
+    /// tree.lay(&["queues", "default", "slots"], slots);
+    /// let settings = Settings::from_value(&tree).map_err(|faults| faults[0].to_string())?;
+    /// let database = Database::connect("postgres://worker@localhost/shop").await?;
+    /// worker.start_with(&database, settings).await?.join().await;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn tree(&self) -> Value {
         let mut tree = Value::empty();
         let mut lay = |path: &[&str], json: serde_json::Value| {

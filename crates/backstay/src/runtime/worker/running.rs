@@ -12,11 +12,12 @@ use crate::store::database::{Database, Purpose};
 /// A worker that runs.
 ///
 /// ```no_run
-/// # use backstay::model::config::Settings;
+/// # use backstay::config::Settings;
 /// # use backstay::{Database, Worker};
+/// use backstay::Running;
 /// # async fn example(worker: Worker<()>, changed: Settings) -> Result<(), Box<dyn std::error::Error>> {
 /// let database = Database::connect("postgres://worker@localhost/shop").await?;
-/// let mut running = worker.start(&database).await?;
+/// let mut running: Running = worker.start(&database).await?;
 /// println!("worker {} runs", running.id());
 /// running.tell().await;                    // what runs, into the log
 /// running.reload(&database, &changed).await?; // other slots, other contracts

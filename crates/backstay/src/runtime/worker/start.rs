@@ -38,6 +38,18 @@ const PREPARE_TRIES: u32 = 20;
 const FIRST_BEAT: Duration = Duration::from_secs(20);
 
 /// Why a worker did not start.
+///
+/// ```no_run
+/// use backstay::{Database, StartError, Worker};
+///
+/// # async fn example(worker: Worker<()>, database: Database) {
+/// match worker.start(&database).await {
+///     Ok(mut running) => running.join().await,
+///     Err(StartError::Boot { queue, message, .. }) => eprintln!("queue {queue}: {message}"),
+///     Err(other) => eprintln!("{}: {other}", other.code()),
+/// }
+/// # }
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
