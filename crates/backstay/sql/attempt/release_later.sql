@@ -1,13 +1,14 @@
 -- Gives jobs back for a little later, nobody's fault.
 -- moves: running -> scheduled          role: worker
--- $1 ids bigint[], $2 attempts int[], $3 worker uuid, $4 delays_ms bigint[], $5 bills text[] (interrupt, lost, nothing), $6 details text[]
+-- $1 ids bigint[], $2 attempts int[], $3 worker uuid, $4 delays_ms bigint[], $5 bills text[] (interrupt, lost, nothing), $6 details text[],
+-- $7 whys text[] (released, suspect)
 -- locks: running rows by primary key, in id order; found one by one and deleted by place, since tables that swing between
 --        nothing and a million rows make any join of them a guess
 with asked as materialized (
-  select * from unnest($1::bigint[], $2::int[], $4::bigint[], $5::text[], $6::text[])
-         a(job_id, attempt, delay_ms, bill, detail) order by 1),
+  select * from unnest($1::bigint[], $2::int[], $4::bigint[], $5::text[], $6::text[], $7::text[])
+         a(job_id, attempt, delay_ms, bill, detail, why) order by 1),
 held as materialized (
-  select a.delay_ms, a.bill, a.detail, r.*
+  select a.delay_ms, a.bill, a.detail, a.why, r.*
     from asked a
    cross join lateral (
      select r.ctid as spot, r.* from backstay.running r
@@ -18,7 +19,7 @@ later as (
          interrupt_count, priority, queue, kind, why)
   select backstay.clock() + delay_ms * interval '1 ms', job_id, memory_mib, attempt, retry_count, crash_count,
          lost_count + (bill = 'lost')::int, snooze_count, interrupt_count + (bill = 'interrupt')::int, priority, queue, kind,
-         'released' from held),
+         why from held),
 noted as (
   insert into backstay.attempt
   select a.* from held h cross join lateral jsonb_populate_record(null::backstay.attempt, h.detail::jsonb || jsonb_build_object(

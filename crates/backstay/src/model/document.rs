@@ -5,6 +5,7 @@ use std::time::SystemTime;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 
+use super::job::Counters;
 use super::state::State;
 
 /// A job as it stands, under the same names as in SQL, HTTP and `--json`; fields are only ever added.
@@ -127,6 +128,16 @@ pub struct JobDocument {
     /// What it was given, as JSON text with secrets blanked; only where a viewer asked for one job.
     #[serde(default, with = "text", skip_serializing_if = "Option::is_none")]
     pub args: Option<String>,
+}
+
+impl JobDocument {
+    /// Tells whether it is to run, and is suspected of killing workers: it then runs apart from others.
+    #[must_use]
+    pub fn is_suspect(&self) -> bool {
+        let is_over = matches!(self.state, State::Completed | State::Cancelled | State::Dead);
+        let counters = Counters { lost_count: self.lost_count, ..Counters::default() };
+        !is_over && counters.is_suspect()
+    }
 }
 
 /// How far an attempt is.

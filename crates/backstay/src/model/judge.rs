@@ -79,6 +79,11 @@ pub enum Verdict {
         /// The counter to raise.
         bill: Bill,
     },
+    /// A suspect is given back for a little later, free of charge: another one runs where it was claimed.
+    PutOff {
+        /// How much later, 24 to 36 s.
+        delay: Duration,
+    },
     /// It is stopped for good, on purpose.
     Cancel,
     /// It becomes a dead letter.
@@ -97,6 +102,8 @@ const SHORTEST_SNOOZE: Duration = Duration::from_secs(1);
 const LONGEST_SNOOZE: Duration = Duration::from_secs(366 * 86_400);
 /// A host that needed room has it again, or another host takes the job.
 const AFTER_EVICTION: Duration = Duration::from_secs(30);
+/// By then the other suspect has ended or another worker is free; a fifth of it is jitter, so that suspects part.
+const BEHIND_A_SUSPECT: Duration = Duration::from_secs(30);
 /// A program that does not boot is tried by its pool meanwhile.
 const AFTER_BOOT_FAILURE: Duration = Duration::from_secs(5);
 
@@ -122,21 +129,28 @@ pub fn judge(attempted: &Attempted, counters: &Counters, policy: &Policy, jitter
     }
 }
 
-/// Decides what becomes of a job whose worker was lost with `suspect_aboard` or without.
+/// Decides what becomes of a job whose worker was lost, `beside_suspect` or without one.
 ///
-/// With a suspect aboard (a job that has seen [`Counters::is_suspect`] many workers die) only the
-/// suspects are billed: nobody is buried for another's guilt.
+/// Where another job aboard was the suspect (one that has seen [`Counters::is_suspect`] many workers
+/// die), this one costs nothing: nobody is buried for another's guilt.
 #[must_use]
 pub fn judge_lost(
     counters: &Counters,
     policy: &Policy,
-    suspect_aboard: bool,
+    beside_suspect: bool,
     jitter: f64,
 ) -> Verdict {
-    if suspect_aboard && !counters.is_suspect() && policy.restart == Restart::Allowed {
+    if beside_suspect && policy.restart == Restart::Allowed {
         return Verdict::Release { bill: Bill::Nothing };
     }
     judge(&Attempted::of(Outcome::Lost), counters, policy, jitter)
+}
+
+/// Gives what becomes of a suspect that was claimed while another one runs in the same worker. It has
+/// not begun, so its policy has no say.
+#[must_use]
+pub fn put_off(jitter: f64) -> Verdict {
+    Verdict::PutOff { delay: BEHIND_A_SUSPECT.mul_f64(0.8 + 0.4 * jitter.clamp(0.0, 1.0)) }
 }
 
 fn by_outcome(attempted: &Attempted, counters: &Counters, policy: &Policy, jitter: f64) -> Verdict {

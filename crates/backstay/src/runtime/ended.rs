@@ -278,7 +278,9 @@ fn tell(claimed: &Claimed, ended: &Ended, verdict: &Verdict, message: &str, fing
         Verdict::Retry { delay, .. } => Event::Retried { job, outcome, delay: *delay, error },
         Verdict::Snooze { delay } => Event::Snoozed { job, delay: *delay },
         Verdict::Release { .. } if outcome == Outcome::Interrupted => Event::Interrupted { job },
-        Verdict::Release { .. } | Verdict::ReleaseLater { .. } => Event::Released { job, outcome },
+        Verdict::Release { .. } | Verdict::ReleaseLater { .. } | Verdict::PutOff { .. } => {
+            Event::Released { job, outcome }
+        }
         Verdict::Cancel => {
             Event::Cancelled { job, reason: ended.reason.clone().unwrap_or_default() }
         }

@@ -172,6 +172,8 @@ pub(crate) struct Doomed {
     pub(crate) policy: Option<String>,
     /// What its worker last saw of it, as JSON.
     pub(crate) sample: Option<String>,
+    /// The suspect aboard, if there is one: it may be this job or another.
+    pub(crate) suspect: Option<i64>,
 }
 
 /// Locks jobs of a lost worker, or only those past their deadline.
@@ -198,6 +200,7 @@ pub(crate) async fn doomed(
         limits: (row.get("crash_limit"), row.get("lost_limit")),
         policy: row.get("policy"),
         sample: row.get("sample"),
+        suspect: row.get("suspect"),
     };
     Ok(link.query(&DOOMED, &[&lost, &n, &only_overdue]).await?.iter().map(shown).collect())
 }

@@ -62,6 +62,10 @@ pub(crate) const SCHEMA: &[(&str, &str)] = &[
         include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/sql/schema/0004_output.sql")),
     ),
     ("0005_terms", include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/sql/schema/0005_terms.sql"))),
+    (
+        "0006_suspects",
+        include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/sql/schema/0006_suspects.sql")),
+    ),
 ];
 
 const BODIES: &[(&str, &str)] = &[

@@ -36,7 +36,7 @@ static RELEASE: Sql =
     sql!(hot "attempt/release", [INT8_ARRAY, INT4_ARRAY, UUID, TEXT_ARRAY, TEXT_ARRAY]);
 static RELEASE_LATER: Sql = sql!(
     "attempt/release_later",
-    [INT8_ARRAY, INT4_ARRAY, UUID, INT8_ARRAY, TEXT_ARRAY, TEXT_ARRAY]
+    [INT8_ARRAY, INT4_ARRAY, UUID, INT8_ARRAY, TEXT_ARRAY, TEXT_ARRAY, TEXT_ARRAY]
 );
 static CANCEL: Sql = sql!("attempt/cancel", [INT8_ARRAY, INT4_ARRAY, UUID, TEXT_ARRAY, TEXT_ARRAY]);
 static BURY: Sql = sql!(
@@ -207,7 +207,10 @@ impl Columns {
             Verdict::Snooze { delay } => self.snooze.push(one, *delay, Bill::Snooze, ""),
             Verdict::Release { bill } => self.release.push(one, none, *bill, ""),
             Verdict::ReleaseLater { delay, bill } => {
-                self.release_later.push(one, *delay, *bill, "")
+                self.release_later.push(one, *delay, *bill, "released")
+            }
+            Verdict::PutOff { delay } => {
+                self.release_later.push(one, *delay, Bill::Nothing, "suspect")
             }
             Verdict::Cancel => self.cancel.push(one, none, Bill::Nothing, &one.facts.reason),
             Verdict::Bury { reason, bill } => self.bury.push(one, none, *bill, reason.as_str()),
@@ -313,7 +316,7 @@ impl Columns {
         moved(
             &RELEASE_LATER,
             m,
-            vec![&m.ids, &m.attempts, worker, &m.delays_ms, &m.bills, &m.details],
+            vec![&m.ids, &m.attempts, worker, &m.delays_ms, &m.bills, &m.details, &m.reasons],
         );
         let m = &self.cancel;
         moved(&CANCEL, m, vec![&m.ids, &m.attempts, worker, &m.reasons, &m.details]);

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use backstay::config::{Isolation, Memory, Secret, Settings};
 use backstay::model::lease::Times;
-use backstay::{Ctx, Database, Fail, Job, Queue, State, Worker};
+use backstay::{Command, Ctx, Database, Fail, Job, Queue, State, Worker};
 use serde::{Deserialize, Serialize};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -21,6 +21,14 @@ pub(crate) struct Act {
     #[serde(default)]
     pub(crate) ms: u64,
 }
+
+/// A command that kills the worker which runs it.
+#[derive(Debug, Clone, Serialize, Deserialize, Job)]
+#[job(kind = "poison")]
+pub(crate) struct Poison {}
+
+/// Its parent is the shim, whose parent is the worker.
+const KILL_THE_WORKER: &str = "sleep 0.2; kill -9 $(cut -d' ' -f4 /proc/$PPID/stat)";
 
 /// Slots of each worker.
 pub(crate) const SLOTS: u16 = 4;
@@ -113,6 +121,7 @@ async fn live(isolation: &str, url: &str) -> ExitCode {
     let worker = worker
         .queue(Queue::new("default").slots(SLOTS).grace(Duration::from_millis(500)))
         .handle(act)
+        .command::<Poison>(Command::new("sh").arg("-c").arg(KILL_THE_WORKER))
         .build()
         .unwrap();
     worker.serve().await;

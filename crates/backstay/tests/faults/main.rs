@@ -18,6 +18,7 @@ mod handlers;
 mod harm;
 mod kills;
 mod place;
+mod poison;
 mod pooler;
 mod process;
 mod room;
@@ -37,6 +38,7 @@ const FAULTS: &[(&str, fn())] = &[
     ("a_server_that_restarts_costs_no_job_and_no_start", server::restarts),
     ("a_server_that_is_away_for_long_costs_no_job_and_no_start", server::away),
     ("harm_is_billed_to_the_job_that_does_it", harm::all),
+    ("a_job_that_kills_its_workers_convicts_itself_and_nobody_else", poison::convicts_itself),
     ("no_more_runs_than_there_is_memory_for", room::bounds),
     ("a_term_drains_and_gives_back_for_free", drains::term),
     ("a_killed_handler_leaves_no_query_running", backends::killed),

@@ -69,7 +69,7 @@ impl Place {
         self.add_all([act.with(options)])[0].id
     }
 
-    fn add_all(&self, jobs: impl IntoIterator<Item = Request>) -> Vec<Enqueued> {
+    pub(crate) fn add_all(&self, jobs: impl IntoIterator<Item = Request>) -> Vec<Enqueued> {
         self.wait(enqueue_many(&self.database, jobs)).unwrap()
     }
 

@@ -66,6 +66,9 @@ fn attempt_line(attempt: &AttemptRecord) -> String {
         (Some(code), None) if code != 0 => line += &format!("  exit {code}"),
         _ => {}
     }
+    if attempt.suspect {
+        line += "  suspect";
+    }
     if let Some(message) = &attempt.message {
         line += &format!("  \"{}\"", clipped(message, SENTENCE_CHARS));
     }

@@ -154,6 +154,9 @@ pub(crate) fn headline(job: &JobDocument) -> String {
             line += &format!("  {word} {count}");
         }
     }
+    if job.is_suspect() {
+        line += "  suspect: it runs apart from other suspects";
+    }
     line
 }
 

@@ -92,11 +92,21 @@ fn the_first_lost_worker_costs_no_time_and_the_third_buries() {
 #[test]
 fn beside_a_suspect_nobody_else_is_billed() {
     let judged =
-        |lost, aboard| judge_lost(&counted(0, 0, lost), &Policy::default(), aboard, NEUTRAL);
-    assert_eq!(judged(0, true), Verdict::Release { bill: Bill::Nothing });
-    assert_eq!(judged(1, true), Verdict::Release { bill: Bill::Nothing });
-    assert_eq!(judged(2, true), buried(Reason::CrashedWorker, Bill::Lost));
+        |lost, beside| judge_lost(&counted(0, 0, lost), &Policy::default(), beside, NEUTRAL);
+    for lost in 0..=2 {
+        assert_eq!(judged(lost, true), Verdict::Release { bill: Bill::Nothing }, "{lost}");
+    }
+    assert_eq!(judged(2, false), buried(Reason::CrashedWorker, Bill::Lost));
     assert_eq!(judged(0, false), Verdict::Release { bill: Bill::Lost });
+}
+
+#[test]
+fn a_second_suspect_waits_half_a_minute_more_or_less() {
+    let wait = |jitter| match put_off(jitter) {
+        Verdict::PutOff { delay } => delay.as_secs(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!([0.0, 0.5, 1.0, 7.0].map(wait), [24, 30, 36, 36]);
 }
 
 const MIB: u64 = 1 << 20;
@@ -391,7 +401,9 @@ proptest! {
             | Verdict::ReleaseLater { bill, .. }
             | Verdict::Bury { bill, .. } => bill,
             Verdict::Snooze { .. } => Bill::Snooze,
-            Verdict::Complete | Verdict::Cancel | Verdict::Drop => Bill::Nothing,
+            Verdict::Complete | Verdict::Cancel | Verdict::Drop | Verdict::PutOff { .. } => {
+                Bill::Nothing
+            }
         };
         let lawful = match attempted.outcome {
             Outcome::Crashed | Outcome::Killed => Bill::Crash,

@@ -130,10 +130,10 @@ impl Rescue {
         worker: Uuid,
         evidence: Evidence,
     ) -> Result<(), StoreError> {
-        let mut jobs = 0;
+        let (mut jobs, mut blamed) = (0, None);
         loop {
             link.batch("begin isolation level read committed").await?;
-            let n = self.some(link, worker, evidence).await?;
+            let n = self.some(link, worker, evidence, &mut blamed).await?;
             link.batch("commit").await?;
             jobs += n;
             if n < usize::try_from(ROWS).expect("a small number") {
@@ -157,16 +157,18 @@ impl Rescue {
         Ok(())
     }
 
+    /// One transaction. Who is `blamed` is found in the first: later ones no longer see a suspect that was settled.
     async fn some(
         &mut self,
         link: &Link,
         worker: Uuid,
         evidence: Evidence,
+        blamed: &mut Option<i64>,
     ) -> Result<usize, StoreError> {
         let doomed = duty::doomed(link, worker, ROWS, evidence == Evidence::Deadline).await?;
-        let suspect_aboard = doomed.iter().any(|job| job.counters.is_suspect());
+        *blamed = blamed.or(doomed.first().and_then(|job| job.suspect));
         let settled: Vec<Settled> =
-            doomed.iter().map(|job| self.verdict(worker, job, evidence, suspect_aboard)).collect();
+            doomed.iter().map(|job| self.verdict(worker, job, evidence, *blamed)).collect();
         settle_for(link, worker, &settled).await?;
         Ok(doomed.len())
     }
@@ -176,7 +178,7 @@ impl Rescue {
         worker: Uuid,
         job: &Doomed,
         evidence: Evidence,
-        suspect_aboard: bool,
+        blamed: Option<i64>,
     ) -> Settled {
         let (crash_limit, lost_limit) = job.limits;
         let policy = Policy::of(job.max_retries, crash_limit, lost_limit, job.policy.as_deref());
@@ -189,7 +191,8 @@ impl Rescue {
         } else if evidence == Evidence::Goodbye {
             (Outcome::Interrupted, Verdict::Release { bill: Bill::Interrupt })
         } else {
-            (Outcome::Lost, judge_lost(&job.counters, &policy, suspect_aboard, jitter))
+            let beside_suspect = blamed.is_some_and(|blamed| blamed != job.job);
+            (Outcome::Lost, judge_lost(&job.counters, &policy, beside_suspect, jitter))
         };
         let message = match outcome {
             Outcome::Lost => format!("the worker was lost while it ran ({})", evidence.as_str()),

@@ -5,6 +5,7 @@ mod brake;
 mod drain;
 mod look;
 mod news;
+mod suspect;
 mod turn;
 mod wait;
 
@@ -113,6 +114,8 @@ pub(crate) struct State {
     away_since: Option<Instant>,
     /// A turn that failed is repeated without a claim, so that a slow claim cannot hold verdicts up twice.
     only_settle: bool,
+    /// The one suspect that may run here.
+    suspect: Option<i64>,
     drain: Drain,
     allowance: Allowance,
     /// Kinds whose attempts do harm, by name; at most those that this worker knows.
@@ -157,6 +160,7 @@ impl State {
             not_before: None,
             away_since: None,
             only_settle: false,
+            suspect: None,
             drain,
             allowance,
             brakes: HashMap::new(),

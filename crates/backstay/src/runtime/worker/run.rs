@@ -142,7 +142,7 @@ pub(crate) struct Lines<'a> {
 pub(crate) struct Bounds {
     pub(crate) grace: Duration,
     pub(crate) terms: Arc<InForce>,
-    /// The job has limits of its own, so that no child of the pool will do.
+    /// The job has limits of its own, or is a suspect, so that no child of the pool will do.
     pub(crate) is_own: bool,
 }
 

@@ -101,7 +101,8 @@ impl Runner {
                     inline.run(&claimed, grace, draining, stopping, &requests, &tails).await
                 }
                 Way::Child(pool, terms) => {
-                    let is_own = own.is_some();
+                    // A suspect gets a process that nobody else uses.
+                    let is_own = own.is_some() || claimed.counters.is_suspect();
                     let bounds = Bounds { grace, terms: own.unwrap_or(terms), is_own };
                     let lines = Lines {
                         requests: &requests,

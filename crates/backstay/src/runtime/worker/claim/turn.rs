@@ -97,6 +97,7 @@ impl Claims {
     }
 
     pub(super) fn let_go(&mut self, job: i64) {
+        self.suspect_left(job);
         if let Some(hand) = self.state.hands.remove(&job) {
             self.rooms[hand.room].left(hand.level);
             self.state.ledger.release(job);
@@ -214,6 +215,7 @@ impl Claims {
         claimed: Vec<Claimed>,
     ) {
         self.rooms[room].has_more = claimed.len() >= usize::try_from(ask.n).unwrap_or(0);
+        self.choose_suspect(&claimed);
         for one in claimed {
             self.begin(at, room, one);
         }
@@ -245,6 +247,9 @@ impl Claims {
             let reason = Some("expired".to_owned());
             let ended = Ended { reason, ..Ended::bare(Outcome::Cancelled, Duration::ZERO) };
             return self.gather(Finished { claimed, ended });
+        }
+        if self.is_second_suspect(&claimed) {
+            return self.put_off(&claimed);
         }
         self.admit(claimed, stopping);
     }

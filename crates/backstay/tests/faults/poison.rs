@@ -1,0 +1,61 @@
+//! A job that kills every worker that runs it, between jobs that only work.
+
+use std::time::{Duration, Instant};
+
+use backstay::{Backoff, Job, Options};
+
+use crate::database::fresh;
+use crate::handlers::Poison;
+use crate::place::Place;
+use crate::process::Process;
+
+/// Whoever was aboard twice is a suspect, too; all are innocent but one.
+pub(crate) fn convicts_itself() {
+    const INNOCENT: i64 = 60;
+    let Some(db) = fresh() else { return };
+    let place = Place::open(&db.url);
+    place.run("alter table backstay.job alter lost_limit set default 3");
+    let soon = Options::new().backoff(Backoff::Fixed(Duration::from_millis(50)));
+    let poison = place.add_all([Poison {}.with(soon)])[0].id;
+    place.add(0..INNOCENT, 400);
+
+    let mut worker = Process::start(&db.url, "process");
+    let (mut killed, began) = (0, Instant::now());
+    while place.number("select count(*) from backstay.job") > 0 {
+        let is_in_time = killed <= 3 && began.elapsed() < Duration::from_secs(60);
+        assert!(is_in_time, "{killed} workers were killed");
+        if !worker.is_running() {
+            killed += 1;
+            worker = Process::start(&db.url, "process");
+        }
+        // Nobody waits half a minute here.
+        place.run("update backstay.scheduled set run_at = now() where why = 'suspect'");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+
+    let ends = place.texts(&format!(
+        "select outcome || ' ' || billed || case when suspect then ' suspect' else '' end \
+         from backstay.attempt where job_id = {poison} and outcome = 'lost' order by attempt"
+    ));
+    assert_eq!(ends, ["lost lost", "lost lost", "lost lost suspect"]);
+    assert_eq!(killed, 3, "it killed no more workers than that");
+    let dead =
+        place.texts("select id || ' ' || reason || ' ' || lost_count from backstay.dead_letter");
+    assert_eq!(dead, [format!("{poison} crashed_worker 3")]);
+    let told =
+        format!("select count(*) from backstay.alert where rule = 'death' and job_id = {poison}");
+    assert_eq!(place.number(&told), 1, "somebody is told");
+
+    assert_eq!((place.completed(), place.double_ends()), (INNOCENT, 0));
+    let most = "select max(lost_count)::bigint from backstay.history";
+    assert!(place.number(most) <= 2, "an innocent job pays for two kills at most");
+    let free =
+        "select count(*) from backstay.attempt where outcome = 'lost' and billed = 'nothing'";
+    assert!(place.number(free) > 0, "beside the suspect nobody paid");
+    let put_off = "select count(*) from backstay.attempt where outcome = 'interrupted' and suspect and billed = 'nothing'";
+    assert!(place.number(put_off) > 0, "a second suspect waited");
+    let together = "select count(*) from backstay.attempt a join backstay.attempt b on a.worker = b.worker \
+         and a.job_id < b.job_id where a.suspect and b.suspect and a.outcome = 'lost' and b.outcome = 'lost' \
+         and a.billed = 'lost' and b.billed = 'lost'";
+    assert_eq!(place.number(together), 0, "no two suspects paid for one worker");
+}
