@@ -104,6 +104,7 @@ begin
       to backstay_worker;
     grant select, delete, update (memory_bytes, queue, policy) on backstay.job to backstay_worker;
     grant select, update, delete on backstay.unique_key to backstay_worker;
+    grant delete on backstay.history to backstay_worker;
     grant select, insert on backstay.history, backstay.history_body, backstay.attempt, backstay.terms to backstay_worker;
     grant select, insert, update, delete on backstay.dead_letter to backstay_worker;
     grant select, insert, update on backstay.dead_group, backstay.duty to backstay_worker;

@@ -30,6 +30,7 @@ static PRUNE_DEAD: Sql = sql!("duty/prune_dead", [INT4, INT8]);
 static REPLAY_DUE: Sql = sql!("duty/replay_due", []);
 static REPLAY_NEXT: Sql = sql!("duty/replay_next", [INT8, INT4, INT4]);
 static REPLAY_STEP: Sql = sql!("duty/replay_step", [INT8, INT4, INT8, TEXT]);
+static PRUNE_HISTORY: Sql = sql!("duty/prune_history", [INT4, INT8, INT8]);
 static PARTITIONS: Sql = sql!("duty/partitions", [INT8, INT8, INT8, INT8]);
 static SYNC: Sql = sql!("duty/sync", [TEXT, TEXT, INT4, BOOL, TEXT]);
 static DURABILITY: Sql = sql!("duty/durability", []);
@@ -232,6 +233,16 @@ pub(crate) async fn prune_dead(
     keep: Option<Duration>,
 ) -> Result<(), StoreError> {
     link.query(&PRUNE_DEAD, &[&n, &keep.map(millis)]).await.map(drop)
+}
+
+/// Deletes what has ended and is past the keep of its kind, `n` rows at most; how many there were.
+pub(crate) async fn prune_history(
+    link: &Link,
+    n: i32,
+    keep: &Retention,
+) -> Result<i64, StoreError> {
+    let [completed, cancelled] = [keep.completed, keep.cancelled].map(millis);
+    Ok(link.query_one(&PRUNE_HISTORY, &[&n, &completed, &cancelled]).await?.get("gone"))
 }
 
 /// Makes partitions ahead and drops those past their keep.

@@ -66,6 +66,7 @@ pub(crate) const SCHEMA: &[(&str, &str)] = &[
         "0006_suspects",
         include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/sql/schema/0006_suspects.sql")),
     ),
+    ("0007_keep", include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/sql/schema/0007_keep.sql"))),
 ];
 
 const BODIES: &[(&str, &str)] = &[

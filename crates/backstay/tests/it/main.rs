@@ -21,6 +21,7 @@ mod examples;
 mod expiry;
 mod inspect;
 mod job;
+mod keep;
 mod kit;
 mod operate;
 mod options;

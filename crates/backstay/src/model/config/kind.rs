@@ -15,7 +15,7 @@ use super::queue::{ISOLATIONS, Isolation, Runner};
 use super::section::Section;
 use super::value::Value;
 
-const OWN: [Key; 21] = [
+const OWN: [Key; 22] = [
     key("queue", Form::Name, "", "The queue of its jobs; `default` if not set"),
     key(
         "priority",
@@ -79,6 +79,12 @@ const OWN: [Key; 21] = [
         "\"full\"",
         "lean keeps nothing of a completed job",
     ),
+    key(
+        "keep",
+        Form::Span("1s", "3650d"),
+        "",
+        "How long its completed jobs are kept; else as [retention] says",
+    ),
     key("command", Form::Command, "", "The program that handles it: a process per job"),
     key(
         "serve",
@@ -96,7 +102,7 @@ const OWN: [Key; 21] = [
     key("isolation", Form::Words(ISOLATIONS), "", "Where it runs; else as the queue says"),
 ];
 
-const ALL: [Key; 31] = limit::joined::<_, _, 31>(OWN, limit::OF_KIND);
+const ALL: [Key; 32] = limit::joined::<_, _, 32>(OWN, limit::OF_KIND);
 
 pub(super) const KEYS: Keys = Keys {
     now: &ALL,
@@ -111,7 +117,6 @@ pub(super) const KEYS: Keys = Keys {
         "chunk",
         "http",
         "args",
-        "keep",
         "crash_limit",
         "lost_limit",
         "breaker",
@@ -158,6 +163,8 @@ pub struct KindSettings {
     pub contract: Map<String, Json>,
     /// What is kept of a completed job.
     pub history: History,
+    /// How long its completed jobs are kept; none: as [`Retention`](super::Retention) says.
+    pub keep: Option<Duration>,
     /// JSON pointers into the args that are never shown, logged or sent; `*` stands for any entry.
     pub sensitive: Vec<String>,
 }
@@ -187,6 +194,16 @@ pub(super) fn read(section: &Section<'_>, name: &str) -> KindSettings {
     if isolation == Some(Isolation::Inline) {
         limit::refuse_written(section, "it runs inside the worker, and nothing holds it");
     }
+    let history = match section.word("history") {
+        Some("lean") => History::Lean,
+        _ => History::Full,
+    };
+    let keep = section.span("keep");
+    if keep.is_some() && history == History::Lean {
+        let message =
+            "`history = \"lean\"` keeps nothing of a completed job; leave one of them out";
+        section.fault(BAD_VALUE, "keep", message);
+    }
     KindSettings {
         name: name.to_owned(),
         queue,
@@ -197,10 +214,8 @@ pub(super) fn read(section: &Section<'_>, name: &str) -> KindSettings {
         isolation,
         limits: limit::read_kind(section),
         contract,
-        history: match section.word("history") {
-            Some("lean") => History::Lean,
-            _ => History::Full,
-        },
+        history,
+        keep,
         sensitive: section.take("sensitive", |_, value| pointers(value)).unwrap_or_default(),
     }
 }

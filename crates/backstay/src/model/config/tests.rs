@@ -322,6 +322,8 @@ fn a_bad_contract_names_the_part() {
             "sensitive: a place in the args starts with a slash: write \"/note\"",
         ),
         (json!({"max_retries": 101}), "max_retries: `101` is outside 0 to 100"),
+        (json!({"keep": "0s"}), "keep: "),
+        (json!({"keep": "30d", "history": "lean"}), "keep: `history = \"lean\"` keeps nothing"),
     ] {
         let faults = resolve(&json!({"kinds": {"k": contract}})).faults;
         assert_eq!(faults.len(), 1, "{contract}: {faults:?}");

@@ -33,5 +33,10 @@ pub(crate) async fn tick(link: &Link, retention: &Retention) -> Result<(), Store
         Keep::For(keep) => Some(keep),
     };
     duty::prune_dead(link, ROWS, dead).await?;
+    for _ in 0..ROUNDS {
+        if duty::prune_history(link, ROWS, retention).await? < i64::from(ROWS) {
+            break;
+        }
+    }
     duty::partitions(link, retention).await
 }

@@ -48,5 +48,6 @@ pub(crate) async fn sync(link: &Link, settings: &Settings) -> Result<i64, StoreE
 }
 
 fn contract(kind: &KindSettings) -> serde_json::Value {
-    json!({ "contract": kind.contract, "sensitive": kind.sensitive })
+    let keep_ms = kind.keep.map(|keep| u64::try_from(keep.as_millis()).unwrap_or(u64::MAX));
+    json!({ "contract": kind.contract, "sensitive": kind.sensitive, "keep_ms": keep_ms })
 }
