@@ -146,7 +146,9 @@ impl Child {
                 self.doorless = true;
                 self.leave();
             }
-            Happening::Nudged(Nudge::Told(Instruction::Stop(reason))) => self.stop(reason),
+            Happening::Nudged(Nudge::Told(Instruction::Stop(reason, grace))) => {
+                self.stop_within(reason, grace);
+            }
             Happening::Nudged(Nudge::Told(Instruction::Drain(left))) => self.drain(left),
             Happening::Nudged(Nudge::Told(Instruction::Answer {
                 reference,

@@ -77,6 +77,11 @@ impl Ladder {
     pub(crate) fn has_killed(&self) -> bool {
         !self.steps.iter().any(|(_, step)| *step == Step::Kill)
     }
+
+    /// Says whether the kill comes by then, or is behind us.
+    pub(crate) fn kills_by(&self, then: Instant) -> bool {
+        self.steps.iter().all(|(at, step)| *step != Step::Kill || *at <= then)
+    }
 }
 
 /// Stops, then kills everything below `root` until nothing is left or 2 s have passed; `reap` takes
@@ -155,7 +160,9 @@ mod tests {
         assert_eq!(ladder.climb(start), Some(Step::Ask));
         assert_eq!(ladder.climb(start + Duration::from_secs(9)), None);
         assert!(!ladder.has_killed());
+        assert!(!ladder.kills_by(start + Duration::from_secs(9)));
+        assert!(ladder.kills_by(start + Duration::from_secs(10)));
         assert_eq!(ladder.climb(start + Duration::from_secs(10)), Some(Step::Kill));
-        assert!(ladder.has_killed());
+        assert!(ladder.has_killed() && ladder.kills_by(start));
     }
 }

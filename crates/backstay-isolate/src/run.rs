@@ -255,9 +255,15 @@ impl Run {
 /// What a caller tells an attempt under way.
 #[derive(Debug)]
 pub(crate) enum Instruction {
-    Stop(StopReason),
+    /// The grace, where it is not the order's.
+    Stop(StopReason, Option<Duration>),
     Drain(Duration),
-    Answer { reference: Value, ok: bool, code: Option<String>, message: Option<String> },
+    Answer {
+        reference: Value,
+        ok: bool,
+        code: Option<String>,
+        message: Option<String>,
+    },
 }
 
 /// Stops one attempt; cheap to clone, and harmless after the end.
@@ -271,7 +277,13 @@ pub struct Stopper {
 impl Stopper {
     /// Starts the kill ladder. The first reason stands, except that one which kills at once takes over.
     pub fn stop(&self, reason: StopReason) {
-        self.tell(Instruction::Stop(reason));
+        self.tell(Instruction::Stop(reason, None));
+    }
+
+    /// The same with a shorter grace than the order's, 0 to kill at once; it also shortens a stop that is under way. A longer
+    /// one changes nothing.
+    pub fn stop_within(&self, reason: StopReason, grace: Duration) {
+        self.tell(Instruction::Stop(reason, Some(grace)));
     }
 
     /// Tells a warm child to finish within `left`, or to save what it has; it takes no further job. A command is not told.

@@ -8,7 +8,7 @@ use clap::{Args, Subcommand};
 use uuid::Uuid;
 
 use super::filter::{Filter, Many, Page};
-use super::value::{retries, span};
+use super::value::{grace, retries, span};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum JobsCommand {
@@ -34,6 +34,7 @@ Examples:
     #[command(after_help = "\
 Examples:
   backstay jobs cancel 4187 --reason \"wrong month\"
+  backstay jobs cancel 4187 --grace 0s
   backstay jobs cancel --kind digest --group tenant-7 --expect 12")]
     Cancel(CancelArgs),
     /// Let jobs that are scheduled or wait for their retry run now
@@ -107,6 +108,9 @@ pub(crate) struct CancelArgs {
     /// Only ask what runs to stop, and do not wait until it has
     #[arg(long)]
     pub(crate) no_wait: bool,
+    /// Less time to stop than the queue gives; 0s kills at once
+    #[arg(long, value_name = "TIME", value_parser = grace)]
+    pub(crate) grace: Option<Duration>,
     #[command(flatten)]
     pub(crate) which: VerbArgs,
 }

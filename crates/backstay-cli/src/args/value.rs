@@ -22,6 +22,16 @@ pub(super) fn interval(text: &str) -> Result<Duration, String> {
     if is_fit { Ok(read) } else { Err(format!("`{text}` is not 1s to 1h")) }
 }
 
+/// Reads `2s`: what a running job gets to stop, as the door takes it.
+pub(super) fn grace(text: &str) -> Result<Duration, String> {
+    let read = span(text)?;
+    if read <= Duration::from_secs(300) {
+        Ok(read)
+    } else {
+        Err(format!("`{text}` is not 0s to 5m"))
+    }
+}
+
 /// Reads `512MiB`.
 pub(super) fn size(text: &str) -> Result<u64, String> {
     parse_size(text).map_err(|error| error.to_string())

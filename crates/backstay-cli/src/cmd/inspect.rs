@@ -19,7 +19,7 @@ pub(crate) use tail::tail as tail_job;
 
 use std::time::SystemTime;
 
-use backstay::inspect::{AttemptRecord, DeadLetter, JobDocument};
+use backstay::inspect::{AttemptRecord, DeadLetter, JobDocument, RunningJob};
 use backstay::model::instant::Instant;
 use backstay::unit::about;
 use serde::Serialize;
@@ -78,6 +78,9 @@ struct Beside<'a> {
     attempts: Option<&'a [AttemptRecord]>,
     #[serde(skip_serializing_if = "Option::is_none")]
     origins: Option<&'a [origin::Origin]>,
+    /// What it used when its worker told last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    seen: Option<&'a RunningJob>,
 }
 
 /// Says where the list goes on, to whoever reads it.

@@ -156,7 +156,8 @@ async fn ended<T>(task: &mut Option<JoinHandle<T>>) -> T {
 /// Does what a key asked for; one line about what came of it.
 async fn act(database: Database, deed: Deed, reason: String) -> String {
     let done = match &deed {
-        Deed::Cancel(id) => cancel(&database, *id, &reason).await,
+        Deed::Cancel(id) => cancel(&database, *id, None, &reason).await,
+        Deed::Kill(id) => cancel(&database, *id, Some(Duration::ZERO), &reason).await,
         Deed::Pause(queue) => {
             let how = Pause::default();
             let done = operate::pause(&database, Scope::Queue, queue, how, &reason).await;
@@ -170,10 +171,18 @@ async fn act(database: Database, deed: Deed, reason: String) -> String {
     done.unwrap_or_else(|error| format!("{} {error}", error.code()))
 }
 
-async fn cancel(database: &Database, id: i64, reason: &str) -> Result<String, StoreError> {
+async fn cancel(
+    database: &Database,
+    id: i64,
+    grace: Option<Duration>,
+    reason: &str,
+) -> Result<String, StoreError> {
     use operate::Cancelled;
-    let answers = operate::cancel(database, &[id], reason).await?;
+    let answers = operate::cancel(database, &[id], grace, reason).await?;
     Ok(match answers.first().map(|(_, answer)| answer) {
+        Some(Cancelled::Cancelling) if grace.is_some() => {
+            format!("job {id} is killed; its worker hears of it within 5 s, most often at once")
+        }
         Some(Cancelled::Cancelling) => {
             format!("job {id} told to stop; killed when its grace is over")
         }

@@ -92,3 +92,23 @@ fn a_job_may_ask_for_other_limits_than_its_queue_gives_up_to_its_most() {
     assert_eq!(limits(&done, "completed")["memory_bytes"], 64 * MIB, "kept for a completion, too");
     crew.desk.sql("do $$ begin assert (select count(*) from backstay.attempt) = 2; end $$");
 }
+
+#[test]
+fn a_job_that_ignores_everything_is_killed_at_once_when_its_grace_is_taken_away() {
+    let settings = "[queues.default]\ngrace = \"4m\"\n";
+    let deaf = kind("deaf", "trap '' TERM; while :; do sleep 1; done", "");
+    let Some(crew) = crew("limits-deaf", |_| format!("{settings}{deaf}")) else { return };
+    let id = crew.desk.enqueue(&["deaf"]);
+    crew.wait_for(&id, "running");
+    crew.desk.run(&["jobs", "cancel", &id, "--no-wait", "--reason", "wrong month"]).exits(0);
+    let begun = std::time::Instant::now();
+    let killed = crew.desk.run(&["cancel", &id, "--grace", "0s"]).exits(0);
+    let ends = killed.out.split_once(" s; ").map(|(_, how)| how.trim_end());
+    assert_eq!(ends, Some("it was killed at once"), "{}", killed.out);
+    let took = begun.elapsed();
+    assert!(took < std::time::Duration::from_secs(60), "{took:?}");
+    let job = crew.wait_for(&id, "cancelled");
+    assert_eq!(job["reason"], "wrong month", "the first reason stands");
+    let long = crew.desk.run(&["cancel", &id, "--grace", "6m"]).exits(2);
+    assert!(long.err.starts_with("error BS102: --grace: `6m` is not 0s to 5m\n"), "{}", long.err);
+}

@@ -106,6 +106,11 @@ fn top_shows_running_jobs_with_what_their_worker_saw_of_them() {
         format!("{id}\treport\treports\t2\t12 min\t50 %\t410 of 1024 MiB\t40 %  page 12 of 30\n");
     assert_eq!(once.out, row);
     assert_eq!(once.err, "slots 1 of 6, memory 410 MiB, worker 00000001 on app-2 (rlimit)\n");
+    let shown = desk.run(&["jobs", "show", &id]).exits(0);
+    let uses = "  uses      410 MiB of 1 GiB, 6 min of CPU so far, seen 20";
+    assert!(shown.out.contains(uses), "{}", shown.out);
+    let json = desk.run(&["jobs", "show", &id, "--json"]).exits(0).json();
+    assert_eq!(json["seen"]["cpu_ms"], 360_000);
     let json = desk.run(&["top", "--once", "--json"]).exits(0).json();
     assert_eq!(json["jobs"][0]["memory_limit_bytes"], 1_073_741_824_u64);
     assert_eq!(json["workers"][0]["running"], 1);

@@ -56,16 +56,28 @@ impl Child {
     }
 
     pub(super) fn stop(&mut self, reason: StopReason) {
+        self.stop_within(reason, None);
+    }
+
+    pub(super) fn stop_within(&mut self, reason: StopReason, grace: Option<Duration>) {
         let Some(attempt) = &mut self.attempt else { return };
-        if attempt.reason.is_some_and(|noted| !reason.outranks(noted)) {
+        let order = &mut attempt.job.order;
+        let is_hastened = grace.is_some_and(|grace| grace < order.grace);
+        order.grace = grace.map_or(order.grace, |grace| grace.min(order.grace));
+        if attempt.reason.is_none_or(|noted| reason.outranks(noted)) {
+            attempt.reason = Some(reason);
+        } else if !is_hastened {
             return;
         }
-        attempt.reason = Some(reason);
-        // Nothing can be asked of a child that has no job yet.
-        if reason.at_once() || attempt.started.is_none() || attempt.fault.is_some() {
+        let (now, grace) = (Instant::now(), order.grace);
+        // Nothing can be asked of a child that has no job yet, or no time.
+        let is_deaf = attempt.started.is_none() || attempt.fault.is_some();
+        if reason.at_once() || is_deaf || grace.is_zero() {
             return self.kill();
         }
-        let (now, grace) = (Instant::now(), attempt.job.order.grace);
+        if self.ladder.as_ref().is_some_and(|ladder| ladder.kills_by(now + grace)) {
+            return;
+        }
         self.phase = Phase::Leaving;
         self.ladder = Some(Ladder::asking(now, self.program.mode, grace));
         self.tick(now);

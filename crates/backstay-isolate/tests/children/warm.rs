@@ -25,6 +25,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("a_late_done_counts_after_a_timeout", a_late_done_counts_after_a_timeout),
     ("a_late_done_does_not_undo_a_cancel", a_late_done_does_not_undo_a_cancel),
     ("stale_and_evicted_are_killed_at_once", stale_and_evicted_are_killed_at_once),
+    ("a_stop_under_way_can_be_hastened", a_stop_under_way_can_be_hastened),
     ("a_dropped_run_is_killed", a_dropped_run_is_killed),
     ("a_large_job_to_a_child_that_does_not_read_blocks_nobody", large_job_blocks_nobody),
     ("boot_failures_tell_why_and_never_hang", boot_failures_tell_why_and_never_hang),
@@ -242,6 +243,30 @@ fn a_late_done_does_not_undo_a_cancel() {
     });
     assert_eq!((report.ending, report.late), (Ending::Cancelled, false), "{report:?}");
     assert!(matches!(report.last_word, Some(LastWord::Done { .. })));
+}
+
+fn a_stop_under_way_can_be_hastened() {
+    let pool = pool();
+    let rows =
+        [(StopReason::TimedOut, Ending::TimedOut), (StopReason::Cancelled, Ending::Cancelled)];
+    for (first, ending) in rows {
+        block(pool.boot()).unwrap();
+        let mut order = order("spin");
+        order.grace = Duration::from_secs(600);
+        let start = Instant::now();
+        let report = block(async {
+            let mut run = pool.run(order).await;
+            run.stopper().stop(first);
+            run.stopper().stop_within(StopReason::Cancelled, Duration::from_millis(100));
+            // Who has less time already is not given more.
+            run.stopper().stop_within(StopReason::Cancelled, Duration::from_secs(300));
+            end(&mut run).await
+        });
+        assert_eq!(report.ending, ending, "the first reason stands");
+        let took = start.elapsed();
+        assert!(took < Duration::from_secs(20), "{took:?}");
+        assert!(!lives(report.pid));
+    }
 }
 
 fn stale_and_evicted_are_killed_at_once() {

@@ -14,7 +14,8 @@ beaten as (
   returning drain_at)
 select (select drain_at is not null from beaten) as drain,
        coalesce((select lost from before), false) as lost,
-       (select jsonb_agg(jsonb_build_object('id', r.job_id::text, 'attempt', r.attempt, 'reason', r.cancel ->> 'reason', 'by', r.cancel ->> 'by'))
+       (select jsonb_agg(jsonb_build_object('id', r.job_id::text, 'attempt', r.attempt, 'reason', r.cancel ->> 'reason', 'by', r.cancel ->> 'by',
+                                             'grace_ms', (r.cancel ->> 'grace_ms')::bigint))
           from backstay.running r where r.worker = $1::uuid and r.cancel is not null)::text as cancels,
        (select jsonb_object_agg(w.job_id::text, ceil(extract(epoch from w.until - statement_timestamp()) * 1000)::bigint)
           from (select job_id, until from backstay.wish where until > statement_timestamp() limit 1000) w)::text as wishes,

@@ -3,7 +3,8 @@
 -- moves: none                          role: worker
 -- $1 worker uuid
 -- plan: the partial index of cancelled rows and the table of wishes, both nearly always empty
-select (select jsonb_agg(jsonb_build_object('id', r.job_id::text, 'attempt', r.attempt, 'reason', r.cancel ->> 'reason', 'by', r.cancel ->> 'by'))
+select (select jsonb_agg(jsonb_build_object('id', r.job_id::text, 'attempt', r.attempt, 'reason', r.cancel ->> 'reason', 'by', r.cancel ->> 'by',
+                                             'grace_ms', (r.cancel ->> 'grace_ms')::bigint))
           from backstay.running r where r.worker = $1::uuid and r.cancel is not null)::text as cancels,
        (select jsonb_object_agg(w.job_id::text, ceil(extract(epoch from w.until - statement_timestamp()) * 1000)::bigint)
           from (select job_id, until from backstay.wish where until > statement_timestamp() limit 1000) w)::text as wishes

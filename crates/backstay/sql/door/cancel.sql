@@ -1,13 +1,14 @@
 -- Ends a job that waits, or asks the worker to stop one that runs. Answers cancelled, cancelling, too_late or not_found.
 -- role: enqueuer (its own jobs), operator
--- options: reason
--- needs: inner/read_reason.sql inner/holds.sql inner/lift.sql inner/leave.sql inner/record.sql inner/wake.sql inner/clock.sql
+-- options: reason; grace, a duration up to 5m: less time to stop than its queue gives, 0s to kill it at once
+-- needs: inner/read_reason.sql inner/read_duration.sql inner/holds.sql inner/lift.sql inner/leave.sql inner/record.sql inner/wake.sql inner/clock.sql
 create or replace function backstay.cancel(job_id bigint, options jsonb default '{}') returns text
 language plpgsql volatile security definer set search_path = pg_catalog, backstay, pg_temp as $$
 #variable_conflict use_column
 declare
   job    constant bigint := cancel.job_id;
-  reason text := backstay.read_reason(cancel.options, '{}');
+  reason text := backstay.read_reason(cancel.options, array['grace']);
+  grace  bigint := case when jsonb_typeof(cancel.options -> 'grace') <> 'null' then backstay.read_duration('grace', cancel.options -> 'grace', 0, 300000) end;
   free   boolean := backstay.holds('backstay_operator');
   spot   backstay.standing;
 begin
@@ -27,6 +28,7 @@ begin
     end if;
     update backstay.running r
        set cancel = coalesce(r.cancel, jsonb_build_object('by', session_user, 'reason', coalesce(reason, 'cancelled by ' || session_user), 'at', backstay.clock()))
+                    || case when grace is null then '{}' else jsonb_build_object('grace_ms', least(grace, (r.cancel ->> 'grace_ms')::bigint)) end
      where r.job_id = job;
     if found then
       perform backstay.record('cancel', job::text, reason, 1);

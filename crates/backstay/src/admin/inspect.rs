@@ -72,7 +72,7 @@ pub use crate::model::status::{
 };
 pub use dead::{dead_group, dead_groups, dead_letter, dead_letter_ids, dead_letters, export};
 pub use jobs::{attempts, job, job_ids, jobs, terms};
-pub use machines::{alerts, kinds, queues, replay, replays, running, workers};
+pub use machines::{alerts, kinds, queues, replay, replays, running, running_job, workers};
 pub use output::{OutputPart, PARTS_MOST, follow, output};
 
 use crate::store::StoreError;

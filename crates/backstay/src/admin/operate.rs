@@ -36,7 +36,7 @@
 //! assert_eq!(operate::revive(database, &[id], &other, "mended").await?.count, 1);
 //!
 //! operate::resume(database, Scope::Queue, "default", "released").await?;
-//! assert_eq!(operate::cancel(database, &[id], "paid").await?, [(id, operate::Cancelled::Cancelled)]);
+//! assert_eq!(operate::cancel(database, &[id], None, "paid").await?, [(id, operate::Cancelled::Cancelled)]);
 //!
 //! // Many at once: slowly, and no further when they fail again.
 //! let dead = enqueue(database, Request::new("report", json!({}))).await?.id;
@@ -118,19 +118,25 @@ pub struct Pace {
     pub stop_at: Option<u8>,
 }
 
-/// Ends jobs for good; what became of each, in the order of their ids.
+/// Ends jobs for good; what became of each, in the order of their ids. `grace` is how long what runs has to stop before it is
+/// killed, up to 5 min; it only ever shortens what its queue gives, also for a cancel that is under way, and 0 kills at once.
 ///
 /// # Errors
 ///
-/// BS5xx from the database; what was done before stays done.
+/// BS102 for a longer grace, BS5xx from the database; what was done before stays done.
 pub async fn cancel(
     database: &Database,
     ids: &[i64],
+    grace: Option<Duration>,
     reason: &str,
 ) -> Result<Vec<(i64, Cancelled)>, StoreError> {
-    let mut answers = Vec::with_capacity(ids.len());
+    let mut options = with(reason);
+    if let Some(grace) = grace {
+        options.insert("grace".into(), format_duration(grace).into());
+    }
+    let (options, mut answers) = (text(options), Vec::with_capacity(ids.len()));
     for some in ids.chunks(AT_ONCE) {
-        answers.extend(store::cancel(database, some, &only(reason)).await?);
+        answers.extend(store::cancel(database, some, &options).await?);
     }
     Ok(answers)
 }

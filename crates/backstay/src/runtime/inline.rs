@@ -116,7 +116,7 @@ impl Inline {
             let deadline = match &hurry {
                 None => began + timeout,
                 Some((why, asked)) if why.is_stale() => *asked,
-                Some((_, asked)) => *asked + grace,
+                Some((why, asked)) => *asked + why.grace.unwrap_or(grace),
             };
             tokio::select! {
                 biased;
@@ -128,8 +128,11 @@ impl Inline {
                 () = tail.due() => tail.send(claimed),
                 asked = stopping.asked() => {
                     stop.send_replace(true);
-                    if hurry.is_none() || asked.is_stale() {
-                        hurry = Some((asked, Instant::now()));
+                    match &mut hurry {
+                        Some((why, _)) if !asked.is_stale() => {
+                            why.hasten(asked.grace);
+                        }
+                        _ => hurry = Some((asked, Instant::now())),
                     }
                 }
                 () = tokio::time::sleep_until(deadline.into()) => match &hurry {

@@ -23,6 +23,8 @@ pub(crate) mod tail;
 pub(crate) mod way;
 pub(crate) mod ways;
 
+use std::time::Duration;
+
 use tokio::sync::oneshot;
 
 use crate::model::config::QueueSettings;
@@ -43,8 +45,8 @@ pub(crate) enum Signal {
     Restored,
     /// The lease was over before the last beat: others may have taken what runs here.
     Lost,
-    /// Somebody wants this attempt to end.
-    Cancel { job: i64, attempt: i32, reason: Option<String> },
+    /// Somebody wants this attempt to end, and may give it less time than its queue does.
+    Cancel { job: i64, attempt: i32, reason: Option<String>, grace: Option<Duration> },
     /// Stop claiming, finish, end.
     Drain,
     /// Stop, and where that was said before, without more waiting.

@@ -46,7 +46,7 @@ static LIST_GROUPS: Sql =
 static SHOW_LETTER: Sql = sql!("inspect/show_letter", [INT8]);
 static LIST_QUEUES: Sql = sql!("inspect/list_queues", []);
 static LIST_KINDS: Sql = sql!("inspect/list_kinds", []);
-static LIST_RUNNING: Sql = sql!("inspect/list_running", []);
+static LIST_RUNNING: Sql = sql!("inspect/list_running", [INT8]);
 static SHOW_ORIGIN: Sql = sql!("inspect/show_origin", [INT8]);
 static EXPORT_LETTERS: Sql = sql!("inspect/export_letters", [INT8_ARRAY]);
 static LIST_WORKERS: Sql = sql!("inspect/list_workers", [BOOL]);
@@ -333,9 +333,12 @@ pub(crate) async fn list_kinds(database: &Database) -> Result<Vec<KindStatus>, S
     seen(database, &LIST_KINDS, &[]).await
 }
 
-/// Running jobs, the longest running first; at most 2,000.
-pub(crate) async fn list_running(database: &Database) -> Result<Vec<RunningJob>, StoreError> {
-    seen(database, &LIST_RUNNING, &[]).await
+/// Running jobs, or one of them, the longest running first; at most 2,000.
+pub(crate) async fn list_running(
+    database: &Database,
+    id: Option<i64>,
+) -> Result<Vec<RunningJob>, StoreError> {
+    seen(database, &LIST_RUNNING, &[&id]).await
 }
 
 /// What a job carries, beside what its kind gives.

@@ -20,8 +20,9 @@ async fn cancel_says_of_each_job_what_became_of_it() {
     claim(&client, "default", "report").await;
     let ready = job(&database, Options::new()).await;
     let gone = job(&database, Options::new()).await;
-    cancel(&database, &[gone], "").await.unwrap();
-    let answers = cancel(&database, &[999_999, running, ready, gone], "wrong month").await.unwrap();
+    cancel(&database, &[gone], None, "").await.unwrap();
+    let answers =
+        cancel(&database, &[999_999, running, ready, gone], None, "wrong month").await.unwrap();
     assert_eq!(
         answers,
         [
@@ -75,7 +76,7 @@ async fn every_verb_leaves_its_reason_in_the_audit() {
     let client = connect(&db.url).await;
     let id = job(&database, Options::new().run_in(backstay::unit::hours(1))).await;
     promote(&database, &[id], "customer calls").await.unwrap();
-    cancel(&database, &[id], "customer hung up").await.unwrap();
+    cancel(&database, &[id], None, "customer hung up").await.unwrap();
     let rows = client
         .query("select verb, target, reason from backstay.audit order by id", &[])
         .await

@@ -18,10 +18,17 @@ begin
   perform pg_temp.same(backstay.cancel(a, '{"reason": "first"}'), 'cancelling', 'running');
   perform pg_temp.same(backstay.cancel(a, '{"reason": "second"}'), 'cancelling', 'running, again');
   perform pg_temp.same((select cancel ->> 'reason' from backstay.running where job_id = a), 'first', 'the first reason stays');
+  perform pg_temp.same((select (cancel -> 'grace_ms') is null from backstay.running where job_id = a), true, 'with the grace of its queue');
+  perform backstay.cancel(a, '{"grace": "2s"}');
+  perform backstay.cancel(a, '{"grace": "1m", "reason": "third"}');
+  perform pg_temp.same((select (cancel -> 'grace_ms')::text || (cancel ->> 'reason') from backstay.running where job_id = a), '2000first', 'a grace is only ever shortened');
+  perform backstay.cancel(a, '{"grace": "0s"}');
+  perform pg_temp.same((select (cancel ->> 'grace_ms') from backstay.running where job_id = a), '0', 'to none');
+  perform pg_temp.refused(format('select backstay.cancel(%s, ''{"grace": "6m"}'')', a), 'BS102');
   perform pg_temp.die(a);
   perform pg_temp.same(backstay.cancel(a), 'too_late', 'dead');
   perform pg_temp.same(backstay.cancel(null), 'not_found', 'null');
-  perform pg_temp.same((select count(*) from backstay.audit where verb = 'cancel'), 4::bigint, 'one audit row for each that did something');
+  perform pg_temp.same((select count(*) from backstay.audit where verb = 'cancel'), 7::bigint, 'one audit row for each that did something');
 end
 $$;
 

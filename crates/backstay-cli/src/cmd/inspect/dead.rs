@@ -141,7 +141,7 @@ async fn show_letter(desk: &Desk<'_>, id: i64, letter: &DeadLetter) -> Result<Ex
     let printer = desk.printer;
     if printer.is_json() {
         let (letter, attempts) = (Some(letter), Some(&attempts[..]));
-        printer.json(&Beside { job: &job, letter, attempts, origins: None });
+        printer.json(&Beside { job: &job, letter, attempts, origins: None, seen: None });
         return Ok(Exit::Done);
     }
     printer.line(jobs::headline(&job));
@@ -150,7 +150,7 @@ async fn show_letter(desk: &Desk<'_>, id: i64, letter: &DeadLetter) -> Result<Ex
     if let (Some(at), Some(by)) = (letter.discarded_at, &letter.discarded_by) {
         printer.line(format!("  {:9} {} by {by}", "discarded", ago(printer, at)));
     }
-    printer.line(jobs::facts(printer, &job, &[]).trim_end());
+    printer.line(jobs::facts(printer, &job, &[], None).trim_end());
     printer.line(history(printer, &job, &attempts, &[]).trim_end());
     printer.note(match letter.discarded_at {
         None => format!("Again: backstay dead revive {id}   Away: backstay dead discard {id}"),

@@ -1,8 +1,10 @@
 //! `backstay jobs list`, `backstay jobs show`.
 
+use std::time::Duration;
+
 use backstay::JobState;
-use backstay::inspect::{self, AttemptRecord, JobDocument, WorkerStatus};
-use backstay::model::account::size;
+use backstay::inspect::{self, AttemptRecord, JobDocument, RunningJob, WorkerStatus};
+use backstay::model::account::{size, span};
 use backstay::model::instant::Instant;
 use backstay::operate;
 
@@ -92,17 +94,19 @@ pub(crate) async fn show(desk: &Desk<'_>, args: &JobsShowArgs) -> Result<Exit, F
     let attempts = if args.attempts { attempts(desk, args.id).await? } else { Vec::new() };
     let origins = if args.origin { origins(desk, args.id).await? } else { Vec::new() };
     let workers = inspect::workers(&desk.database, true).await.map_err(|error| of_store(&error))?;
+    let seen = seen(desk, &job).await?;
     if desk.printer.is_json() {
         desk.printer.json(&Beside {
             job: &job,
             letter: None,
             attempts: args.attempts.then_some(&attempts),
             origins: args.origin.then_some(&origins),
+            seen: seen.as_ref(),
         });
         return Ok(Exit::Done);
     }
     desk.printer.line(headline(&job));
-    desk.printer.line(facts(desk.printer, &job, &workers).trim_end());
+    desk.printer.line(facts(desk.printer, &job, &workers, seen.as_ref()).trim_end());
     if args.origin {
         desk.printer.line(origin::lines(&origins).trim_end());
     }
@@ -110,6 +114,15 @@ pub(crate) async fn show(desk: &Desk<'_>, args: &JobsShowArgs) -> Result<Exit, F
         desk.printer.line(history(desk.printer, &job, &attempts, &workers).trim_end());
     }
     Ok(Exit::Done)
+}
+
+/// What a running job used when its worker told last.
+async fn seen(desk: &Desk<'_>, job: &JobDocument) -> Result<Option<RunningJob>, Failure> {
+    if job.state != JobState::Running {
+        return Ok(None);
+    }
+    let seen = inspect::running_job(&desk.database, job.id).await;
+    Ok(seen.map_err(|error| of_store(&error))?.filter(|seen| seen.memory_bytes.is_some()))
 }
 
 /// Puts back what is hidden elsewhere; the audit tells that it was looked at.
@@ -161,7 +174,12 @@ pub(crate) fn headline(job: &JobDocument) -> String {
 }
 
 /// One line for each thing that is known, its name first.
-pub(super) fn facts(printer: &Printer, job: &JobDocument, workers: &[WorkerStatus]) -> String {
+pub(super) fn facts(
+    printer: &Printer,
+    job: &JobDocument,
+    workers: &[WorkerStatus],
+    seen: Option<&RunningJob>,
+) -> String {
     let at = |at| instant(at).map(|at| told(printer, at));
     let error = job.error.as_ref().and_then(|error| {
         let outcome = error.outcome.as_deref().unwrap_or("failed");
@@ -181,6 +199,7 @@ pub(super) fn facts(printer: &Printer, job: &JobDocument, workers: &[WorkerStatu
         ("finished", at(job.finished_at)),
         ("expires", at(job.expires_at)),
         ("worker", job.worker.as_deref().map(|id| place(id, workers))),
+        ("uses", seen.and_then(|seen| uses(printer, seen))),
         ("unique", job.unique.clone()),
         ("tags", Some(job.tags.join(", ")).filter(|tags| !tags.is_empty())),
         ("limits", Some(job.limits.join(", ")).filter(|limits| !limits.is_empty())),
@@ -202,6 +221,21 @@ fn told(printer: &Printer, at: Instant) -> String {
     }
     let seconds = whole.split(['.', 'Z']).next().unwrap_or_default();
     format!("{seconds}Z  {}", ago(printer, at))
+}
+
+/// `410 MiB of 1 GiB, 6 min of CPU so far, seen 3 s ago`.
+fn uses(printer: &Printer, seen: &RunningJob) -> Option<String> {
+    let mut text = size(seen.memory_bytes?);
+    if let Some(limit) = seen.memory_limit_bytes {
+        text += &format!(" of {}", size(limit));
+    }
+    if let Some(cpu) = seen.cpu_ms {
+        text += &format!(", {} of CPU so far", span(Duration::from_millis(cpu)));
+    }
+    if let Some(at) = seen.sampled_at {
+        text += &format!(", seen {}", ago(printer, at));
+    }
+    Some(text)
 }
 
 fn place(id: &str, workers: &[WorkerStatus]) -> String {

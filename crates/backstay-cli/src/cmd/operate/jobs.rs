@@ -59,11 +59,11 @@ pub(crate) async fn cancel(desk: &Desk<'_>, args: &CancelArgs) -> Result<Exit, F
     if ids.is_empty() {
         return Ok(none_fit(desk));
     }
-    let answers = operate::cancel(&desk.database, &ids, desk.reason()).await;
+    let answers = operate::cancel(&desk.database, &ids, args.grace, desk.reason()).await;
     let answers = answers.map_err(|error| of_store(&error))?;
     let ends = answers.into_iter().map(|(id, answer)| End::new(id, answer)).collect();
     let ends = if args.no_wait { ends } else { watch(desk, ends).await? };
-    Ok(report(desk.printer, &ends, args.no_wait))
+    Ok(report(desk.printer, &ends, args))
 }
 
 /// What became of one job.
@@ -117,22 +117,23 @@ async fn watch(desk: &Desk<'_>, mut ends: Vec<End>) -> Result<Vec<End>, Failure>
     Ok(ends)
 }
 
-fn report(printer: &Printer, ends: &[End], no_wait: bool) -> Exit {
+fn report(printer: &Printer, ends: &[End], args: &CancelArgs) -> Exit {
+    let is_unasked = args.grace.is_some_and(|grace| grace.is_zero());
     if printer.is_json() {
         let items: Vec<_> = ends.iter().map(document).collect();
         printer.json(&json!({ "items": items, "next": null }));
     } else if let ([end], true) = (ends, printer.is_terminal()) {
-        let (result, more) = words(end);
+        let (result, more) = words(end, is_unasked);
         printer.line(format!("job {} {result} {more}", end.id).trim_end());
     } else {
         let mut table = Table::new(&["JOB", "RESULT", ""]);
         for end in ends {
-            let (result, more) = words(end);
+            let (result, more) = words(end, is_unasked);
             table.row([end.id.to_string(), result.to_owned(), more]);
         }
         printer.table(&table);
     }
-    let is_told = |end: &End| no_wait && end.answer == Cancelled::Cancelling;
+    let is_told = |end: &End| args.no_wait && end.answer == Cancelled::Cancelling;
     if ends.iter().all(|end| is_cancelled(end) || is_told(end)) {
         Exit::Done
     } else {
@@ -145,7 +146,7 @@ fn is_cancelled(end: &End) -> bool {
         || end.job.as_ref().is_some_and(|job| job.state == JobState::Cancelled)
 }
 
-fn words(end: &End) -> (&'static str, String) {
+fn words(end: &End, is_unasked: bool) -> (&'static str, String) {
     let Some(job) = &end.job else {
         return match end.answer {
             Cancelled::Cancelled => ("cancelled", "it had not begun".into()),
@@ -158,7 +159,7 @@ fn words(end: &End) -> (&'static str, String) {
     let after = format!("{:.1} s", end.after.as_secs_f32());
     match job.state {
         JobState::Cancelled => {
-            ("cancelled", format!("after {after}; {}", how(end.attempt.as_ref())))
+            ("cancelled", format!("after {after}; {}", how(end.attempt.as_ref(), is_unasked)))
         }
         JobState::Completed => ("completed", "it was done before it heard".into()),
         JobState::Dead => ("dead", job.reason.clone().unwrap_or_default()),
@@ -170,9 +171,10 @@ fn words(end: &End) -> (&'static str, String) {
     }
 }
 
-/// How its process came to its end.
-fn how(attempt: Option<&AttemptRecord>) -> String {
+/// How its process came to its end; `is_unasked` where it had no time to stop by itself.
+fn how(attempt: Option<&AttemptRecord>, is_unasked: bool) -> String {
     match attempt.map(|attempt| (attempt.signal, attempt.exit_code)) {
+        Some((Some(9), _)) if is_unasked => "it was killed at once".into(),
         Some((Some(9), _)) => "it had ignored SIGTERM and was killed".into(),
         Some((Some(15), _)) => "it ended on SIGTERM".into(),
         Some((Some(signal), _)) => format!("it ended by signal {signal}"),

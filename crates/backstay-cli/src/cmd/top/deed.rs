@@ -4,6 +4,8 @@
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Deed {
     Cancel(i64),
+    /// Without grace.
+    Kill(i64),
     Pause(String),
     Resume(String),
 }
@@ -13,6 +15,7 @@ impl Deed {
     pub(super) fn question(&self) -> String {
         match self {
             Deed::Cancel(id) => format!("Cancel job {id} for good? y/n"),
+            Deed::Kill(id) => format!("Kill job {id} for good, at once and without grace? y/n"),
             Deed::Pause(queue) => format!("Pause queue {queue}? y/n"),
             Deed::Resume(queue) => format!("Resume queue {queue}? y/n"),
         }

@@ -15,8 +15,7 @@ pub(super) enum Next {
 }
 
 /// The keys, for the last line of the screen.
-pub(super) const HELP: &str =
-    "arrows move  tab queues  k cancel  K cancel unasked  p pause  s sort  q quit";
+pub(super) const HELP: &str = "arrows move  tab queues  k cancel  K kill  p pause  s sort  q quit";
 
 /// Lines of a page key.
 const PAGE: isize = 10;
@@ -45,16 +44,16 @@ pub(super) fn press(view: &mut View, key: KeyEvent) -> Next {
         KeyCode::End => view.step(isize::MAX),
         KeyCode::Tab => view.turn_focus(),
         KeyCode::Char('s') => view.sort = view.sort.next(),
-        KeyCode::Char('k') => view.asked = cancel(view),
-        KeyCode::Char('K') => return cancel(view).map_or(Next::Stay, Next::Do),
+        KeyCode::Char('k') => view.asked = selected(view).map(Deed::Cancel),
+        KeyCode::Char('K') => view.asked = selected(view).map(Deed::Kill),
         KeyCode::Char('p') => view.asked = pause(view),
         _ => {}
     }
     Next::Stay
 }
 
-fn cancel(view: &View) -> Option<Deed> {
-    view.selected_job()?.id.parse().ok().map(Deed::Cancel)
+fn selected(view: &View) -> Option<i64> {
+    view.selected_job()?.id.parse().ok()
 }
 
 fn pause(view: &View) -> Option<Deed> {
@@ -91,7 +90,8 @@ mod tests {
         assert_eq!(view.said.as_deref(), Some("nothing was done"));
         pressed(&mut view, KeyCode::Char('k'));
         assert_eq!(pressed(&mut view, KeyCode::Char('y')), Next::Do(Deed::Cancel(2)));
-        assert_eq!(pressed(&mut view, KeyCode::Char('K')), Next::Do(Deed::Cancel(2)));
+        assert_eq!(pressed(&mut view, KeyCode::Char('K')), Next::Stay);
+        assert_eq!(pressed(&mut view, KeyCode::Char('y')), Next::Do(Deed::Kill(2)));
     }
 
     #[test]
@@ -106,7 +106,8 @@ mod tests {
         assert_eq!((view.at_job(), view.selected_job().unwrap().id.as_str()), (Some(0), "3"));
         pressed(&mut view, KeyCode::Home);
         view.saw(Ok(Picture::new(vec![], vec![], vec![])));
-        assert_eq!(pressed(&mut view, KeyCode::Char('K')), Next::Stay);
+        pressed(&mut view, KeyCode::Char('K'));
+        assert_eq!(view.asked, None, "there is none to be killed");
     }
 
     #[test]

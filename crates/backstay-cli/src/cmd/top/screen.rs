@@ -20,6 +20,8 @@ use crate::print::visible;
 
 /// From this width on a row also names its worker and how it is isolated.
 const WIDE: u16 = 110;
+/// Columns of the bar beside a job's memory, on a wide screen and on others.
+const BAR: (u16, u16) = (10, 5);
 /// Lines that the table of jobs keeps, whatever stands above it.
 const JOBS: u16 = 6;
 
@@ -143,6 +145,7 @@ fn worker_line(view: &View, worker: &WorkerStatus) -> Line<'static> {
 
 fn draw_jobs(frame: &mut Frame<'_>, view: &View, area: Rect) {
     let is_wide = area.width >= WIDE;
+    let bar_width = if is_wide { BAR.0 } else { BAR.1 };
     let rows = view.rows();
     let mut widths = vec![
         Constraint::Length(longest(&rows, |job| job.id.len(), 3, 12)),
@@ -151,7 +154,7 @@ fn draw_jobs(frame: &mut Frame<'_>, view: &View, area: Rect) {
         Constraint::Length(3),
         Constraint::Length(7),
         Constraint::Length(6),
-        Constraint::Length(longest(&rows, |job| table::memory(job).len(), 6, 20)),
+        Constraint::Length(bar_width + 1 + longest(&rows, |job| table::memory(job).len(), 6, 20)),
     ];
     let mut headings = vec!["JOB", "KIND", "QUEUE", "TRY", "AGE", "CPU", "MEMORY"];
     if is_wide {
@@ -185,6 +188,7 @@ fn mark_sort(heading: &'static str, sort: Sort) -> Span<'static> {
 }
 
 fn row(view: &View, job: &RunningJob, is_wide: bool) -> Row<'static> {
+    let width = if is_wide { BAR.0 } else { BAR.1 };
     let mut cells = vec![
         Span::raw(job.id.clone()),
         Span::raw(visible(&job.kind)),
@@ -192,7 +196,7 @@ fn row(view: &View, job: &RunningJob, is_wide: bool) -> Row<'static> {
         Span::raw(job.attempt.to_string()),
         Span::raw(table::age(job)),
         Span::raw(table::cpu(&view.picture, job)),
-        Span::styled(table::memory(job), tightness(job)),
+        Span::styled(format!("{} {}", use_bar(job, width), table::memory(job)), tightness(job)),
     ];
     if is_wide {
         let id = job.worker.get(..8).unwrap_or(&job.worker);
@@ -206,6 +210,17 @@ fn row(view: &View, job: &RunningJob, is_wide: bool) -> Row<'static> {
     let note = Span::raw(visible(&table::note(job)));
     cells.push(if job.cancelling { note.style(strong()) } else { note });
     Row::new(cells)
+}
+
+/// How much of its memory a job uses, as a bar; empty where that is not known.
+fn use_bar(job: &RunningJob, width: u16) -> String {
+    let width = usize::from(width);
+    let (Some(used), Some(limit)) = (job.memory_bytes, job.memory_limit_bytes) else {
+        return " ".repeat(width);
+    };
+    let part = used as f64 / limit.max(1) as f64;
+    let filled = ((part * width as f64).round() as usize).min(width);
+    "\u{2588}".repeat(filled) + &"\u{2591}".repeat(width - filled)
 }
 
 /// How near a job is to its limit: bold from three quarters on, red from nine tenths on.

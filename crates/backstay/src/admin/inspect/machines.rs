@@ -41,7 +41,16 @@ pub async fn workers(database: &Database, gone: bool) -> Result<Vec<WorkerStatus
 ///
 /// BS5xx from the database.
 pub async fn running(database: &Database) -> Result<Vec<RunningJob>, StoreError> {
-    store::list_running(database).await
+    store::list_running(database, None).await
+}
+
+/// One running job with what its worker saw of it last; none where it does not run.
+///
+/// # Errors
+///
+/// BS5xx from the database.
+pub async fn running_job(database: &Database, id: i64) -> Result<Option<RunningJob>, StoreError> {
+    Ok(store::list_running(database, Some(id)).await?.pop())
 }
 
 /// Lists messages about alerts, newest first.

@@ -281,11 +281,11 @@ impl Claims {
                 self.state.is_in_doubt = true;
                 self.state.mine_at = Instant::now();
             }
-            Signal::Cancel { job, attempt, reason } => {
+            Signal::Cancel { job, attempt, reason, grace } => {
                 if let Some(hand) =
                     self.state.hands.get(&job).filter(|hand| hand.attempt == attempt)
                 {
-                    hand.stop.tell(Hurry::cancelled(reason));
+                    hand.stop.tell(Hurry::cancelled(reason, grace));
                 }
             }
             Signal::Allow { allowance, heard } => {

@@ -186,13 +186,15 @@ impl Control {
             attempt: i32,
             reason: Option<String>,
             by: Option<String>,
+            grace_ms: Option<u64>,
         }
         let Some(list) = cancels else { return };
         let list: Vec<Cancelled> = serde_json::from_str(list).unwrap_or_default();
         for one in list {
             let Ok(job) = one.id.parse() else { continue };
             let reason = one.reason.or_else(|| one.by.map(|by| format!("cancelled by {by}")));
-            self.signal(Signal::Cancel { job, attempt: one.attempt, reason });
+            let grace = one.grace_ms.map(Duration::from_millis);
+            self.signal(Signal::Cancel { job, attempt: one.attempt, reason, grace });
         }
     }
 

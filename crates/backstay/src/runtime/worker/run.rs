@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use backstay_isolate::{
-    LastWord, Order, PeakSource, Pool, Report, RunEvent, StopReason, Then as ChildThen,
+    LastWord, Order, PeakSource, Pool, Report, RunEvent, StopReason, Stopper, Then as ChildThen,
 };
 use tokio::sync::watch;
 
@@ -26,31 +26,35 @@ pub(crate) struct Hurry {
     pub(crate) outcome: Outcome,
     /// Who cancelled it and why, where somebody did.
     pub(crate) reason: Option<String>,
+    /// Where somebody gives it less time than its queue does.
+    pub(crate) grace: Option<Duration>,
 }
 
 impl Hurry {
+    pub(crate) fn of(outcome: Outcome) -> Hurry {
+        Hurry { outcome, reason: None, grace: None }
+    }
+
     pub(crate) fn timeout() -> Hurry {
-        Hurry { outcome: Outcome::TimedOut, reason: None }
+        Hurry::of(Outcome::TimedOut)
     }
 
     pub(crate) fn shutdown() -> Hurry {
-        Hurry { outcome: Outcome::Interrupted, reason: None }
+        Hurry::of(Outcome::Interrupted)
     }
 
     /// Somebody else holds the job, or soon may: there is nothing to wait for.
     pub(crate) fn stale() -> Hurry {
-        Hurry { outcome: Outcome::Stale, reason: None }
+        Hurry::of(Outcome::Stale)
     }
 
     pub(crate) fn is_stale(&self) -> bool {
         self.outcome == Outcome::Stale
     }
 
-    pub(crate) fn cancelled(reason: Option<String>) -> Hurry {
-        Hurry {
-            outcome: Outcome::Cancelled,
-            reason: Some(reason.unwrap_or_else(|| "cancelled".to_owned())),
-        }
+    pub(crate) fn cancelled(reason: Option<String>, grace: Option<Duration>) -> Hurry {
+        let reason = Some(reason.unwrap_or_else(|| "cancelled".to_owned()));
+        Hurry { reason, grace, ..Hurry::of(Outcome::Cancelled) }
     }
 
     /// The end of an attempt that gave no answer.
@@ -71,6 +75,22 @@ impl Hurry {
         ended.output = None;
         ended.enqueue.clear();
         ended
+    }
+
+    /// Takes over a shorter grace; whether it was one.
+    pub(crate) fn hasten(&mut self, grace: Option<Duration>) -> bool {
+        let is_shorter = grace.is_some_and(|grace| self.grace.is_none_or(|before| grace < before));
+        if is_shorter {
+            self.grace = grace;
+        }
+        is_shorter
+    }
+
+    fn stop(&self, stopper: &Stopper) {
+        match self.grace {
+            Some(grace) => stopper.stop_within(self.as_stop(), grace),
+            None => stopper.stop(self.as_stop()),
+        }
     }
 
     fn as_stop(&self) -> StopReason {
@@ -97,17 +117,14 @@ pub(crate) fn stop_line() -> (Stop, Stopping) {
 }
 
 impl Stop {
-    /// Tells the attempt to stop; the first reason stands, except that a lost lease overrules.
+    /// Tells the attempt to stop; the first reason stands, except that a lost lease overrules. A shorter grace always counts.
     pub(crate) fn tell(&self, hurry: Hurry) {
-        self.0.send_if_modified(|now| {
-            let is_new = match now {
-                None => true,
-                Some(before) => hurry.is_stale() && !before.is_stale(),
-            };
-            if is_new {
+        self.0.send_if_modified(|now| match now {
+            Some(before) if before.is_stale() || !hurry.is_stale() => before.hasten(hurry.grace),
+            _ => {
                 *now = Some(hurry);
+                true
             }
-            is_new
         });
     }
 }
@@ -170,7 +187,7 @@ pub(crate) async fn run(
         let event = tokio::select! {
             event = run.next() => event,
             asked = stopping.asked() => {
-                stopper.stop(asked.as_stop());
+                asked.stop(&stopper);
                 hurry = Some(asked);
                 continue;
             }

@@ -63,7 +63,7 @@ fn eighty_by_twenty_four_show_the_whole_the_queues_the_workers_and_the_jobs() {
     assert_eq!(lines[1], "queue default      0 waiting  1 running  3 scheduled  2 dead  paused");
     assert_eq!(lines[3], "worker 018f6f1e on app-2  rlimit  2 of 6 busy  memory 990 MiB  draining");
     assert!(lines[5].starts_with("JOB   KIND    QUEUE    TRY  AGE      CPU     MEMORY"));
-    let job = "990 of 1024 MiB  40 %  page";
+    let job = "\u{2588}\u{2588}\u{2588}\u{2588}\u{2588} 990 of 1024 MiB  40 %  page";
     assert!(
         lines[6].starts_with("4187  report  reports  2    ") && lines[6].contains(job),
         "{lines:#?}"
@@ -77,6 +77,7 @@ fn a_wide_screen_also_names_worker_and_level() {
     let lines = drawn(&view(1), 140, 40, Instant::now());
     assert!(lines[5].contains("WORKER") && lines[5].contains("LEVEL"), "{}", lines[5]);
     assert!(lines[6].contains("018f6f1e app-2"), "{}", lines[6]);
+    assert!(lines[6].contains(&format!("  {} 990 of", "\u{2588}".repeat(10))), "{}", lines[6]);
     assert!(
         lines[6].ends_with("page 12 of 30\\u{1b}[2J"),
         "no text steers the terminal: {}",
@@ -118,4 +119,18 @@ fn a_database_that_is_away_is_told_and_the_last_picture_stays() {
     view.trouble = None;
     let lines = drawn(&view, 140, 24, Instant::now() + Duration::from_secs(60));
     assert!(lines[0].contains("no answer, this is 60 s old"), "{}", lines[0]);
+}
+
+#[test]
+fn a_bar_shows_how_much_of_its_memory_a_job_uses() {
+    let bar = |used: u64| {
+        let given = json!({ "memory_bytes": used * MIB, "memory_limit_bytes": 100 * MIB });
+        super::use_bar(&job(1, given), 5)
+    };
+    assert_eq!(bar(0), "\u{2591}".repeat(5));
+    assert_eq!(bar(11), format!("\u{2588}{}", "\u{2591}".repeat(4)));
+    assert_eq!(bar(60), format!("{}{}", "\u{2588}".repeat(3), "\u{2591}".repeat(2)));
+    assert_eq!(bar(100), "\u{2588}".repeat(5));
+    assert_eq!(bar(130), "\u{2588}".repeat(5));
+    assert_eq!(super::use_bar(&job(1, json!({})), 5), "     ");
 }

@@ -68,7 +68,7 @@ impl Waiting {
                 "waited for memory in vain: it needs {}",
                 format_size(self.bytes)
             )),
-            ..Hurry { outcome: Outcome::Evicted, reason: None }.ended(Duration::ZERO)
+            ..Hurry::of(Outcome::Evicted).ended(Duration::ZERO)
         })
     }
 }
