@@ -280,3 +280,41 @@ fn every_code_that_a_source_names_has_its_page() {
     }
     assert!(without.is_empty(), "{without:#?}");
 }
+
+#[test]
+fn the_shipped_unit_tells_the_worker_first_and_outlives_a_killed_job() {
+    let unit = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/backstay.service");
+    let text = std::fs::read_to_string(&unit).unwrap();
+    let service = text.split("[Service]").nth(1).unwrap().split("\n[").next().unwrap();
+    let value = |key: &str| {
+        let mut lines =
+            service.lines().filter_map(|line| line.strip_prefix(key)?.strip_prefix('='));
+        let value = lines.next().unwrap_or_else(|| panic!("no {key}"));
+        assert!(lines.next().is_none(), "{key} twice");
+        value
+    };
+    assert_eq!((value("KillMode"), value("OOMPolicy")), ("mixed", "continue"));
+    let given: Vec<&str> = value("Delegate").split(' ').collect();
+    assert!(["memory", "pids", "cpu", "io"].iter().all(|it| given.contains(it)), "{given:?}");
+    // It may write there, and puts itself where the worker would.
+    assert_eq!((value("DelegateSubgroup"), value("ProtectControlGroups")), ("supervisor", "no"));
+    // A drain of 25 s, the grace of 10 s, and what killing takes.
+    assert!(value("TimeoutStopSec").parse::<u32>().unwrap() >= 40);
+    // What it starts is a command of ours, and wrong settings have the code that it does not try again.
+    let mut words = value("ExecStart").split(' ');
+    assert!(words.next().unwrap().ends_with("/backstay"));
+    let folder = Folder::with("unit", "[worker]\npoll = \"no\"\n");
+    let words: Vec<&str> = words.collect();
+    let output = backstay(&folder.0, &words).output().unwrap();
+    let wrong = output.status.code().unwrap().to_string();
+    assert_eq!(value("RestartPreventExitStatus"), wrong, "{output:?}");
+    let verified = Command::new("systemd-analyze").args(["verify", "--man=no"]).arg(&unit).output();
+    let complaints = verified
+        .map_or_else(|_| String::new(), |it| String::from_utf8_lossy(&it.stderr).into_owned());
+    // Programs and files of an installed service are not here, and old versions do not know one key.
+    let own = complaints
+        .lines()
+        .filter(|line| line.contains("Unknown") || line.contains("Failed to parse"));
+    let own = own.filter(|line| !line.contains("'DelegateSubgroup'"));
+    assert_eq!(own.collect::<Vec<_>>(), Vec::<&str>::new());
+}

@@ -116,7 +116,8 @@ enum Happening {
 
 impl Child {
     async fn happening(&mut self) -> Happening {
-        let (at, listen) = (self.next_time(), self.listens());
+        // Not before its shim has named it: whoever hears of an attempt may ask for its pid.
+        let (at, listen) = (self.next_time(), self.pid != 0 && self.listens());
         tokio::select! {
             // Ours first: no traffic of a child can hold up what ends it.
             biased;

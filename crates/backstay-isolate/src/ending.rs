@@ -192,6 +192,16 @@ pub(crate) enum Exit {
 }
 
 impl Exit {
+    /// Says whether it was ended as a terminal or a service manager ends programs, also as a shell tells it.
+    pub(crate) fn is_sent_by_others(self) -> bool {
+        match self {
+            Exit::Signal(signal) => SENT_BY_OTHERS.contains(&signal),
+            Exit::Code(code) => {
+                shell_signal(code).is_some_and(|signal| SENT_BY_OTHERS.contains(&signal))
+            }
+        }
+    }
+
     /// Says whether SIGKILL ended it, also as a shell tells it.
     pub(crate) fn is_sigkill(self) -> bool {
         matches!(self, Exit::Signal(SIGKILL) | Exit::Code(SHELL_SIGKILL))

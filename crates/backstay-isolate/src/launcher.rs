@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, mpsc};
+use std::sync::{Arc, OnceLock, mpsc};
 use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
@@ -18,6 +18,9 @@ use crate::watch::Watch;
 
 /// A signal that reaches a child this soon after one to the supervisor had the same sender.
 const SAME_SENDER: Duration = Duration::from_secs(2);
+
+/// Whoever signals all processes of a service reaches a child before its supervisor at times, but not by more.
+const SUPERVISOR_LATER: Duration = Duration::from_millis(300);
 
 /// How long [`Launcher::stop`] waits: a sweep takes at most 2 s, a shim that hangs 3 s more.
 const STOP: Duration = Duration::from_secs(6);
@@ -41,7 +44,7 @@ pub(crate) struct Shared {
     /// Children whose shims are not reaped yet.
     alive: state::Sender<usize>,
     stopping: state::Sender<bool>,
-    stop_noted: Mutex<Option<Instant>>,
+    stop_noted: state::Sender<Option<Instant>>,
     names: OnceLock<Names>,
 }
 
@@ -148,7 +151,7 @@ impl Launcher {
             runtime.shutdown_background();
         })?;
         let (alive, _) = state::channel(0);
-        let stop_noted = Mutex::new(None);
+        let (stop_noted, _) = state::channel(None);
         let (watch, names) = (Watch::start()?, OnceLock::new());
         let shared = Shared {
             spawner,
@@ -178,11 +181,10 @@ impl Launcher {
         let _known = self.shared.names.set(Names { variable, prefix, count: AtomicU64::new(1) });
     }
 
-    /// Notes that the supervisor was told to stop: signals that reach children within the next 2 s
+    /// Notes that the supervisor was told to stop: signals that reach children within the next 2 s, or just before,
     /// then count as interruptions, since a terminal or a service manager signals all at once.
     pub fn note_stop_signal(&self) {
-        let mut noted = self.shared.stop_noted.lock().unwrap_or_else(PoisonError::into_inner);
-        *noted = Some(Instant::now());
+        self.shared.stop_noted.send_replace(Some(Instant::now()));
     }
 
     /// Kills all children with their trees at once and waits until they are gone, at most 6 s;
@@ -240,8 +242,15 @@ impl Shared {
     }
 
     pub(crate) fn stop_was_noted(&self) -> bool {
-        let noted = *self.stop_noted.lock().unwrap_or_else(PoisonError::into_inner);
-        noted.is_some_and(|at| at.elapsed() < SAME_SENDER)
+        self.stop_noted.borrow().is_some_and(|at| at.elapsed() < SAME_SENDER)
+    }
+
+    /// A child was ended by a signal as service managers send it: waits a moment for the supervisor to be told as well.
+    pub(crate) async fn await_stop_note(&self) {
+        let mut noted = self.stop_noted.subscribe();
+        let fresh = |at: &Option<Instant>| at.is_some_and(|at| at.elapsed() < SAME_SENDER);
+        // Nobody has told it: then the signal was meant for the child.
+        let _alone = tokio::time::timeout(SUPERVISOR_LATER, noted.wait_for(fresh)).await;
     }
 }
 

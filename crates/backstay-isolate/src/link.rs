@@ -1,6 +1,6 @@
 //! The child's side: finds out what this process is, and carries messages over descriptors 3 and 4.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -19,14 +19,27 @@ pub enum Role {
     Child(ChildLink),
 }
 
-static ENTERED: OnceLock<()> = OnceLock::new();
+/// How [`enter`] was called in this process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Entry {
+    /// Not at all: a child of this binary would run the whole program again.
+    Missing,
+    /// After a thread had started, as inside of `#[tokio::main]`: what a shim sets on itself for its child, such as its
+    /// priority, would hold for one of its threads only.
+    Late,
+    /// First, as it must be.
+    First,
+}
+
+static ENTERED: OnceLock<Entry> = OnceLock::new();
 
 /// Finds out what this process is; the first statement of `main`, before any thread exists.
 ///
 /// In a shim it never returns. In a child it makes sure that the child does not outlive its shim,
 /// and that nothing the child starts inherits the line to the supervisor.
 pub fn enter() -> Role {
-    ENTERED.get_or_init(|| ());
+    let alone = fs::read_dir("/proc/self/task").is_ok_and(|tasks| tasks.count() == 1);
+    ENTERED.get_or_init(|| if alone { Entry::First } else { Entry::Late });
     if let Some(supervisor) = shim::is_shim() {
         shim::live(supervisor);
     }
@@ -40,9 +53,9 @@ pub fn enter() -> Role {
     }
 }
 
-/// Says whether [`enter`] was called in this process; without it, children of this binary cannot start.
-pub fn entered() -> bool {
-    ENTERED.get().is_some()
+/// Says how [`enter`] was called in this process; children of this binary can start only if it came first.
+pub fn entry() -> Entry {
+    ENTERED.get().copied().unwrap_or(Entry::Missing)
 }
 
 /// The line to the supervisor.

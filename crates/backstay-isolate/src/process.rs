@@ -155,6 +155,19 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_later_process_with_the_same_number_is_not_signalled() {
+        let mut child = std::process::Command::new("sleep").arg("30").spawn().unwrap();
+        let now = Process::look(child.id() as i32).unwrap();
+        let before = Process { started: now.started - 1, ..now };
+        before.signal(Signal::KILL);
+        assert!(child.try_wait().unwrap().is_none());
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        assert!(child.try_wait().unwrap().is_none(), "a stranger was hit");
+        now.signal(Signal::KILL);
+        assert!(!child.wait().unwrap().success());
+    }
+
     proptest::proptest! {
         #[test]
         fn no_stat_line_is_a_trouble(line: Vec<u8>) {

@@ -2,6 +2,7 @@
 
 mod disk;
 mod memory;
+mod strangers;
 mod subject;
 mod tree;
 mod verdict;
@@ -17,6 +18,7 @@ pub(crate) use subject::{BREACHES, Breach, Facts, Subject};
 pub(crate) use verdict::Held;
 
 use crate::oom::KernelKills;
+use crate::watch::strangers::Strangers;
 use crate::watch::tree::Newest;
 
 /// Between two looks at children that run nothing.
@@ -99,7 +101,7 @@ impl Watch {
     }
 
     fn look_until_closed(&self) {
-        let mut newest = Newest::default();
+        let (mut newest, mut strangers) = (Newest::default(), Strangers::new());
         while !self.closed.load(Ordering::Acquire) {
             let now = Instant::now();
             let subjects = self.all();
@@ -110,6 +112,7 @@ impl Watch {
                 asleep &= !busy;
             }
             drop(subjects);
+            strangers.reap(now);
             if !asleep {
                 self.kernel_kills.note(now);
                 pause = pause.min(AWAKE);

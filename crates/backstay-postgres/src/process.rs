@@ -4,7 +4,7 @@ use std::fs;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use serde::{Deserialize, Serialize};
 
 /// The uid that this process acts as.
@@ -38,11 +38,12 @@ impl Process {
 
     /// Sends the signal if the process is still the one that was meant.
     pub(crate) fn signal(self, signal: Signal) {
-        if let Some(pid) = Pid::from_raw(self.pid)
-            && self.is_alive()
-        {
+        let Some(pid) = Pid::from_raw(self.pid) else { return };
+        let Ok(pidfd) = pidfd_open(pid, PidfdFlags::empty()) else { return };
+        // Looked at after the descriptor is there, which stays with this process.
+        if self.is_alive() {
             // It may end in this very moment; the caller looks at `is_alive`, not at this.
-            let _gone = kill_process(pid, signal);
+            let _gone = pidfd_send_signal(&pidfd, signal);
         }
     }
 

@@ -33,6 +33,10 @@ impl Child {
         }
         self.note_boot_error();
         self.tell_boot_failed();
+        let unasked = self.attempt.as_ref().is_some_and(|attempt| attempt.reason.is_none());
+        if unasked && self.ended.is_some_and(|ended| ended.exit.is_sent_by_others()) {
+            self.launcher.await_stop_note().await;
+        }
         if let Some(finished) = self.finish(self.ended) {
             finished.tell();
         }

@@ -22,6 +22,9 @@ const REQUIRE: &str = "BACKSTAY_TEST_REQUIRE_CGROUP";
 
 const MIB: u64 = 1024 * 1024;
 
+/// Ten times the limit of who reads it.
+const LARGE_BYTES: u64 = 160 * MIB;
+
 fn wherever_groups_are_granted() {
     if launcher().level().name == LevelName::Cgroup {
         return natively();
@@ -54,8 +57,12 @@ fn in_user_mode(kernel: &str) {
     let place = std::env::temp_dir().join(format!("backstay-uml-{}", std::process::id()));
     fs::create_dir_all(&place).unwrap();
     let init = place.join("init");
+    // On a file system of the host: nothing of it is in that kernel's memory yet.
+    let large = place.join("large");
+    fs::File::create(&large).unwrap().set_len(LARGE_BYTES).unwrap();
     let own = std::env::current_exe().unwrap();
-    fs::write(&init, SCRIPT.replace("EXE", &own.display().to_string())).unwrap();
+    let script = SCRIPT.replace("EXE", &own.display().to_string());
+    fs::write(&init, script.replace("FILE", &large.display().to_string())).unwrap();
     fs::set_permissions(&init, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
     let output = Command::new("timeout")
         .args(["-k", "2", "80", kernel, "mem=1G", "rootfstype=hostfs", "rootflags=/", "rw"])
@@ -83,7 +90,7 @@ mount -t proc proc /proc
 mount -t sysfs sys /sys
 mount -t tmpfs tmp /run
 mount -t cgroup2 -o nsdelegate none /sys/fs/cgroup
-export TMPDIR=/run PATH=/usr/local/bin:/usr/bin:/bin LANG=C.UTF-8
+export TMPDIR=/run PATH=/usr/local/bin:/usr/bin:/bin LANG=C.UTF-8 BACKSTAY_TEST_LARGE=FILE
 chmod 1777 /run
 cd /
 C=/sys/fs/cgroup
@@ -121,6 +128,9 @@ const PLAIN: &[Test] = &[
     ("a_kill_reaches_who_has_escaped", a_kill_reaches_who_has_escaped),
     ("a_victim_of_the_wall_around_all_is_evicted", a_victim_is_evicted),
     ("groups_of_the_dead_are_removed_at_the_start", groups_of_the_dead_are_removed),
+    ("the_group_of_a_child_has_the_limits_and_nothing_softer", limits_and_nothing_softer),
+    ("who_reads_ten_times_the_limit_completes_and_has_used_little", reading_is_no_use_of_memory),
+    ("who_maps_a_file_beyond_the_limit_ends_by_its_timeout", mapping_ends_by_timeout),
     ("nothing_is_left_at_the_end", nothing_is_left),
 ];
 
@@ -203,16 +213,77 @@ fn a_victim_is_evicted() {
     // Each is within its own limit, both together are beyond the wall.
     let pool = Pool::new(launcher.clone(), program, under(110, 64));
     let endings = block(async {
-        let hold = || order_with("hold", json!({ "mib": 80, "ms": 2500 }));
+        let hold = || order_with("hold", json!({ "mib": 80, "ms": 40_000 }));
         let (mut first, mut second) = (pool.run(hold()).await, pool.run(hold()).await);
-        let ended = tokio::join!(end(&mut first), end(&mut second));
+        let (victim, mut other) = tokio::select! {
+            report = end(&mut first) => (report, second),
+            report = end(&mut second) => (report, first),
+        };
+        other.stopper().stop(StopReason::Stale);
+        let other = end(&mut other).await;
         launcher.stop().await;
-        [ended.0.ending, ended.1.ending]
+        [victim.ending, other.ending]
     });
-    assert!(
-        endings.contains(&Ending::Evicted) && endings.contains(&Ending::Completed),
-        "{endings:?}"
+    assert_eq!(endings, [Ending::Evicted, Ending::Stale], "one went, and the other stayed");
+}
+
+fn limits_and_nothing_softer() {
+    let script = "cd /sys/fs/cgroup$(sed -n 's/^0:://p' /proc/self/cgroup); \
+        cat memory.max memory.high memory.swap.max memory.oom.group pids.max >&2 2>/dev/null";
+    let report = report(&program(&["sh", "-c", script], Mode::Command, under(64, 40)), order("x"));
+    assert_eq!(report.ending, Ending::Completed, "{report:?}");
+    let limits: Vec<&str> = report.stderr.lines().filter(|line| *line != "0").collect();
+    let bytes = (64 * MIB).to_string();
+    // Some kernels have no swap, and then no limit of it.
+    assert_eq!(limits, [&bytes, "max", "1", "40"], "{report:?}");
+}
+
+/// A file of which nothing is in memory.
+fn large_file() -> (PathBuf, bool) {
+    if let Some(file) = std::env::var_os("BACKSTAY_TEST_LARGE") {
+        return (file.into(), false);
+    }
+    let file = std::env::temp_dir().join(format!("backstay-large-{}", std::process::id()));
+    fs::File::create(&file).unwrap().set_len(LARGE_BYTES).unwrap();
+    (file, true)
+}
+
+fn reading_is_no_use_of_memory() {
+    let (file, is_ours) = large_file();
+    let group = "cd /sys/fs/cgroup$(sed -n 's/^0:://p' /proc/self/cgroup)";
+    let script =
+        format!("exec 5<{}; cat <&5 > /dev/null; {group}; cat memory.current >&2", file.display());
+    let limit = LARGE_BYTES / 10;
+    let pool = program(&["sh", "-c", &script], Mode::Command, under(limit / MIB, 40));
+    let report = report(&pool, order("x"));
+    if is_ours {
+        fs::remove_file(file).unwrap();
+    }
+    assert_eq!(report.ending, Ending::Completed, "{report:?}");
+    // What a limit is suggested from; what the kernel counts is nearly all of the limit.
+    assert!(report.peak_bytes.unwrap_or(0) < limit / 2, "{report:?}");
+    let counted: u64 = report.stderr.trim().parse().unwrap();
+    assert!(counted > limit / 2, "the file was not read through the page cache: {counted}");
+}
+
+fn mapping_ends_by_timeout() {
+    let Some(python) = python() else { return };
+    let (file, is_ours) = large_file();
+    let script = format!(
+        "import mmap\nf = open('{}', 'rb'); m = mmap.mmap(f.fileno(), 0, prot=mmap.PROT_READ)\n\
+         print('mapped', flush=True)\n\
+         while True:\n for at in range(0, len(m), 4096): m[at]",
+        file.display()
     );
+    let pool = program(&[python, "-c", &script], Mode::Command, under(32, 40));
+    let mut order = order("x");
+    (order.timeout, order.grace) = (Duration::from_secs(3), Duration::from_millis(100));
+    let report = report(&pool, order);
+    if is_ours {
+        fs::remove_file(file).unwrap();
+    }
+    assert_eq!((report.ending, report.output_bytes), (Ending::TimedOut, 7), "{report:?}");
+    assert!(report.wall < Duration::from_secs(9), "{report:?}");
 }
 
 /// Where the groups of this supervisor lie.

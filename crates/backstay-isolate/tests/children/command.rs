@@ -62,6 +62,7 @@ fn exit_codes_and_signals_have_their_words() {
         ("kill -TERM $$", Ending::Killed, None, Some(15)),
         ("sh -c 'kill -ABRT $$'; exit $?", Ending::Crashed, Some(134), Some(6)),
         ("sh -c 'kill -KILL $$'; exit $?", Ending::Killed, Some(137), Some(9)),
+        ("sh -c 'kill -SEGV $$'; exit $?", Ending::Crashed, Some(139), Some(11)),
     ];
     for (script, ending, code, signal) in cases {
         let report = run(script);
@@ -291,7 +292,7 @@ fn pythons_last_print_is_kept() {
         "import sys\nprint('on stdout')\nsys.stderr.write('last words\\n')\nwhile True: pass";
     let mut order = bytes("{}");
     order.timeout = Duration::from_millis(400);
-    let report = report(&command(&[python, "-u", "-c", script]), order);
+    let report = report(&command(&[python, "-c", script]), order);
     assert_eq!((report.ending, report.last_line()), (Ending::TimedOut, Some("last words")));
     assert_eq!(report.output_bytes, 21);
 }

@@ -18,6 +18,7 @@ mod run;
 mod serve;
 mod shims;
 mod soak;
+mod traps;
 mod warm;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -31,6 +32,9 @@ pub(crate) type Test = (&'static str, fn());
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if arguments.first().is_some_and(|it| it == "enter-late") {
+        return traps::enter_late();
+    }
     if let Role::Child(link) = enter() {
         return handler::host(link, &arguments);
     }
@@ -38,16 +42,20 @@ fn main() -> ExitCode {
         return shims::supervise();
     }
     if arguments.first().is_some_and(|it| it == "cgroup-suite") {
-        return run_all(cgroup::suite(&arguments[1]), None);
+        return run_all(cgroup::suite(&arguments[1]), &arguments[2..]);
     }
-    if arguments.first().is_some_and(|it| it == "supervise-fat") {
-        return limits::supervise_fat();
+    match arguments.first().map(String::as_str) {
+        Some("supervise-fat") => return limits::supervise_fat(),
+        Some("supervise-replaced") => return traps::supervise_replaced(),
+        Some("supervise-as-pid-1") => return traps::supervise_as_pid_1(),
+        _ => {}
     }
-    let filter = arguments.iter().find(|it| !it.starts_with('-'));
-    if arguments.iter().any(|it| it == "--list") {
+    let (flags, words): (Vec<_>, Vec<_>) =
+        arguments.iter().cloned().partition(|it| it.starts_with('-'));
+    if flags.iter().any(|it| it == "--list") {
         return ExitCode::SUCCESS;
     }
-    let measuring = arguments.iter().any(|it| it == "--ignored");
+    let measuring = flags.iter().any(|it| it == "--ignored");
     let tests: Vec<Test> = if measuring {
         vec![("measure", warm::measure as fn()), ("soak", soak::soak)]
     } else {
@@ -62,14 +70,17 @@ fn main() -> ExitCode {
             limits::TESTS,
             cgroup::TESTS,
             garbage::TESTS,
+            traps::TESTS,
         ]
         .concat()
     };
-    run_all(&tests, filter)
+    run_all(&tests, &words)
 }
 
-fn run_all(tests: &[Test], filter: Option<&String>) -> ExitCode {
-    let chosen = tests.iter().filter(|(name, _)| filter.is_none_or(|part| name.contains(part)));
+/// Runs those whose names contain one of the words, or all.
+fn run_all(tests: &[Test], words: &[String]) -> ExitCode {
+    let wanted = |name: &str| words.is_empty() || words.iter().any(|word| name.contains(word));
+    let chosen = tests.iter().filter(|(name, _)| wanted(name));
     let (passed, failed) = chosen.map(run_one).fold((0, 0), |(passed, failed), ok| {
         if ok { (passed + 1, failed) } else { (passed, failed + 1) }
     });

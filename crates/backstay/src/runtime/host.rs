@@ -4,7 +4,6 @@ use std::collections::HashMap;
 use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use backstay_isolate::{ChildLink, ChildSender, FromChild, Role, Then as ChildThen, ToChild};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -18,7 +17,6 @@ use crate::model::claim::JobInfo;
 
 /// The line to the supervisor, from [`enter`] until somebody serves on it.
 static LINK: Mutex<Option<ChildLink>> = Mutex::new(None);
-static ENTERED: AtomicBool = AtomicBool::new(false);
 /// Messages that may wait between the thread that reads and the one that acts.
 const MESSAGES: usize = 64;
 
@@ -46,7 +44,6 @@ const MESSAGES: usize = 64;
 /// }
 /// ```
 pub fn enter() {
-    ENTERED.store(true, Ordering::Relaxed);
     if let Role::Child(link) = backstay_isolate::enter() {
         *LINK.lock().expect("nobody panics while holding it") = Some(link);
     }
@@ -55,11 +52,6 @@ pub fn enter() {
 /// Takes the line to the supervisor, where this process is a child.
 pub(crate) fn take_link() -> Option<ChildLink> {
     LINK.lock().expect("nobody panics while holding it").take()
-}
-
-/// Whether [`enter`] came first, without which children would run the whole program again.
-pub(crate) fn was_entered() -> bool {
-    ENTERED.load(Ordering::Relaxed)
 }
 
 /// Whether this process is a child of a worker, in which nobody serves yet; [`enter`] shows it at work.

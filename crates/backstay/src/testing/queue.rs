@@ -3,6 +3,7 @@
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
+use backstay_isolate::Entry;
 use backstay_postgres::template::TestDatabase;
 use sqlx_0_9::PgPool;
 use sqlx_0_9::postgres::PgPoolOptions;
@@ -11,7 +12,6 @@ use tokio_postgres::{Client, NoTls};
 use super::{clock, place};
 use crate::model::config::{History, Isolation, Settings};
 use crate::runtime::duty::{prune, sort};
-use crate::runtime::host;
 use crate::runtime::worker::build::{BuildError, Worker};
 use crate::runtime::worker::{Allowance, Running, StartError};
 use crate::store::database::Database;
@@ -156,7 +156,7 @@ impl TestQueue {
         worker: Result<Worker<S>, BuildError>,
     ) -> Result<TestQueue, TestError> {
         let mut worker = worker?;
-        if !host::was_entered() {
+        if backstay_isolate::entry() != Entry::First {
             worker = worker.without_commands();
         }
         let settings = settings(&worker)?;

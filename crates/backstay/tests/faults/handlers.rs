@@ -104,6 +104,27 @@ impl Starts {
     }
 }
 
+/// A program whose `main` starts a runtime before it enters, as `#[tokio::main]` makes it do.
+pub(crate) fn enter_late() -> ExitCode {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    backstay::enter();
+    let arguments: Vec<String> = std::env::args().skip(2).collect();
+    let [url] = arguments.as_slice() else { return ExitCode::from(64) };
+    runtime.block_on(async {
+        let worker = Worker::without_state().handle(act_without_state).build().unwrap();
+        let mut settings = Settings::from_value(&worker.tree()).unwrap();
+        settings.queues[0].isolation = Isolation::Process;
+        let database = Database::connect(url).await.unwrap();
+        let refused = worker.start_with(&database, settings).await.err().unwrap();
+        println!("{}: {refused}", refused.code());
+    });
+    ExitCode::SUCCESS
+}
+
+async fn act_without_state(_: Act) -> Result<(), Fail> {
+    Ok(())
+}
+
 /// Is a worker: isolation, address.
 pub(crate) fn work(arguments: &[String]) -> ExitCode {
     let [isolation, url] = arguments else { return ExitCode::from(64) };

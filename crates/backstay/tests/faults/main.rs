@@ -41,6 +41,8 @@ const FAULTS: &[(&str, fn())] = &[
     ("a_job_that_kills_its_workers_convicts_itself_and_nobody_else", poison::convicts_itself),
     ("no_more_runs_than_there_is_memory_for", room::bounds),
     ("a_term_drains_and_gives_back_for_free", drains::term),
+    ("a_term_to_all_processes_at_once_gives_back_for_free", drains::term_to_all),
+    ("a_worker_whose_main_enters_late_refuses_to_start", drains::enters_late),
     ("a_killed_handler_leaves_no_query_running", backends::killed),
     ("handlers_see_a_login_of_their_own_and_no_other", backends::credentials),
     ("a_worker_without_a_free_connection_waits_and_goes_on", exhausted::connections),
@@ -50,6 +52,9 @@ const FAULTS: &[(&str, fn())] = &[
 ];
 
 fn main() -> ExitCode {
+    if std::env::args().nth(1).is_some_and(|first| first == "late") {
+        return handlers::enter_late();
+    }
     backstay::enter();
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     if arguments.first().is_some_and(|first| first == "worker") {

@@ -305,6 +305,7 @@ impl Claims {
             // The wish to drain is repeated with every beat; only a second one from outside skips the wait.
             Signal::Drain if !self.state.drain.may_claim() => {}
             Signal::Drain | Signal::Hurry => {
+                self.runner.note_stop_signal();
                 let step = self.state.drain.stop(self.state.began.elapsed());
                 step.into_iter().for_each(|step| self.drain(step));
             }

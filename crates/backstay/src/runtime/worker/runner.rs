@@ -197,6 +197,13 @@ impl Runner {
         pools
     }
 
+    /// Whoever tells this worker to stop may have told its children too, a moment before or after.
+    pub(crate) fn note_stop_signal(&self) {
+        if let Some(launcher) = &self.launcher {
+            launcher.note_stop_signal();
+        }
+    }
+
     /// Ends all children, and does not wait for it: the ends come over the channel.
     pub(crate) fn kill_all(&self) {
         if let (Some(launcher), Some(home)) = (self.launcher.clone(), self.home.get()) {

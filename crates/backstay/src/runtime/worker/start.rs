@@ -82,6 +82,11 @@ pub enum StartError {
         "handlers that run in children need `backstay::enter()` as the first statement of `main`, before any thread or runtime exists"
     )]
     NotEntered,
+    /// `backstay::enter()` came after a thread had started.
+    #[error(
+        "`backstay::enter()` came after a thread had started, as it does inside of `#[tokio::main]`; make it the first statement of a plain `main`, and start the runtime there"
+    )]
+    EnteredLate,
     /// The application's state cannot be built.
     #[error("the worker's state cannot be built: {0}")]
     State(String),
@@ -107,7 +112,7 @@ impl StartError {
             StartError::Boot { code, .. } => code,
             StartError::Duplicate { .. } => "BS405",
             StartError::NotDurable(_) => "BS508",
-            StartError::NotEntered | StartError::State(_) => "BS604",
+            StartError::NotEntered | StartError::EnteredLate | StartError::State(_) => "BS604",
             StartError::Memory(_) => "BS408",
             StartError::Io(_) => "BS999",
         }

@@ -7,7 +7,7 @@ use std::error::Error;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use backstay_isolate::{Launcher, Pool, PoolLimits};
+use backstay_isolate::{Entry, Launcher, Pool, PoolLimits};
 use uuid::Uuid;
 
 use super::backends;
@@ -20,7 +20,6 @@ use super::way::Way;
 use crate::model::config::{EnvSettings, Isolation, QueueSettings, Runner, Settings};
 use crate::model::limits::Limits;
 use crate::runtime::handler::Handlers;
-use crate::runtime::host;
 use crate::runtime::inline::{Inline, InlineThreads};
 
 pub(super) type StateError = Box<dyn Error + Send + Sync>;
@@ -162,9 +161,10 @@ impl<S: Clone + Send + Sync + 'static> Setting<'_, S> {
     }
 
     fn launcher(&mut self) -> Result<Launcher, StartError> {
-        // A child begins as this binary: without `enter` it would run the whole program again.
-        if !host::was_entered() {
-            return Err(StartError::NotEntered);
+        match backstay_isolate::entry() {
+            Entry::First => {}
+            Entry::Late => return Err(StartError::EnteredLate),
+            Entry::Missing => return Err(StartError::NotEntered),
         }
         if let Some(launcher) = &self.launcher {
             return Ok(launcher.clone());
