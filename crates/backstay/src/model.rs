@@ -4,6 +4,7 @@ pub mod account;
 pub mod admit;
 pub mod alert;
 pub mod bounds;
+pub mod brake;
 pub mod claim;
 pub mod code;
 pub mod config;

@@ -68,6 +68,15 @@ impl StoreError {
         }
     }
 
+    /// Whether a statement ran out of its time, or waited for a lock for too long.
+    pub(crate) fn is_timeout(&self) -> bool {
+        match self {
+            StoreError::TimedOut(_) => true,
+            StoreError::Refused { sqlstate, .. } => matches!(sqlstate.as_str(), "57014" | "55P03"),
+            _ => false,
+        }
+    }
+
     /// An answer that this version does not read.
     pub(crate) fn garbled(cause: impl std::fmt::Display) -> StoreError {
         StoreError::Refused {

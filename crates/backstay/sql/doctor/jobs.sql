@@ -9,6 +9,9 @@ select jsonb_build_object(
          'overdue', (select count(*) from (select from backstay.running r where r.deadline_at < statement_timestamp() limit 1000) x),
          'late', (select coalesce(jsonb_agg(jsonb_build_object('id', w.id, 'host', w.host, 'state', w.state, 'running', w.running, 'beat_at', w.beat_at)), '[]')
                     from (select * from backstay.workers w where w.state in ('late', 'lost') and w.running > 0 order by w.beat_at limit 20) w),
+         'held_back', (select coalesce(jsonb_agg(jsonb_build_object('host', x.host, 'admission', x.admission)), '[]')
+                         from (select w.host, w.admission from backstay.workers w
+                                where w.state in ('live', 'draining') and w.admission <> '{}' order by w.started_at limit 500) x),
          'living', (select count(*) from backstay.workers w where w.state in ('live', 'draining')),
          'unread', (select count(*) from (
                       select from (select d.died_at, d.group_state, d.group_until from backstay.dead_letters d

@@ -67,8 +67,9 @@ mod output;
 pub use crate::model::document::JobDocument;
 pub use crate::model::printed::{PrintedLine, Stream};
 pub use crate::model::status::{
-    AttemptRecord, Bounded, DeadGroup, DeadLetter, JobFilter, JobTerms, KindStatus, MessageStatus,
-    Page, PauseStatus, QueueStatus, ReplayStatus, RunningJob, WorkerStatus,
+    Admission, AttemptRecord, Bounded, BrakeStatus, DeadGroup, DeadLetter, JobFilter, JobTerms,
+    KindStatus, MessageStatus, Page, PauseStatus, QueueStatus, ReplayStatus, RunningJob,
+    WorkerStatus,
 };
 pub use dead::{dead_group, dead_groups, dead_letter, dead_letter_ids, dead_letters, export};
 pub use jobs::{attempts, job, job_ids, jobs, terms};

@@ -153,6 +153,10 @@ pub enum Event {
     PoolerFound,
     /// How many connections a worker and its handlers may open; the problem is what that does not fit into.
     ConnectionBudget { sum: String, problem: Option<String> },
+    /// Claims are slowed down or held, because something this worker depends on is in trouble.
+    BrakeOn { what: &'static str, reason: String },
+    /// They are as fast as ever.
+    BrakeOff { what: &'static str, lasted: Duration },
     /// What a killed child had running in the database was ended.
     BackendsEnded { name: String, count: u64 },
     /// It was not, so it goes on until the server notices by itself.
@@ -286,6 +290,8 @@ impl Event {
             Self::PoolerFound => ("pooler.found", I),
             Self::ConnectionBudget { problem: None, .. } => ("connections.budget", I),
             Self::ConnectionBudget { .. } => ("connections.budget", W),
+            Self::BrakeOn { .. } => ("brake.on", W),
+            Self::BrakeOff { .. } => ("brake.off", I),
             Self::BackendsEnded { .. } => ("backends.ended", I),
             Self::BackendsLeft { .. } => ("backends.left", W),
             Self::AlertLogged { resolved: false, .. } => ("alert.raised", E),

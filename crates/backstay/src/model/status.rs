@@ -1,5 +1,6 @@
 //! What operators see of jobs, queues, workers, alerts and replays: the shapes of every list.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
@@ -339,6 +340,54 @@ pub struct WorkerStatus {
     pub lost_at: Option<Instant>,
     /// It has a connection of its own, so it hears at once, and its death is seen at once.
     pub direct: bool,
+    /// What keeps it from claiming, as it said with its last beat.
+    #[serde(default)]
+    pub admission: Admission,
+}
+
+/// What keeps a worker from claiming; empty where nothing does.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+#[non_exhaustive]
+pub struct Admission {
+    /// What it claims less for.
+    pub brakes: Vec<BrakeStatus>,
+    /// Kinds whose programs do not boot, by queue.
+    pub pool_broken: BTreeMap<String, Vec<String>>,
+    /// Kinds whose attempts crash again and again: they start one at a time.
+    pub kind_braked: Vec<String>,
+}
+
+impl Admission {
+    /// One sentence for each thing that keeps it from claiming.
+    #[must_use]
+    pub fn lines(&self) -> Vec<String> {
+        let brakes = self.brakes.iter().map(BrakeStatus::line);
+        let pools = self.pool_broken.iter().map(|(queue, kinds)| {
+            format!("the program of {} in {queue} does not boot", kinds.join(", "))
+        });
+        let kinds = self.kind_braked.iter().map(|kind| format!("{kind} crashes again and again"));
+        brakes.chain(pools).chain(kinds).collect()
+    }
+}
+
+/// A brake that is on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BrakeStatus {
+    /// `database` or `memory`.
+    pub what: String,
+    /// What is wrong with it.
+    pub reason: String,
+    /// Since when, by the worker's clock.
+    pub since: Instant,
+}
+
+impl BrakeStatus {
+    /// Gives one sentence: what it claims less for, and why.
+    #[must_use]
+    pub fn line(&self) -> String {
+        format!("claims less, the {} is in trouble: {}", self.what, self.reason)
+    }
 }
 
 /// A job that runs, with what its worker saw of it last.

@@ -22,6 +22,8 @@ use crate::store::{StoreError, duty};
 const STEP: Duration = Duration::from_millis(50);
 /// How often states are looked for that people must know.
 const WATCH: Duration = Duration::from_secs(30);
+/// What makes room in the tables, and takes time of the database for it.
+const PRUNE: &str = "prune";
 /// `last_ok_at` of the duties is written at most this often.
 const NOTE_EVERY: Duration = Duration::from_secs(5);
 
@@ -40,6 +42,8 @@ pub(crate) struct Duties {
     settings: Settings,
     shared: Shared,
     lows: watch::Receiver<Vec<(String, i16, i64)>>,
+    /// The database is in trouble: what can wait does.
+    braked: watch::Receiver<bool>,
     alerts: Alerts,
     promote: promote::Promote,
     rescue: Rescue,
@@ -59,6 +63,7 @@ impl Duties {
         settings: Settings,
         shared: Shared,
         lows: watch::Receiver<Vec<(String, i16, i64)>>,
+        braked: watch::Receiver<bool>,
         channels: Channels,
     ) -> Duties {
         let now = Instant::now();
@@ -75,7 +80,7 @@ impl Duties {
             // At the start of a fleet its workers come one after another, so nothing is missed yet.
             Due { name: "watch", period: WATCH, at: now + WATCH },
             every("replay", Duration::from_millis(500)),
-            every("prune", Duration::from_secs(60)),
+            every(PRUNE, Duration::from_secs(60)),
         ];
         Duties {
             me,
@@ -86,6 +91,7 @@ impl Duties {
             settings,
             shared,
             lows,
+            braked,
             promote: promote::Promote::default(),
             look: look::Look::default(),
             due,
@@ -119,7 +125,7 @@ impl Duties {
         let names: Vec<&'static str> =
             self.due.iter().filter(|due| due.at <= now).map(|due| due.name).collect();
         for name in names {
-            if !self.is_mine(name) {
+            if !self.is_mine(name) || name == PRUNE && *self.braked.borrow() {
                 self.put_off(name);
                 continue;
             }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use tokio_postgres::Row;
 use uuid::Uuid;
 
 use super::StoreError;
@@ -17,7 +18,7 @@ static PROGRESS: Sql =
     sql!(hot "attempt/progress", [INT8_ARRAY, INT4_ARRAY, UUID, FLOAT4_ARRAY, TEXT_ARRAY]);
 static CHECKPOINT: Sql = sql!(hot "attempt/checkpoint", [INT8, INT4, UUID, TEXT]);
 static BEAT: Sql = sql!(hot "attempt/beat",
-    [UUID, INT8, INT4, INT4, INT4, TEXT, TEXT, TEXT, TEXT_ARRAY, TEXT, TEXT]);
+    [UUID, INT8, INT4, INT4, INT4, TEXT, TEXT, TEXT, TEXT_ARRAY, TEXT, TEXT, TEXT]);
 static CANCELS: Sql = sql!(hot "attempt/cancels", [UUID]);
 static OUTPUT: Sql =
     sql!("attempt/output", [INT8_ARRAY, INT4_ARRAY, INT4_ARRAY, BOOL_ARRAY, TEXT_ARRAY]);
@@ -98,6 +99,8 @@ pub(crate) struct Introduction {
     pub(crate) level: String,
     pub(crate) queues: Vec<String>,
     pub(crate) kinds: String,
+    /// What keeps it from claiming, as JSON.
+    pub(crate) admission: String,
 }
 
 /// What a worker hears with each beat.
@@ -114,6 +117,8 @@ pub(crate) struct BeatAnswer {
     pub(crate) server_now_ms: i64,
     /// JSON: duty -> milliseconds since it went well.
     pub(crate) duties: Option<String>,
+    /// Sessions on the server, and how many it takes.
+    pub(crate) sessions: (u32, u32),
 }
 
 /// Says that the worker lives, and what its largest attempts use (JSON).
@@ -139,6 +144,7 @@ pub(crate) async fn beat(
                 &me.queues,
                 &me.kinds,
                 &samples,
+                &me.admission,
             ],
         )
         .await?;
@@ -150,7 +156,12 @@ pub(crate) async fn beat(
         server_started_ms: row.get("server_started_ms"),
         server_now_ms: row.get("server_now_ms"),
         duties: row.get("duties"),
+        sessions: (whole(&row, "sessions"), whole(&row, "sessions_most")),
     })
+}
+
+fn whole(row: &Row, name: &str) -> u32 {
+    u32::try_from(row.get::<_, i32>(name)).unwrap_or(0)
 }
 
 /// Jobs of this worker that somebody wants to end, and all whose output somebody looks at, both as JSON.

@@ -67,6 +67,10 @@ pub(crate) const SCHEMA: &[(&str, &str)] = &[
         include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/sql/schema/0006_suspects.sql")),
     ),
     ("0007_keep", include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/sql/schema/0007_keep.sql"))),
+    (
+        "0008_admission",
+        include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/sql/schema/0008_admission.sql")),
+    ),
 ];
 
 const BODIES: &[(&str, &str)] = &[

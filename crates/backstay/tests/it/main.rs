@@ -6,6 +6,7 @@
 mod act;
 mod alert;
 mod attempt;
+mod brake;
 mod cancel;
 mod complete;
 mod context;

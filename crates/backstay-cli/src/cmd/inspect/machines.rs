@@ -144,6 +144,11 @@ pub(crate) async fn workers(desk: &Desk<'_>, args: &WorkersListArgs) -> Result<E
         ]);
     }
     printer.table(&table);
+    for worker in &workers {
+        for line in worker.admission.lines() {
+            printer.note(format!("worker {} on {} {line}", shown_id(printer, worker), worker.host));
+        }
+    }
     if workers.is_empty() {
         printer.note("no worker lives; start one: backstay work");
     }

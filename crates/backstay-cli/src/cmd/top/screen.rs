@@ -58,6 +58,9 @@ fn head_line(view: &View, now: Instant) -> Line<'static> {
             view.sort.word()
         )),
     ];
+    if let Some(line) = table::braked(&view.picture) {
+        spans.push(Span::styled(format!("  {}", visible(&line)), bad()));
+    }
     match view.late(now) {
         None => spans.push(Span::styled(format!("  every {} s", view.interval.as_secs()), faint())),
         Some(age) => {

@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use backstay::inspect::RunningJob;
+use backstay::inspect::{BrakeStatus, RunningJob};
 use backstay::unit::about;
 
 use super::picture::{Picture, Sort};
@@ -53,6 +53,15 @@ pub(super) fn note(job: &RunningJob) -> String {
     [told, percent, job.note.clone()].into_iter().flatten().collect::<Vec<_>>().join("  ")
 }
 
+/// `2 of 3 workers claim less: 5 statements ran out of time`.
+pub(super) fn braked(picture: &Picture) -> Option<String> {
+    let braked: Vec<&BrakeStatus> =
+        picture.workers.iter().filter_map(|worker| worker.admission.brakes.first()).collect();
+    let first = braked.first()?;
+    let (n, all) = (braked.len(), picture.workers.len());
+    Some(format!("{n} of {all} workers claim less: {}", first.reason))
+}
+
 /// `slots 2 of 6, memory 441 MiB, worker 018f6f1e on app-2 (rlimit)`.
 pub(super) fn foot(picture: &Picture) -> String {
     let (busy, slots) = picture.slots();
@@ -65,5 +74,6 @@ pub(super) fn foot(picture: &Picture) -> String {
         }
         many => format!("{} workers", many.len()),
     };
-    format!("slots {busy} of {slots}, memory {memory} MiB, {whose}")
+    let braked = braked(picture).map(|line| format!(", {line}")).unwrap_or_default();
+    format!("slots {busy} of {slots}, memory {memory} MiB, {whose}{braked}")
 }

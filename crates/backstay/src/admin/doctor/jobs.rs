@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::{Finding, blind, count, facts};
 use crate::model::instant::Instant;
-use crate::model::status::QueueStatus;
+use crate::model::status::{Admission, QueueStatus};
 use crate::model::unit::about;
 use crate::store::database::Database;
 use crate::store::doctor::Facts;
@@ -20,6 +20,8 @@ struct Jobs {
     parked: Vec<Parked>,
     overdue: u64,
     late: Vec<Late>,
+    #[serde(default)]
+    held_back: Vec<HeldBack>,
     living: u64,
     unread: u64,
 }
@@ -39,6 +41,12 @@ struct Late {
     host: String,
     running: u64,
     beat_at: Instant,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+struct HeldBack {
+    host: String,
+    admission: Admission,
 }
 
 pub(super) async fn check(database: &Database) -> Vec<Finding> {
@@ -99,6 +107,13 @@ fn nobody(queue: &QueueStatus, now: SystemTime) -> Finding {
 
 fn judge(jobs: &Jobs, now: SystemTime) -> Vec<Finding> {
     let mut found = vec![workers(jobs, now)];
+    let lines = jobs
+        .held_back
+        .iter()
+        .flat_map(|one| one.admission.lines().into_iter().map(|line| (&one.host, line)));
+    found.extend(lines.take(LINES).map(|(host, line)| {
+        Finding::warn("brake", format!("worker on {host}: {line}"), "backstay workers list")
+    }));
     let (unknown, held): (Vec<&Parked>, Vec<&Parked>) =
         jobs.parked.iter().partition(|parked| parked.reason == "unknown_kind");
     for parked in unknown.into_iter().take(LINES) {
@@ -212,7 +227,14 @@ mod tests {
             running: 3,
             beat_at: at("2026-11-24T11:58:00Z"),
         };
-        let mut jobs = Jobs { parked: vec![], overdue: 0, late: vec![late], living: 1, unread: 0 };
+        let mut jobs = Jobs {
+            parked: vec![],
+            overdue: 0,
+            late: vec![late],
+            held_back: vec![],
+            living: 1,
+            unread: 0,
+        };
         assert_eq!(
             workers(&jobs, noon()).finding,
             "1 worker silent, 3 jobs at it (the first: 018f6f1e on app-1, for 2 min)"
@@ -222,5 +244,26 @@ mod tests {
         assert_eq!(workers(&jobs, noon()).health, Health::Fail);
         jobs.late.clear();
         assert_eq!(workers(&jobs, noon()).health, Health::Warn);
+    }
+
+    #[test]
+    fn what_keeps_a_worker_from_claiming_is_told_in_its_words() {
+        let jobs: Jobs = serde_json::from_value(serde_json::json!({
+            "parked": [], "overdue": 0, "late": [], "living": 1, "unread": 0,
+            "held_back": [{ "host": "app-1", "admission": {
+                "brakes": [{ "what": "database", "reason": "a beat took 2s", "since": "2026-11-24T11:58:00Z" }],
+                "kind_braked": ["export"],
+            }}],
+        }))
+        .unwrap();
+        let found = judge(&jobs, noon());
+        let told: Vec<&str> = found.iter().map(|finding| finding.finding.as_str()).collect();
+        assert_eq!(
+            told[1..3],
+            [
+                "worker on app-1: claims less, the database is in trouble: a beat took 2s",
+                "worker on app-1: export crashes again and again"
+            ]
+        );
     }
 }

@@ -74,6 +74,7 @@ impl Writing<'_> {
             Rule::Unread => format!("dead letters of {subject} are unread"),
             Rule::PoolBroken => format!("the program of {subject} does not boot"),
             Rule::KindBraked => format!("{subject} crashes again and again"),
+            Rule::Brake => format!("claims are slowed down: the {subject} is in trouble"),
             Rule::AlertsFailing => format!("channel {subject} takes no alerts"),
             rule => format!("{rule}: {subject}"),
         }
@@ -119,6 +120,12 @@ impl Writing<'_> {
                  starts one at a time now, with growing pauses, until one completes. \
                  What to do: backstay jobs list --kind {subject}",
                 self.number("endings")
+            ),
+            Rule::Brake => format!(
+                "A worker on {} has claimed less for {waited}, so as not to make it worse: {}. What runs goes \
+                 on, and verdicts are written. It ends by itself. What to do: backstay doctor",
+                self.word("host", "some host"),
+                clip_chars(&self.word("reason", "no reason"), DETAIL_CHARS)
             ),
             Rule::AlertsFailing => format!(
                 "Messages that wait for it: {}. The last answer: {}. They are tried for three days. \

@@ -9,8 +9,7 @@ use crate::model::alert::{LOG, Rule};
 use crate::model::nearest::nearest;
 
 /// Rules that come with limits of memory, circuit breakers and cron.
-const LATER: [Rule; 5] =
-    [Rule::BreakerOpen, Rule::NeedsMemory, Rule::TooBig, Rule::Brake, Rule::CronMissed];
+const LATER: [Rule; 4] = [Rule::BreakerOpen, Rule::NeedsMemory, Rule::TooBig, Rule::CronMissed];
 
 const ROUTE: Keys = Keys {
     now: &[

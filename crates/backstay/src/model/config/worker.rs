@@ -8,6 +8,7 @@ use super::key::{Form, Keys, key};
 use super::limit::Memory;
 use super::secret::Secret;
 use super::section::Section;
+use crate::model::brake::BrakeMarks;
 use crate::model::lease::Times;
 
 pub(super) const KEYS: Keys = Keys {
@@ -87,6 +88,8 @@ pub struct WorkerSettings {
     pub handler_database_url: Option<Secret>,
     /// The rhythm of beats and rescue; not a setting, since a fleet must agree on it.
     pub times: Times,
+    /// When the database counts as troubled; not a setting, since nobody could say better.
+    pub brake_marks: BrakeMarks,
 }
 
 /// What happens where the queues promise more memory than there is.
@@ -124,6 +127,7 @@ pub(super) fn read(section: &Section<'_>) -> WorkerSettings {
         },
         handler_database_url: address(section, "handler_database_url"),
         times: Times::normal(),
+        brake_marks: BrakeMarks::normal(),
     }
 }
 

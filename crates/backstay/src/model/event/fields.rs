@@ -205,6 +205,12 @@ fn of_others(event: &Event) -> Fields<'_> {
             Fields { error_code: Some("BS501"), error: one_line(error), ..Fields::default() }
         }
         Event::ListenLost { error } => Fields { error: one_line(error), ..Fields::default() },
+        Event::BrakeOn { what, reason } => {
+            Fields { subject: Some(what), reason: one_line(reason), ..Fields::default() }
+        }
+        Event::BrakeOff { what, lasted } => {
+            Fields { subject: Some(what), duration_ms: millis(*lasted), ..Fields::default() }
+        }
         Event::DatabaseRestored { away } => {
             Fields { duration_ms: millis(*away), ..Fields::default() }
         }

@@ -137,6 +137,12 @@ fn of_worker(event: &Event) -> Option<String> {
             let problem = problem.as_deref().map(|it| format!("; {}", harmless(it)));
             format!("connections: {}{}", harmless(sum), problem.unwrap_or_default())
         }
+        Event::BrakeOn { what, reason } => {
+            format!("the {what} is in trouble, so fewer jobs are claimed: {}", harmless(reason))
+        }
+        Event::BrakeOff { what, lasted } => {
+            format!("the {what} is well again after {}; jobs are claimed as usual", time(*lasted))
+        }
         Event::BackendsEnded { name, count } => {
             format!("ended what a killed handler had running in the database: {count} of `{name}`")
         }

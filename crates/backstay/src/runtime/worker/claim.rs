@@ -1,10 +1,12 @@
 //! The claim loop: gathers verdicts, takes new jobs, both in one turn; and begins what it took.
 
+mod admission;
 mod alone;
 mod brake;
 mod drain;
 mod look;
 mod news;
+mod pace;
 mod suspect;
 mod turn;
 mod wait;
@@ -17,6 +19,7 @@ use tokio::sync::{mpsc, watch};
 use uuid::Uuid;
 
 use self::look::MINE_EVERY;
+use self::pace::Pace;
 use self::wait::Waiting;
 use super::control::Heard;
 use super::requests::Asked;
@@ -24,6 +27,7 @@ use super::room::{LEVELS, Room};
 use super::run::{Hurry, Stop};
 use super::{Allowance, Finished, Runner, Signal};
 use crate::model::admit::Ledger;
+use crate::model::brake::BrakeMarks;
 use crate::model::claim::Claimed;
 use crate::model::config::{QueueSettings, WorkerSettings};
 use crate::model::drain::{Drain, Phase};
@@ -82,8 +86,10 @@ pub(crate) struct Claims {
     pub(crate) draining: watch::Sender<bool>,
     /// What the duties need to look below the marks: (queue, level, low).
     pub(crate) lows: watch::Sender<Vec<(String, i16, i64)>>,
-    /// When the last beat was accepted.
+    /// When the last beat was accepted, and what it saw.
     pub(crate) heard: watch::Receiver<Heard>,
+    /// For the beat: what keeps this worker from claiming, as JSON.
+    pub(crate) admission: watch::Sender<String>,
     pub(crate) state: State,
 }
 
@@ -118,6 +124,7 @@ pub(crate) struct State {
     suspect: Option<i64>,
     drain: Drain,
     allowance: Allowance,
+    pace: Pace,
     /// Kinds whose attempts do harm, by name; at most those that this worker knows.
     brakes: HashMap<String, KindBrake>,
     /// Looks for a job under a brake so far: each begins at another queue.
@@ -136,6 +143,7 @@ impl State {
         drain: Drain,
         allowance: Allowance,
         memory_budget: u64,
+        marks: BrakeMarks,
     ) -> State {
         let now = Instant::now();
         State {
@@ -163,6 +171,7 @@ impl State {
             suspect: None,
             drain,
             allowance,
+            pace: Pace::new(marks),
             brakes: HashMap::new(),
             trials: 0,
             raises: Vec::new(),
@@ -181,6 +190,7 @@ impl Claims {
             self.let_go_where_cut_off();
             self.admit_waiting();
             self.drain_step();
+            self.step_pace();
             self.tick().await;
         }
     }
@@ -217,7 +227,11 @@ impl Claims {
         sooner(state.offer_again_at);
         sooner((!state.waiting.is_empty()).then(|| Instant::now() + wait::LOOK));
         sooner(self.turn_at());
-        sooner(self.trial_at());
+        sooner(self.trial_at().filter(|_| self.may_claim()));
+        sooner(
+            self.held_until()
+                .filter(|_| state.hungry || self.rooms.iter().any(|room| room.has_more)),
+        );
         sooner((!state.raises.is_empty()).then_some(state.poll_at.min(Instant::now())));
         sooner((!state.drain.may_claim()).then(|| Instant::now() + DRAIN_LOOK));
         state.not_before.map_or(at, |not_before| at.max(not_before))
@@ -261,9 +275,15 @@ impl Claims {
         self.state.hungry = true;
     }
 
+    /// Somebody says for each job whether it may be claimed, so it is not for the brake to say.
+    fn is_stepped(&self) -> bool {
+        self.state.allowance != Allowance::All
+    }
+
     fn may_claim(&self) -> bool {
         self.state.drain.may_claim()
             && !self.state.only_settle
+            && self.held_until().is_none()
             && self.state.allowance != Allowance::Nothing
     }
 
@@ -387,6 +407,7 @@ impl Claims {
     /// After an error nobody knows what was committed: the verdicts stay, and the database is asked what runs here.
     fn fell(&mut self, error: &StoreError) {
         let wait = self.state.patience.after_error(&mut self.state.dice);
+        self.note_error(error);
         self.state.not_before = Some(Instant::now() + wait);
         self.state.only_settle = !self.state.gathered.is_empty();
         match error.remedy() {

@@ -33,6 +33,10 @@ pub(crate) struct Heard {
     pub(crate) beats: u64,
     /// When the last one was accepted.
     pub(crate) at: Option<Instant>,
+    /// How long it took.
+    pub(crate) took: Duration,
+    /// Sessions that it saw on the server, and how many that takes.
+    pub(crate) sessions: (u32, u32),
 }
 
 /// What the control thread shares with the loops.
@@ -58,6 +62,8 @@ pub(crate) struct Control {
     pub(crate) kinds: watch::Receiver<String>,
     /// What its attempts use.
     pub(crate) samples: Samples,
+    /// What keeps this worker from claiming, as JSON.
+    pub(crate) admission: watch::Receiver<String>,
     pub(crate) over: watch::Receiver<bool>,
 }
 
@@ -127,12 +133,15 @@ impl Control {
                     // The next one is due a period after this one was, or the book would see a gap that was none.
                     beat_at = (beat_at + self.times.beat).max(tokio::time::Instant::now());
                     self.me.kinds.clone_from(&self.kinds.borrow());
+                    self.me.admission.clone_from(&self.admission.borrow());
+                    let sent = Instant::now();
                     let answer = beat(&session.link, &self.me, &self.samples.told()).await?;
+                    let took = sent.elapsed();
                     if patience.is_worn() {
                         self.signal(Signal::Restored);
                     }
                     patience.reset();
-                    self.take(answer);
+                    self.take(answer, took);
                 }
                 () = hint(session.notices.as_ref()) => {
                     self.signal(Signal::Wake);
@@ -157,7 +166,7 @@ impl Control {
         }
     }
 
-    fn take(&self, answer: BeatAnswer) {
+    fn take(&self, answer: BeatAnswer, took: Duration) {
         let at = self.began.elapsed();
         let seen = Beat {
             at,
@@ -174,8 +183,8 @@ impl Control {
             self.signal(Signal::Drain);
         }
         self.heard.send_modify(|heard| {
-            let at = Some(Instant::now());
-            *heard = Heard { duties: answer.duties, beats: heard.beats + 1, at };
+            let (at, sessions) = (Some(Instant::now()), answer.sessions);
+            *heard = Heard { duties: answer.duties, beats: heard.beats + 1, at, took, sessions };
         });
     }
 

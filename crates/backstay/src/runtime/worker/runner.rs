@@ -154,6 +154,15 @@ impl Runner {
         Some(queue.known().into_keys().filter(is_sound).collect())
     }
 
+    /// The kinds whose programs do not boot, by queue.
+    pub(crate) fn broken(&self) -> BTreeMap<String, Vec<String>> {
+        let broken = self.queues.iter().map(|(name, queue)| {
+            let is_broken = |kind: &String| !queue.way(kind).is_some_and(Way::is_sound);
+            (name.clone(), queue.known().into_keys().filter(is_broken).collect::<Vec<_>>())
+        });
+        broken.filter(|(_, kinds)| !kinds.is_empty()).collect()
+    }
+
     /// The kinds that any queue can take.
     pub(crate) fn kinds_of_all(&self) -> Option<Vec<String>> {
         let kinds = self.queues.keys().filter_map(|queue| self.kinds_of(queue)).flatten();

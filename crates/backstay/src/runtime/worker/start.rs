@@ -144,6 +144,7 @@ pub(crate) async fn start(id: Uuid, mut parts: Parts) -> Result<Running, StartEr
     let heart = beat(id, &mut parts, signals.clone()).await?;
     let (lows, low_watch) = watch::channel(Vec::new());
     let ready = ready(id, &parts.settings);
+    let marks = parts.settings.worker.brake_marks;
     let Parts {
         database,
         settings,
@@ -177,9 +178,19 @@ pub(crate) async fn start(id: Uuid, mut parts: Parts) -> Result<Running, StartEr
         draining,
         lows,
         heard: heart.shared.heard.clone(),
-        state: State::new(id, heart.shared.began, drain, parts.allowance, parts.memory_budget),
+        admission: heart.admission,
+        state: State::new(
+            id,
+            heart.shared.began,
+            drain,
+            parts.allowance,
+            parts.memory_budget,
+            marks,
+        ),
     };
-    let duties = Duties::new(id, database.clone(), settings, heart.shared, low_watch, channels);
+    let braked = claims.braked();
+    let duties =
+        Duties::new(id, database.clone(), settings, heart.shared, low_watch, braked, channels);
     let (ended_sender, ended) = oneshot::channel();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let told = signals.clone();
@@ -223,6 +234,8 @@ async fn settle_in(id: Uuid, database: &Database, settings: &Settings) -> Result
 struct Heart {
     thread: std::thread::JoinHandle<()>,
     shared: Shared,
+    /// What it says of this worker's claims.
+    admission: watch::Sender<String>,
     /// Ends it.
     over: watch::Sender<bool>,
 }
@@ -235,6 +248,7 @@ async fn beat(
 ) -> Result<Heart, StartError> {
     let (heard_sender, heard) = watch::channel(Heard::default());
     let (over, over_watch) = watch::channel(false);
+    let (admission, admission_watch) = watch::channel("{}".to_owned());
     let times = parts.settings.worker.times;
     let (began, book) = (Instant::now(), Arc::new(Mutex::new(BeatBook::new(times.beat))));
     let thread = control::start(Control {
@@ -248,6 +262,7 @@ async fn beat(
         wishes: parts.keeper.wishes(),
         kinds: parts.runner.announced.subscribe(),
         samples: parts.runner.samples.clone(),
+        admission: admission_watch,
         over: over_watch,
     })?;
     let mut first = heard.clone();
@@ -257,7 +272,7 @@ async fn beat(
         let unheard = StoreError::Unreachable("the first beat was not accepted within 20 s".into());
         return Err(unheard.into());
     }
-    Ok(Heart { thread, shared: Shared { book, heard, began }, over })
+    Ok(Heart { thread, shared: Shared { book, heard, began }, admission, over })
 }
 
 fn ready(id: Uuid, settings: &Settings) -> Event {
@@ -333,5 +348,6 @@ fn introduction(id: Uuid, settings: &Settings, runner: &Runner, level: String) -
         level,
         queues: settings.queues.iter().map(|queue| queue.name.clone()).collect(),
         kinds: json!(runner.all_kinds()).to_string(),
+        admission: "{}".to_owned(),
     }
 }

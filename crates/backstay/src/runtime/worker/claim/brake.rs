@@ -55,6 +55,7 @@ impl Claims {
             let kinds = self.runner.kinds_of(&room.queue.name);
             room.kinds = kinds.map(|kinds| kinds.into_iter().filter(is_free).collect());
         }
+        self.publish_admission();
         // What was left standing lies below the marks.
         self.look_from_start(Instant::now());
     }

@@ -18,11 +18,12 @@ pub(super) const MINE_EVERY: Duration = Duration::from_secs(600);
 impl Claims {
     /// One look at all queues; who answers yes is claimed from at once.
     pub(super) async fn poll(&mut self, now: Instant) -> Result<(), StoreError> {
-        self.state.poll_at = now + self.state.dice.about(self.settings.poll);
+        self.state.poll_at = now + self.state.dice.about(self.pace());
         if now.saturating_duration_since(self.state.from_start_at) >= FROM_START {
             self.look_from_start(now);
         }
         self.publish_lows();
+        self.publish_admission();
         if self.state.hungry || !self.may_claim() {
             return Ok(());
         }

@@ -115,9 +115,13 @@ impl Claims {
         }
         let Some(link) = &self.state.link else { return Ok(()) };
         number_terms(link, &self.state.gathered).await;
-        let turn = match turn::turn(link, self.worker, &self.release, &self.state.gathered, &asks)
-            .await
-        {
+        let asked = Instant::now();
+        let answer =
+            turn::turn(link, self.worker, &self.release, &self.state.gathered, &asks).await;
+        if !asks.is_empty() {
+            self.note_claim(asked.elapsed());
+        }
+        let turn = match answer {
             Ok(turn) => turn,
             Err(error) if error.remedy() == Remedy::FailRow && !self.state.gathered.is_empty() => {
                 return self.settle_one_by_one(&error).await;

@@ -1,0 +1,26 @@
+//! Tells the beat what keeps this worker from claiming, so that other processes can say why a job waits.
+
+use serde_json::json;
+
+use super::Claims;
+use crate::model::status::Admission;
+
+impl Claims {
+    /// Says it anew; nobody is bothered where nothing has changed.
+    pub(super) fn publish_admission(&self) {
+        let braked = self.state.brakes.iter().filter(|(_, brake)| brake.is_on());
+        let mut kind_braked: Vec<String> = braked.map(|(kind, _)| kind.clone()).collect();
+        kind_braked.sort();
+        let admission = Admission {
+            brakes: self.state.pace.status().into_iter().collect(),
+            pool_broken: self.runner.broken(),
+            kind_braked,
+        };
+        let said = json!(admission).to_string();
+        self.admission.send_if_modified(|before| {
+            let is_new = *before != said;
+            *before = said;
+            is_new
+        });
+    }
+}

@@ -1,0 +1,70 @@
+//! A database in trouble: a worker claims less, finishes what it has, and goes on as ever when that is over.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use backstay::inspect::{self, BrakeStatus};
+use backstay::model::brake::BrakeMarks;
+use backstay::{Fail, JobState, Options};
+use tokio::sync::Notify;
+
+use crate::act::{Act, Live, until};
+use crate::database::connect;
+
+#[tokio::test]
+async fn a_worker_that_waits_for_locks_claims_less_and_still_writes_its_verdicts() {
+    let gate = Arc::new(Notify::new());
+    let behind = gate.clone();
+    let handler = move |_: Act| {
+        let behind = behind.clone();
+        async move {
+            behind.notified().await;
+            Ok::<_, Fail>(())
+        }
+    };
+    let brake_marks = BrakeMarks {
+        claim: Duration::from_secs(5),
+        timeouts: 1,
+        window: Duration::from_millis(500),
+        calm: Duration::from_millis(100),
+        slowest: Duration::from_millis(400),
+        told_after: Duration::ZERO,
+        ..BrakeMarks::normal()
+    };
+    let live = Live::start(2, handler, |settings| {
+        settings.worker.poll = Duration::from_millis(100);
+        settings.worker.brake_marks = brake_marks;
+    });
+    let Some(live) = live.await else { return };
+    let running = live.add(1, Options::new()).await;
+    until("it runs", async || live.shown(running).await.state == JobState::Running).await;
+
+    // Whoever wants the line waits, and gives up after half a second.
+    let other = connect(&live.place.url).await;
+    other.batch_execute("begin; lock table backstay.ready").await.unwrap();
+    until("the brake is on", async || !brakes(&live).await.is_empty()).await;
+    let brake = brakes(&live).await.remove(0);
+    assert_eq!(brake.what, "database");
+    assert!(brake.reason.contains("ran out of time"), "{}", brake.reason);
+    gate.notify_one();
+    let done = "select count(*) from backstay.history where state = 'completed'";
+    let is_done = async || other.query_one(done, &[]).await.unwrap().get::<_, i64>(0) == 1;
+    until("the verdict is written", is_done).await;
+    assert!(!brakes(&live).await.is_empty(), "the line is still locked");
+
+    other.batch_execute("rollback").await.unwrap();
+    until("the brake is off", async || brakes(&live).await.is_empty()).await;
+    let next = live.add(2, Options::new()).await;
+    gate.notify_one();
+    until("it goes on", async || live.shown(next).await.state == JobState::Completed).await;
+    let told = "select count(*), count(*) filter (where detail ? 'resolved')
+                  from backstay.alert where rule = 'brake' and subject = 'database'";
+    let told = other.query_one(told, &[]).await.unwrap();
+    assert_eq!((told.get(0), told.get(1)), (2_i64, 1_i64));
+    live.stop().await;
+}
+
+async fn brakes(live: &Live) -> Vec<BrakeStatus> {
+    let mut workers = inspect::workers(&live.database, false).await.unwrap();
+    workers.pop().map(|worker| worker.admission.brakes).unwrap_or_default()
+}
