@@ -92,6 +92,7 @@ pub use call::text;
 pub use model::contract::Contract;
 pub use model::document::{JobDocument, LastError, Progress};
 pub use model::job::Fence;
+pub use model::judge::{MemoryMost, OnAction, OnOom, Restart};
 pub use model::options::Options;
 pub use model::priority::Priority;
 pub use model::request::{Job, Request, RequestError};

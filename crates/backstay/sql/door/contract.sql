@@ -8,7 +8,7 @@ declare
 begin
   perform backstay.read_name('the kind', contract.kind);
   select k.contract into own from backstay.kind k where k.name = contract.kind;
-  return jsonb_build_object('queue', 'default', 'priority', 5, 'max_retries', 10,
+  return jsonb_build_object('queue', 'default', 'priority', 5, 'max_retries', 10, 'crash_limit', 3, 'lost_limit', 3,
            'backoff', '{"first": "15s", "factor": 2, "cap": "1h", "jitter": 0.2}'::jsonb, 'timeout', '15m')
       || coalesce((select q.settings - array(select k from jsonb_object_keys(q.settings) k where k <> 'timeout')
                      from backstay.queue q where q.name = coalesce(own ->> 'queue', 'default')), '{}')

@@ -12,15 +12,15 @@ begin
   if s.numbers is null and one is null then
     return place;
   elsif s.numbers is null then
-    insert into backstay.job (id, enqueued_at, priority, max_retries, queue, kind, enqueued_by, args, policy, timeout_ms, memory_bytes, expires_at,
+    insert into backstay.job (id, enqueued_at, priority, max_retries, crash_limit, lost_limit, queue, kind, enqueued_by, args, policy, timeout_ms, memory_bytes, expires_at,
                               unique_hash, unique_label, group_key, limit_key, tags, meta, trace)
-    values (one, at, s.priority, s.max_retries, s.queue, s.kind, session_user, s.args[1], s.policy, s.timeout_ms, s.memory_bytes, s.expires_at,
+    values (one, at, s.priority, s.max_retries, s.crash_limit, s.lost_limit, s.queue, s.kind, session_user, s.args[1], s.policy, s.timeout_ms, s.memory_bytes, s.expires_at,
             case when s.until = 'finished' then s.hashes[1] end, s.labels[1], coalesce(s.group_key, s.group_keys[1]),
             coalesce(s.limit_key, s.limit_keys[1]), s.tags, s.meta, s.trace);
   else
-    insert into backstay.job (id, enqueued_at, priority, max_retries, queue, kind, enqueued_by, args, policy, timeout_ms, memory_bytes, expires_at,
+    insert into backstay.job (id, enqueued_at, priority, max_retries, crash_limit, lost_limit, queue, kind, enqueued_by, args, policy, timeout_ms, memory_bytes, expires_at,
                               unique_hash, unique_label, group_key, limit_key, tags, meta, trace)
-    select e.id, at, s.priority, s.max_retries, s.queue, s.kind, session_user, e.args, s.policy, s.timeout_ms, s.memory_bytes, s.expires_at,
+    select e.id, at, s.priority, s.max_retries, s.crash_limit, s.lost_limit, s.queue, s.kind, session_user, e.args, s.policy, s.timeout_ms, s.memory_bytes, s.expires_at,
            case when s.until = 'finished' then e.hash end, e.label, coalesce(s.group_key, e.group_key), coalesce(s.limit_key, e.limit_key),
            s.tags, s.meta, s.trace
       from unnest(s.ids, s.args, s.hashes, s.labels, s.group_keys, s.limit_keys) e(id, args, hash, label, group_key, limit_key)

@@ -1,9 +1,11 @@
 -- Resolves the options of a call, every one checked: lowest the contract in the caller's code (`contract` among the
 -- options), above it the kind's stored contract, on top the job's own options.
--- What only a stored contract may say (on, on_oom, restart) is taken from there; what a newer one says is left.
+-- What only a contract may say (on, on_oom, restart, crash_limit, lost_limit) is refused among the job's own options;
+-- what a newer stored contract says is left.
 -- needs: inner/refuse.sql inner/nearest.sql inner/read_name.sql inner/read_text.sql inner/read_whole.sql inner/read_flag.sql
 -- needs: inner/read_duration.sql inner/read_instant.sql inner/read_size.sql inner/read_priority.sql inner/read_backoff.sql
 -- needs: inner/read_by.sql inner/read_tags.sql inner/read_meta.sql inner/read_trace.sql inner/read_unique.sql inner/ceiling.sql inner/overlay.sql inner/read_contract.sql
+-- needs: inner/read_on.sql inner/read_on_oom.sql
 create or replace function backstay.shape(job_kind text, options jsonb) returns backstay.shape
 language plpgsql stable as $$
 declare
@@ -11,6 +13,7 @@ declare
   all_keys constant text[] := array['queue', 'priority', 'run_in', 'run_at', 'max_retries', 'backoff', 'timeout', 'memory', 'unique',
              'idempotency_key', 'group', 'limit_key', 'expires_in', 'expires_at', 'tags', 'meta', 'trace', 'notify', 'contract'];
   contract jsonb;
+  mine     jsonb;
   closed   boolean;
   merged   jsonb;
   own      boolean;
@@ -28,6 +31,8 @@ begin
   s.queue := 'default';
   s.priority := 5;
   s.max_retries := 10;
+  s.crash_limit := 3;
+  s.lost_limit := 3;
   s.notify := true;
   options := coalesce(options, '{}');
   if jsonb_typeof(options) <> 'object' then
@@ -37,6 +42,7 @@ begin
     return s;
   end if;
 
+  mine := options;
   if options ? 'contract' then
     options := backstay.overlay(backstay.read_contract(options -> 'contract', contract), options - 'contract');
   else
@@ -79,10 +85,27 @@ begin
       when 'trace' then s.trace := backstay.read_trace(value);
       when 'notify' then s.notify := backstay.read_flag(word, value);
       else
-        if not own then
+        if word in ('on', 'on_oom', 'restart', 'crash_limit', 'lost_limit') then
+          if mine ? word then
+            perform backstay.refuse('BS101', format('option "%s" is for a whole kind', word), word,
+              format('write it under [kinds.%s] of backstay.toml, or in the contract in code', s.kind));
+          end if;
+          case word
+            when 'crash_limit' then s.crash_limit := backstay.read_whole(word, value, 1, 100);
+            when 'lost_limit' then s.lost_limit := backstay.read_whole(word, value, 1, 100);
+            -- A stored contract was checked where it was read.
+            when 'on' then value := case when own then backstay.read_on(value) else value end;
+            when 'on_oom' then value := case when own then backstay.read_on_oom(value) else value end;
+            else
+              if value <> '"never"' then
+                perform backstay.refuse('BS102', 'option "restart" is not known here', value::text, 'write "never", or leave it out');
+              end if;
+          end case;
           if word in ('on', 'on_oom', 'restart') then
             s.policy := coalesce(s.policy, '{}') || jsonb_build_object(word, value);
           end if;
+        elsif not own then
+          null;
         elsif word in ('limits', 'weight', 'sequence', 'batch', 'spread_in', 'deadline_in', 'deadline_at', 'want_result') then
           perform backstay.refuse('BS101', format('option "%s" is not available in this version', word), word, 'All options: backstay explain BS101');
         else

@@ -56,6 +56,8 @@ pub const ON_RULES: usize = 20;
 pub const BACKOFF_LIST: usize = 20;
 /// Most retries that a job may ask for.
 pub const MAX_RETRIES: i16 = 100;
+/// Most crashes, and most lost workers, that a kind may allow its jobs.
+pub const LIMIT_OF_LOSS: i16 = 100;
 /// Most rows of the alert outbox that are folded in one round.
 pub const ALERTS_PER_ROUND: usize = 500;
 /// Longest value that an error shows in its detail, in characters.

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use serde_json::{Map, Value};
+
+use super::judge::{OnAction, OnOom, Restart};
 use super::options::Options;
 use super::priority::Priority;
 use super::retry::Backoff;
@@ -22,7 +25,16 @@ use super::unit::Bytes;
 ///     .max_retries(5)
 ///     .unique(by(["tenant", "month"]))
 ///     .group(by(["tenant"]));
-/// # let _ = contract;
+///
+/// use backstay::{OnAction, OnOom, Restart};
+/// let careful = Contract::new()
+///     .crash_limit(1)
+///     .lost_limit(2)
+///     .on([("timed_out", OnAction::Bury), ("error:Rate*", OnAction::Delay(mins(5)))])
+///     .on_oom(OnOom { retry: 2, ..OnOom::default() })
+///     .restart(Restart::Never)
+///     .sensitive(["/card", "/users/*/email"]);
+/// # let _ = (contract, careful);
 /// ```
 ///
 /// Everything else that may be declared:
@@ -62,6 +74,43 @@ impl Contract {
     /// Failures that are retried: 0 to 100. Default: 10.
     pub fn max_retries(self, retries: u16) -> Self {
         Self(self.0.max_retries(retries))
+    }
+
+    /// The crash of its process at which a job is dead, whatever `max_retries` says: 1 to 100. Default: 3.
+    pub fn crash_limit(self, crashes: u16) -> Self {
+        Self(self.0.set("crash_limit", crashes))
+    }
+
+    /// The lost worker at which a job is dead: 1 to 100. Default: 3.
+    pub fn lost_limit(self, workers: u16) -> Self {
+        Self(self.0.set("lost_limit", workers))
+    }
+
+    /// What follows certain ends instead of the ordinary retry: at most 20, each an outcome such as `timed_out`, an exit
+    /// code such as `exit:3`, or an error class such as `error:Rate*`.
+    pub fn on<T: Into<String>>(self, rules: impl IntoIterator<Item = (T, OnAction)>) -> Self {
+        let rules = rules.into_iter().map(|(end, action)| (end.into(), action.to_json()));
+        Self(self.0.set("on", rules.collect::<Map<_, _>>()))
+    }
+
+    /// What follows when memory ran out. Default: once more with twice as much, at most four times the first size.
+    pub fn on_oom(self, on_oom: OnOom) -> Self {
+        Self(self.0.set("on_oom", on_oom.to_json()))
+    }
+
+    /// Whether work that was begun may begin again. Default: [`Restart::Allowed`].
+    pub fn restart(self, restart: Restart) -> Self {
+        Self(match restart {
+            Restart::Allowed => self.0.without("restart"),
+            Restart::Never => self.0.set("restart", "never"),
+        })
+    }
+
+    /// Places in the args that are never shown, logged or sent: JSON pointers, with `*` for any entry. They hold from the
+    /// start of a worker that has this code.
+    pub fn sensitive<T: Into<String>>(self, pointers: impl IntoIterator<Item = T>) -> Self {
+        let pointers: Vec<String> = pointers.into_iter().map(Into::into).collect();
+        Self(self.0.set("sensitive", pointers))
     }
 
     /// How long each retry waits. Default: 15 s, doubling, at most 1 h, with a fifth of jitter.
@@ -106,11 +155,12 @@ impl Contract {
 
     /// The declared options under the names that every door uses; what could not be written is left to the enqueue.
     #[must_use]
-    pub fn to_json(&self) -> serde_json::Value {
-        serde_json::Value::Object(self.0.values().clone())
+    pub fn to_json(&self) -> Value {
+        Value::Object(self.0.values().clone())
     }
 
+    /// What travels with a call: what is hidden is for the fleet to say, and not for whoever enqueues.
     pub(crate) fn into_options(self) -> Options {
-        self.0
+        self.0.without("sensitive")
     }
 }

@@ -174,7 +174,7 @@ impl Options {
         self
     }
 
-    fn without(mut self, name: &str) -> Self {
+    pub(super) fn without(mut self, name: &str) -> Self {
         self.values.remove(name);
         self
     }

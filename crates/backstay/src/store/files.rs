@@ -71,6 +71,10 @@ pub(crate) const SCHEMA: &[(&str, &str)] = &[
         "0008_admission",
         include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/sql/schema/0008_admission.sql")),
     ),
+    (
+        "0009_limits_of_loss",
+        include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/sql/schema/0009_limits_of_loss.sql")),
+    ),
 ];
 
 const BODIES: &[(&str, &str)] = &[
@@ -145,6 +149,8 @@ const BODIES: &[(&str, &str)] = &[
     file!("inner/read_instant"),
     file!("inner/read_meta"),
     file!("inner/read_name"),
+    file!("inner/read_on"),
+    file!("inner/read_on_oom"),
     file!("inner/read_priority"),
     file!("inner/read_rate"),
     file!("inner/read_reason"),

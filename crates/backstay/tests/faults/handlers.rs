@@ -7,19 +7,26 @@ use std::time::Duration;
 
 use backstay::config::{Isolation, Memory, Secret, Settings};
 use backstay::model::lease::Times;
-use backstay::{Command, Ctx, Database, Fail, Job, Queue, State, Worker};
+use backstay::{Command, Contract, Ctx, Database, Fail, Job, Queue, State, Worker};
 use serde::{Deserialize, Serialize};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// What a job does and how long it takes.
-#[derive(Debug, Clone, Serialize, Deserialize, Job)]
-#[job(kind = "act")]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Act {
     pub(crate) n: i64,
     #[serde(default)]
     pub(crate) what: String,
     #[serde(default)]
     pub(crate) ms: u64,
+}
+
+impl Job for Act {
+    const KIND: &'static str = "act";
+    /// Lost workers never bury a job here: some are hit again and again. A crash always does.
+    fn contract() -> Contract {
+        Contract::new().crash_limit(1).lost_limit(100)
+    }
 }
 
 /// A command that kills the worker which runs it.

@@ -25,7 +25,6 @@ pub(crate) fn all() {
     const JOBS: i64 = 50 * HARM.len() as i64;
     let Some(db) = fresh() else { return };
     let place = Place::open(&db.url);
-    place.run("alter table backstay.job alter crash_limit set default 0");
     let mut worker = Process::start(&db.url, "process");
     let last = || Options::new().max_retries(0).timeout(Duration::from_secs(2));
     let mut ids = Vec::new();

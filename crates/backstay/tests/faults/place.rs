@@ -17,15 +17,13 @@ pub(crate) struct Place {
 }
 
 impl Place {
-    /// Connects. Lost workers never bury a job here: some are hit again and again.
+    /// Connects.
     pub(crate) fn open(url: &str) -> Place {
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
         let runtime = runtime.unwrap();
         let (client, database) = runtime.block_on(connect(url));
-        let place = Place { runtime, client, database, url: url.to_owned() };
-        place.run("alter table backstay.job alter lost_limit set default 1000");
-        place
+        Place { runtime, client, database, url: url.to_owned() }
     }
 
     /// Connects again after the server was away.

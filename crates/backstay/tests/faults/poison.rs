@@ -14,7 +14,6 @@ pub(crate) fn convicts_itself() {
     const INNOCENT: i64 = 60;
     let Some(db) = fresh() else { return };
     let place = Place::open(&db.url);
-    place.run("alter table backstay.job alter lost_limit set default 3");
     let soon = Options::new().backoff(Backoff::Fixed(Duration::from_millis(50)));
     let poison = place.add_all([Poison {}.with(soon)])[0].id;
     place.add(0..INNOCENT, 400);

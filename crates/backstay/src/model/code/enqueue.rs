@@ -16,6 +16,8 @@ pub(super) const CODES: &[Code] = &[
             "an option that came with a later release than the functions in this database: run \
              `backstay migrate status`",
             "the option of another job library, such as `attempts` or `delay`",
+            "what holds for a whole kind: on, on_oom, restart, crash_limit, lost_limit stand under [kinds.NAME] or in \
+             the contract in code",
         ],
         remedy: "Correct the name. The options are: queue, priority, run_in, run_at, max_retries, \
                  backoff, timeout, memory, unique, idempotency_key, group, limit_key, expires_in, \

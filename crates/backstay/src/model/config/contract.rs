@@ -23,6 +23,8 @@ pub(super) fn read(section: &Section<'_>) -> Map<String, Json> {
     put("queue", section.find("queue").map(Value::to_json));
     put("priority", section.take("priority", |_, value| priority(value)));
     put("max_retries", section.take("max_retries", checked(form::whole)));
+    put("crash_limit", section.take("crash_limit", checked(form::whole)));
+    put("lost_limit", section.take("lost_limit", checked(form::whole)));
     put("backoff", section.take("backoff", |_, value| backoff(value)));
     put("timeout", section.find("timeout").map(Value::to_json));
     put("memory", section.find("memory").map(Value::to_json));

@@ -14,8 +14,9 @@ use super::limit::{self, KindLimits};
 use super::queue::{ISOLATIONS, Isolation, Runner};
 use super::section::Section;
 use super::value::Value;
+use crate::model::bounds;
 
-const OWN: [Key; 22] = [
+const OWN: [Key; 24] = [
     key("queue", Form::Name, "", "The queue of its jobs; `default` if not set"),
     key(
         "priority",
@@ -29,6 +30,18 @@ const OWN: [Key; 22] = [
         Form::Other("{ first, factor, cap, jitter }, { fixed } or { list }"),
         "{ first = \"15s\", factor = 2, cap = \"1h\", jitter = 0.2 }",
         "How long a failed job waits before its next attempt",
+    ),
+    key(
+        "crash_limit",
+        Form::Whole(1, bounds::LIMIT_OF_LOSS as i64),
+        "3",
+        "The crash of its process at which a job is dead, whatever `max_retries` says",
+    ),
+    key(
+        "lost_limit",
+        Form::Whole(1, bounds::LIMIT_OF_LOSS as i64),
+        "3",
+        "The lost worker at which a job is dead; from the second on it is a suspect",
     ),
     key("timeout", Form::Span("1s", "30d"), "", "Longest run of one attempt; else the queue's"),
     key(
@@ -102,7 +115,7 @@ const OWN: [Key; 22] = [
     key("isolation", Form::Words(ISOLATIONS), "", "Where it runs; else as the queue says"),
 ];
 
-const ALL: [Key; 32] = limit::joined::<_, _, 32>(OWN, limit::OF_KIND);
+const ALL: [Key; 34] = limit::joined::<_, _, 34>(OWN, limit::OF_KIND);
 
 pub(super) const KEYS: Keys = Keys {
     now: &ALL,
@@ -117,8 +130,6 @@ pub(super) const KEYS: Keys = Keys {
         "chunk",
         "http",
         "args",
-        "crash_limit",
-        "lost_limit",
         "breaker",
         "deadline_in",
         "sandbox",

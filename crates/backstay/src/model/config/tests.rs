@@ -263,6 +263,7 @@ fn a_queue_starts_from_the_defaults() {
 fn a_contract_keeps_the_forms_of_the_enqueue_options() {
     let contract = json!({
         "queue": "reports", "priority": "low", "max_retries": 5, "timeout": "30m",
+        "crash_limit": 1, "lost_limit": 100,
         "backoff": {"first": "30s", "factor": 3, "cap": "2h"},
         "unique": {"by": ["tenant", "month"]}, "group": {"by": ["tenant"]}, "limit_key": "one",
         "expires_in": "1d", "tags": ["nightly"], "meta": {"team": "billing"}, "restart": "never",
@@ -324,6 +325,8 @@ fn a_bad_contract_names_the_part() {
         (json!({"max_retries": 101}), "max_retries: `101` is outside 0 to 100"),
         (json!({"keep": "0s"}), "keep: "),
         (json!({"keep": "30d", "history": "lean"}), "keep: `history = \"lean\"` keeps nothing"),
+        (json!({"crash_limit": 0}), "crash_limit: `0` is outside 1 to 100"),
+        (json!({"lost_limit": 101}), "lost_limit: `101` is outside 1 to 100"),
     ] {
         let faults = resolve(&json!({"kinds": {"k": contract}})).faults;
         assert_eq!(faults.len(), 1, "{contract}: {faults:?}");

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::super::outcome::Allowed;
-use super::super::unit::parse_size;
+use super::super::unit::{format_size, parse_size};
 
 /// What follows when an attempt ran out of memory.
 #[derive(Debug, Clone, PartialEq)]
@@ -90,6 +90,19 @@ impl OnOom {
             raised: self.raised + 1,
             first,
         })
+    }
+
+    /// What the policy asks for, as it is written in settings; what was already raised is no part of that.
+    pub(crate) fn to_json(&self) -> Value {
+        let most = match self.most {
+            MemoryMost::Times(times) => format!("{times}x"),
+            MemoryMost::Bytes(bytes) => format_size(bytes.next_multiple_of(MIB)),
+        };
+        let mut json = json!({ "retry": self.retry, "factor": self.factor, "max": most });
+        if let Some(queue) = &self.queue {
+            json["queue"] = queue.as_str().into();
+        }
+        json
     }
 
     pub(super) fn lenient(value: &Value) -> Self {

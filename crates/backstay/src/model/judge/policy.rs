@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::super::bounds;
 use super::super::nearest::nearest;
 use super::super::outcome::{Attempted, Outcome};
 use super::super::retry::{Backoff, LONGEST_WAIT};
-use super::super::unit::parse_duration;
+use super::super::unit::{format_duration, parse_duration};
 use super::oom::OnOom;
 
 /// By which rules a job is judged.
@@ -126,6 +126,18 @@ pub enum OnAction {
     Retries(i16),
     /// This wait instead of the backoff.
     Delay(Duration),
+}
+
+impl OnAction {
+    /// The action as an `on` map has it.
+    pub(crate) fn to_json(self) -> Value {
+        match self {
+            Self::Bury => "bury".into(),
+            Self::Cancel => "cancel".into(),
+            Self::Retries(most) => most.into(),
+            Self::Delay(wait) => json!({ "delay": format_duration(wait) }),
+        }
+    }
 }
 
 /// Says what is wrong with an `on` map.
