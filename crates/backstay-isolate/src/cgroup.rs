@@ -13,7 +13,7 @@ use crate::limits::{CpuPriority, Limits};
 use crate::process::Process;
 
 /// Where the supervisor itself stands, beside `jobs`: a group with groups below may hold no process.
-const SUPERVISOR: &str = "supervisor";
+pub(crate) const SUPERVISOR: &str = "supervisor";
 const JOBS: &str = "jobs";
 
 /// All children together against their supervisor, and each among the others.

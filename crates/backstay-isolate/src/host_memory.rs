@@ -22,14 +22,14 @@ fn total(table: &str) -> Option<u64> {
 
 /// The smallest limit below the host's memory; version 1 writes "none" as a number beyond every host.
 fn smallest(groups: &str, host: u64, read: impl Fn(&Path) -> Option<String>) -> Option<u64> {
-    let files = groups.lines().flat_map(limit_files);
+    let files = groups.lines().flat_map(|line| limit_files(Path::new(CGROUPS), line));
     let limits = files.filter_map(|path| read(&path)?.trim().parse::<u64>().ok());
     limits.filter(|limit| *limit < host).min()
 }
 
-/// The files with a limit for one line of `/proc/self/cgroup`. Inside a container its own path may not exist, but the
+/// The files with a limit for one line of `/proc/self/cgroup`, the nearest group first. Inside a container its own path may not exist, but the
 /// root that it sees does.
-fn limit_files(line: &str) -> Vec<PathBuf> {
+pub(crate) fn limit_files(cgroups: &Path, line: &str) -> Vec<PathBuf> {
     let mut parts = line.splitn(3, ':').skip(1);
     let (Some(controllers), Some(path)) = (parts.next(), parts.next()) else { return Vec::new() };
     let (roots, file): (&[&str], _) = match controllers {
@@ -40,7 +40,7 @@ fn limit_files(line: &str) -> Vec<PathBuf> {
         _ => return Vec::new(),
     };
     let of_root = |root: &&str| {
-        let root = Path::new(CGROUPS).join(root);
+        let root = cgroups.join(root);
         let ways = Path::new(path.trim_start_matches('/')).ancestors();
         ways.map(move |way| root.join(way).join(file)).collect::<Vec<_>>()
     };

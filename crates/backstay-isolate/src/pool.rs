@@ -98,6 +98,11 @@ impl Pool {
         self.inner.try_one().await.unwrap_or_else(|_| Err(stopped()))
     }
 
+    /// Says how many children wait for a job.
+    pub fn idle(&self) -> usize {
+        self.inner.shelf.count()
+    }
+
     /// Gives a variable of its program's environment.
     pub fn variable(&self, name: &str) -> Option<&str> {
         let env = &self.inner.program.env;

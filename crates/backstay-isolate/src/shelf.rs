@@ -57,6 +57,10 @@ impl Shelf {
         idle.len() < before
     }
 
+    pub(crate) fn count(&self) -> usize {
+        self.idle().len()
+    }
+
     /// Gives what the program said when it was ready, if a child of it stands here.
     pub(crate) fn ready(&self) -> Option<Ready> {
         if self.idle().is_empty() {

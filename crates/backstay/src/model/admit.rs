@@ -1,6 +1,7 @@
 //! Which jobs there is memory for: the budget of a worker, and what is reserved of it.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 /// Of the limit, so that the kernel's own needs and what no limit counts have room, in hundredths.
 const BUDGET_HUNDREDTHS: u64 = 90;
@@ -16,19 +17,35 @@ pub fn budget(limit: u64, reserve: u64) -> u64 {
     (limit / 100 * BUDGET_HUNDREDTHS).saturating_sub(reserve)
 }
 
-/// Keeps what is reserved of a budget; the reserved bytes never exceed it.
+/// From this share of the budget on a start is large, as a divisor.
+const LARGE: u64 = 4;
+/// From one start of a large job to the next: what the first takes is seen before the second takes as much.
+const RAMP: Duration = Duration::from_millis(250);
+/// What one eviction takes from the budget, as a divisor of what it was at the start.
+const LOWERED: u64 = 10;
+
+/// Keeps what is reserved of a budget; what is reserved never exceeds the budget of its time.
 #[derive(Debug, Clone)]
 pub struct Ledger {
     budget: u64,
+    at_start: u64,
     reserved: u64,
     held: HashMap<i64, u64>,
+    /// No large job starts in a new process before.
+    next_large: Duration,
 }
 
 impl Ledger {
     /// Opens the ledger of a budget in bytes.
     #[must_use]
     pub fn new(budget: u64) -> Ledger {
-        Ledger { budget, reserved: 0, held: HashMap::new() }
+        Ledger {
+            budget,
+            at_start: budget,
+            reserved: 0,
+            held: HashMap::new(),
+            next_large: Duration::ZERO,
+        }
     }
 
     /// Gives the whole budget in bytes.
@@ -37,10 +54,29 @@ impl Ledger {
         self.budget
     }
 
-    /// Gives what is not reserved.
+    /// Gives what is not reserved; nothing where the budget was lowered below that.
     #[must_use]
     pub fn free(&self) -> u64 {
-        self.budget - self.reserved
+        self.budget.saturating_sub(self.reserved)
+    }
+
+    /// Lowers the budget by a tenth of what it was at the start, not below `least`; it never grows again.
+    pub fn lower(&mut self, least: u64) {
+        let lower = self.budget.saturating_sub(self.at_start / LOWERED);
+        self.budget = lower.max(least).min(self.budget);
+    }
+
+    /// Reserves for a job that begins now, in a new process or not; false, and nothing changes, where there is no room,
+    /// or a large one was started in a new process a moment ago. `now` is monotonic.
+    pub fn begin(&mut self, now: Duration, job: i64, bytes: u64, is_new: bool) -> bool {
+        let is_large = is_new && bytes > self.budget / LARGE;
+        if is_large && now < self.next_large || !self.reserve(job, bytes) {
+            return false;
+        }
+        if is_large {
+            self.next_large = now + RAMP;
+        }
+        true
     }
 
     /// Tells for how many more jobs of this size there is room; any number where they need none.
@@ -85,6 +121,32 @@ mod tests {
         ledger.release(1);
         ledger.release(1);
         assert!(ledger.reserve(2, 100));
+    }
+
+    #[test]
+    fn large_jobs_start_one_after_another_and_warm_children_do_not_wait() {
+        let mut ledger = Ledger::new(1000);
+        let at = Duration::from_millis;
+        assert!(ledger.begin(at(0), 1, 251, true));
+        assert!(!ledger.begin(at(249), 2, 251, true));
+        assert!(ledger.begin(at(249), 3, 250, true) && ledger.begin(at(249), 4, 251, false));
+        assert!(!ledger.begin(at(250), 2, 251, true), "there is no room");
+        ledger.release(1);
+        assert!(ledger.begin(at(250), 2, 251, true));
+    }
+
+    #[test]
+    fn each_eviction_lowers_the_budget_by_a_tenth_of_the_first_and_not_below_the_largest_kind() {
+        let mut ledger = Ledger::new(1000);
+        assert!(ledger.reserve(1, 950));
+        ledger.lower(300);
+        assert_eq!((ledger.budget(), ledger.free()), (900, 0));
+        (0..20).for_each(|_| ledger.lower(300));
+        assert_eq!(ledger.budget(), 300);
+        ledger.lower(5000);
+        assert_eq!(ledger.budget(), 300, "it never grows");
+        ledger.release(1);
+        assert!(ledger.reserve(2, 300) && !ledger.reserve(3, 1));
     }
 
     proptest! {

@@ -67,6 +67,8 @@ pub enum Rule {
     HeldStart,
     /// Messages cannot be delivered.
     AlertsFailing,
+    /// A worker cannot hold its jobs as it should: one was evicted for want of memory.
+    Isolation,
     /// A loop of a worker has not succeeded for too long.
     LoopSilent,
     /// Somebody tries out the channels.
@@ -98,7 +100,7 @@ pub enum AlertState {
 
 impl Rule {
     /// All rules that can be routed.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::First,
         Self::Again,
         Self::Burst,
@@ -119,6 +121,7 @@ impl Rule {
         Self::CronMissed,
         Self::HeldStart,
         Self::AlertsFailing,
+        Self::Isolation,
         Self::LoopSilent,
     ];
 
@@ -146,6 +149,7 @@ impl Rule {
             Self::CronMissed => "cron_missed",
             Self::HeldStart => "held_start",
             Self::AlertsFailing => "alerts_failing",
+            Self::Isolation => "isolation",
             Self::LoopSilent => "loop_silent",
             Self::Test => "test",
         }

@@ -1,5 +1,7 @@
 //! When to claim less because the database is in trouble: what was observed goes in, how slowly to claim comes out.
 
+pub mod memory;
+
 use std::fmt;
 use std::time::Duration;
 

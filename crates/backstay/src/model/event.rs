@@ -95,6 +95,8 @@ pub enum Event {
     LimitHit { job: JobRef, outcome: Outcome, error: String },
     /// A job asked for more than its queue allows now, and got the most of it.
     LimitClamped { job: JobRef, limit: &'static str, asked: String, most: String },
+    /// An attempt was ended to save the others: memory was used up.
+    Evicted { job: JobRef, reason: String },
     /// A child broke the protocol.
     ChildProtocolError { queue: String, pid: u32, code: &'static str, error: String },
 
@@ -263,6 +265,7 @@ impl Event {
             Self::ChildDirtyExit { .. } => ("child.dirty_exit", W),
             Self::LimitHit { .. } => ("limit.hit", I),
             Self::LimitClamped { .. } => ("limit.clamped", W),
+            Self::Evicted { .. } => ("job.evicted", W),
             Self::ChildProtocolError { .. } => ("child.protocol_error", E),
             Self::QueuePaused { .. } => ("queue.paused", I),
             Self::QueueResumed { .. } => ("queue.resumed", I),

@@ -8,6 +8,7 @@ pub(crate) mod claim;
 pub(crate) mod control;
 pub(crate) mod memory;
 pub(crate) mod pools;
+pub(crate) mod pressure;
 pub(crate) mod program;
 pub(crate) mod queue;
 pub(crate) mod requests;
@@ -57,6 +58,8 @@ pub(crate) enum Signal {
     Tell,
     /// The program of a pool broke, was mended, or runs other kinds now.
     Pool(pools::PoolNews),
+    /// What the host says of its memory.
+    Memory(backstay_isolate::MemoryNow),
     /// Go on with what of these can change while jobs run.
     Reload(Vec<QueueSettings>),
     /// Claim no more than this from now on; `heard` is answered when no claim of before is under way.

@@ -164,6 +164,10 @@ async fn live(isolation: &str, url: &str) -> ExitCode {
     if isolation == "tight" {
         settings.worker.memory_budget = Memory::Bytes(256 << 20);
     }
+    if let Ok(root) = std::env::var("FAULTS_ROOT") {
+        settings.worker.memory_look.root = root.into();
+        settings.worker.memory_look.every = Duration::from_millis(50);
+    }
     settings.database.url = Some(Secret::new(url));
     settings.worker.handler_database_url = std::env::var("FAULTS_HANDLERS").ok().map(Secret::new);
     let database = Database::connect(url).await.unwrap();

@@ -40,6 +40,7 @@ const FAULTS: &[(&str, fn())] = &[
     ("harm_is_billed_to_the_job_that_does_it", harm::all),
     ("a_job_that_kills_its_workers_convicts_itself_and_nobody_else", poison::convicts_itself),
     ("no_more_runs_than_there_is_memory_for", room::bounds),
+    ("before_memory_is_used_up_one_job_is_given_back_for_the_others", room::evicts),
     ("a_term_drains_and_gives_back_for_free", drains::term),
     ("a_term_to_all_processes_at_once_gives_back_for_free", drains::term_to_all),
     ("a_worker_whose_main_enters_late_refuses_to_start", drains::enters_late),

@@ -1,4 +1,4 @@
-//! A database in trouble: a worker claims less, finishes what it has, and goes on as ever when that is over.
+//! A database in trouble, and memory that is short: a worker claims less, finishes what it has, and goes on as ever when that is over.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -62,6 +62,47 @@ async fn a_worker_that_waits_for_locks_claims_less_and_still_writes_its_verdicts
     let told = other.query_one(told, &[]).await.unwrap();
     assert_eq!((told.get(0), told.get(1)), (2_i64, 1_i64));
     live.stop().await;
+}
+
+#[tokio::test]
+async fn a_worker_whose_memory_is_nearly_used_up_claims_nothing_until_there_is_room() {
+    let root = std::env::temp_dir().join(format!("backstay-brake-{}", std::process::id()));
+    let group = root.join("sys/fs/cgroup/app");
+    std::fs::create_dir_all(root.join("proc/self")).unwrap();
+    std::fs::create_dir_all(&group).unwrap();
+    let write = |file: &str, text: &str| std::fs::write(group.join(file), text).unwrap();
+    std::fs::write(root.join("proc/self/cgroup"), "0::/app\n").unwrap();
+    write("memory.max", "1000\n");
+    write("memory.current", "940\n");
+    write("memory.stat", "inactive_file 20\n");
+    let live = Live::start(
+        2,
+        async |_: Act| Ok::<_, Fail>(()),
+        |settings| {
+            settings.worker.poll = Duration::from_millis(100);
+            settings.worker.memory_look.root.clone_from(&root);
+            settings.worker.memory_look.every = Duration::from_millis(20);
+        },
+    );
+    let Some(live) = live.await else { return };
+    until("the brake is on", async || !brakes(&live).await.is_empty()).await;
+    let brake = brakes(&live).await.remove(0);
+    assert_eq!(
+        (brake.what.as_str(), brake.reason.as_str()),
+        ("memory", "92 % of the limit is in use")
+    );
+    let id = live.add(1, Options::new()).await;
+    // Room for three looks and a beat, in which it would have been claimed.
+    let beat =
+        async || inspect::workers(&live.database, false).await.unwrap().pop().unwrap().beat_at;
+    let before = beat().await;
+    until("it beats", async || beat().await > before).await;
+    assert_eq!(live.shown(id).await.state, JobState::Ready);
+    write("memory.stat", "inactive_file 500\n");
+    until("it is done", async || live.shown(id).await.state == JobState::Completed).await;
+    until("the brake is off", async || brakes(&live).await.is_empty()).await;
+    live.stop().await;
+    std::fs::remove_dir_all(&root).unwrap();
 }
 
 async fn brakes(live: &Live) -> Vec<BrakeStatus> {

@@ -75,6 +75,9 @@ impl Writing<'_> {
             Rule::PoolBroken => format!("the program of {subject} does not boot"),
             Rule::KindBraked => format!("{subject} crashes again and again"),
             Rule::Brake => format!("claims are slowed down: the {subject} is in trouble"),
+            Rule::Isolation => {
+                format!("a job of {kind} was ended to save the others from want of memory")
+            }
             Rule::AlertsFailing => format!("channel {subject} takes no alerts"),
             rule => format!("{rule}: {subject}"),
         }
@@ -126,6 +129,13 @@ impl Writing<'_> {
                  on, and verdicts are written. It ends by itself. What to do: backstay doctor",
                 self.word("host", "some host"),
                 clip_chars(&self.word("reason", "no reason"), DETAIL_CHARS)
+            ),
+            Rule::Isolation => format!(
+                "Memory on {} was used up by more than what jobs may have. The job was given back and runs again; all \
+                 jobs together may use {} there until the next start. What to do: give the container more memory, or \
+                 find what else runs in it; backstay doctor",
+                self.word("host", "some host"),
+                self.word("budget", "less")
             ),
             Rule::AlertsFailing => format!(
                 "Messages that wait for it: {}. The last answer: {}. They are tried for three days. \

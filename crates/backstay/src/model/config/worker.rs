@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use super::database::address;
+use super::fault::BAD_VALUE;
 use super::form;
 use super::key::{Form, Keys, key};
 use super::limit::Memory;
 use super::secret::Secret;
 use super::section::Section;
 use crate::model::brake::BrakeMarks;
+use crate::model::brake::memory::{MemoryLook, MemoryMarks};
 use crate::model::lease::Times;
 
 pub(super) const KEYS: Keys = Keys {
@@ -50,13 +52,44 @@ pub(super) const KEYS: Keys = Keys {
             "What happens where slots and written sizes come to more than memory_budget",
         ),
         key(
+            "brake",
+            Form::Other("{ memory_full_avg10, memory_use, evict }"),
+            "",
+            "When memory is so short that nothing is claimed, and when an attempt is ended for it",
+        ),
+        key(
             "handler_database_url",
             Form::Secret,
             "",
             "What handlers get as DATABASE_URL, with a login of their own; also BACKSTAY_HANDLER_DATABASE_URL",
         ),
     ],
-    later: &["require_level", "scratch_dir", "brake"],
+    later: &["require_level", "scratch_dir"],
+    moved: &[],
+};
+
+const BRAKE: Keys = Keys {
+    now: &[
+        key(
+            "memory_full_avg10",
+            Form::Hundredths(100, 10_000),
+            "10",
+            "Claims stop when everything waits for memory for more of the last 10 s, in per cent",
+        ),
+        key(
+            "memory_use",
+            Form::Hundredths(20, 100),
+            "0.85",
+            "Claims stop when more of the container's memory limit is in use",
+        ),
+        key(
+            "evict",
+            Form::Hundredths(20, 100),
+            "0.95",
+            "From then on the attempt that is nearest to its own limit is ended and given back",
+        ),
+    ],
+    later: &[],
     moved: &[],
 };
 
@@ -90,6 +123,10 @@ pub struct WorkerSettings {
     pub times: Times,
     /// When the database counts as troubled; not a setting, since nobody could say better.
     pub brake_marks: BrakeMarks,
+    /// When memory counts as short \[10 %, 0.85, 0.95\].
+    pub memory_marks: MemoryMarks,
+    /// Where that is read; not a setting, since there is one such place on a host.
+    pub memory_look: MemoryLook,
 }
 
 /// What happens where the queues promise more memory than there is.
@@ -128,7 +165,25 @@ pub(super) fn read(section: &Section<'_>) -> WorkerSettings {
         handler_database_url: address(section, "handler_database_url"),
         times: Times::normal(),
         brake_marks: BrakeMarks::normal(),
+        memory_marks: read_brake(&section.inner("brake", BRAKE)),
+        memory_look: MemoryLook::default(),
     }
+}
+
+fn read_brake(section: &Section<'_>) -> MemoryMarks {
+    let marks = MemoryMarks {
+        full_avg10: section.number("memory_full_avg10"),
+        used: section.number("memory_use"),
+        evict: section.number("evict"),
+    };
+    if marks.evict <= marks.used {
+        let message = format!(
+            "`{}` is not more than the memory_use of `{}`: claims must stop first",
+            marks.evict, marks.used
+        );
+        section.fault(BAD_VALUE, "evict", message);
+    }
+    marks
 }
 
 pub(super) fn read_bounds(section: &Section<'_>) -> BoundSettings {

@@ -139,6 +139,7 @@ fn of_child(event: &Event) -> Option<Fields<'_>> {
         Event::ChildKilled { job, pid, reason } => {
             Fields { pid: Some(*pid), reason: one_line(reason), ..Fields::of(job) }
         }
+        Event::Evicted { job, reason } => Fields { reason: one_line(reason), ..Fields::of(job) },
         Event::ChildDirtyExit { job, pid } => Fields { pid: Some(*pid), ..Fields::of(job) },
         Event::LimitHit { job, outcome, error } => {
             Fields { outcome: Some(outcome.as_str()), error: one_line(error), ..Fields::of(job) }

@@ -80,6 +80,7 @@ fn of_child(event: &Event) -> Option<String> {
         Event::ChildDirtyExit { job, pid } => {
             format!("{} completed, but its child {pid} crashed afterwards", the(job))
         }
+        Event::Evicted { job, reason } => format!("{}{}", the(job), colon(reason)),
         Event::LimitHit { job, outcome, error } => {
             format!("{} {outcome}{}", the(job), colon(error))
         }

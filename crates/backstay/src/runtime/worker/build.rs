@@ -383,7 +383,7 @@ impl<S: Clone + Send + Sync + 'static> Worker<S> {
                 channels,
                 level,
                 allowance,
-                memory_budget: plan.budget,
+                memory: plan,
             },
         )
         .await

@@ -7,6 +7,7 @@ mod drain;
 mod look;
 mod news;
 mod pace;
+mod short;
 mod suspect;
 mod turn;
 mod wait;
@@ -20,14 +21,15 @@ use uuid::Uuid;
 
 use self::look::MINE_EVERY;
 use self::pace::Pace;
+use self::short::Short;
 use self::wait::Waiting;
 use super::control::Heard;
+use super::memory::Plan;
 use super::requests::Asked;
 use super::room::{LEVELS, Room};
 use super::run::{Hurry, Stop};
 use super::{Allowance, Finished, Runner, Signal};
 use crate::model::admit::Ledger;
-use crate::model::brake::BrakeMarks;
 use crate::model::claim::Claimed;
 use crate::model::config::{QueueSettings, WorkerSettings};
 use crate::model::drain::{Drain, Phase};
@@ -99,6 +101,10 @@ pub(crate) struct State {
     hands: HashMap<i64, Hand>,
     /// What is reserved of the memory.
     ledger: Ledger,
+    /// The most that a job of any kind may use, in bytes.
+    largest: u64,
+    /// Attempts begun since the loop last waited: those that are warm may be taken by them.
+    begun: usize,
     waiting: Vec<Waiting>,
     gathered: Vec<Settled>,
     first_at: Option<Instant>,
@@ -125,6 +131,7 @@ pub(crate) struct State {
     drain: Drain,
     allowance: Allowance,
     pace: Pace,
+    short: Short,
     /// Kinds whose attempts do harm, by name; at most those that this worker knows.
     brakes: HashMap<String, KindBrake>,
     /// Looks for a job under a brake so far: each begins at another queue.
@@ -142,14 +149,16 @@ impl State {
         began: Instant,
         drain: Drain,
         allowance: Allowance,
-        memory_budget: u64,
-        marks: BrakeMarks,
+        memory: Plan,
+        settings: &WorkerSettings,
     ) -> State {
         let now = Instant::now();
         State {
             link: None,
             hands: HashMap::new(),
-            ledger: Ledger::new(memory_budget),
+            ledger: Ledger::new(memory.budget),
+            largest: memory.largest,
+            begun: 0,
             waiting: Vec::new(),
             gathered: Vec::new(),
             first_at: None,
@@ -171,7 +180,8 @@ impl State {
             suspect: None,
             drain,
             allowance,
-            pace: Pace::new(marks),
+            pace: Pace::new(settings.brake_marks),
+            short: Short::new(settings.memory_marks),
             brakes: HashMap::new(),
             trials: 0,
             raises: Vec::new(),
@@ -187,6 +197,7 @@ impl Claims {
     pub(crate) async fn run(mut self) {
         while !self.is_over() {
             self.wait().await;
+            self.state.begun = 0;
             self.let_go_where_cut_off();
             self.admit_waiting();
             self.drain_step();
@@ -284,6 +295,7 @@ impl Claims {
         self.state.drain.may_claim()
             && !self.state.only_settle
             && self.held_until().is_none()
+            && !self.state.short.is_on()
             && self.state.allowance != Allowance::Nothing
     }
 
@@ -315,6 +327,7 @@ impl Claims {
                 let _unheard = heard.send(());
             }
             Signal::Tell => self.tell(),
+            Signal::Memory(seen) => self.see_memory(seen),
             Signal::Pool(news) => self.hear_of_pool(news),
             Signal::Reload(queues) => self.reload(&queues),
             Signal::Quit => {

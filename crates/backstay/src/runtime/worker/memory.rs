@@ -10,6 +10,8 @@ use crate::model::unit::format_size;
 pub(crate) struct Plan {
     pub(crate) budget: u64,
     pub(crate) auto: u64,
+    /// The most that a job of any queue or kind may use, where it asks for no more itself.
+    pub(crate) largest: u64,
 }
 
 /// Finds both; what is promised in vain is an error that says the sum.
@@ -26,12 +28,22 @@ fn plan_within(settings: &Settings, limit: u64) -> Result<Plan, String> {
     let slots = settings.queues.iter().map(|queue| u32::from(queue.slots)).sum();
     let auto = auto_memory(given, slots);
     // `auto` never refuses, so one such job always has room.
-    let plan = Plan { budget: given.max(auto), auto };
+    let plan = Plan { budget: given.max(auto), auto, largest: largest(settings, auto) };
     one_fits(settings, plan)?;
     if settings.worker.overcommit == Overcommit::Refuse {
         all_fit(settings, plan)?;
     }
     Ok(plan)
+}
+
+fn largest(settings: &Settings, auto: u64) -> u64 {
+    let queues = settings.queues.iter().map(|queue| queue.limits.memory);
+    let kinds = settings.kinds.iter().filter_map(|kind| kind.limits.memory);
+    let bytes = queues.chain(kinds).map(|memory| match memory {
+        Memory::Auto => auto,
+        Memory::Bytes(bytes) => bytes,
+    });
+    bytes.max().unwrap_or(auto)
 }
 
 /// A job that is larger than everything together would never start.
@@ -97,7 +109,7 @@ mod tests {
     fn auto_shares_what_there_is_and_never_refuses() {
         let many = settings(json!({ "queues": { "a": { "slots": 500 } } }));
         let plan = plan_within(&many, 64 << 20).unwrap();
-        assert_eq!(plan, Plan { budget: 128 << 20, auto: 128 << 20 });
+        assert_eq!(plan, Plan { budget: 128 << 20, auto: 128 << 20, largest: 128 << 20 });
         let few = settings(json!({ "queues": { "a": { "slots": 4 } } }));
         assert_eq!(plan_within(&few, 64 * GIB).unwrap().auto, 512 << 20);
     }
@@ -114,7 +126,8 @@ mod tests {
         let waits = json!({ "queues": queues, "worker": { "overcommit": "wait" } });
         assert!(plan_within(&settings(waits), 4 * GIB).is_ok());
         let given = json!({ "queues": queues, "worker": { "memory_budget": "4GiB" } });
-        assert_eq!(plan_within(&settings(given), 1).unwrap().budget, 4 * GIB);
+        let plan = plan_within(&settings(given), 1).unwrap();
+        assert_eq!((plan.budget, plan.largest), (4 * GIB, 2 * GIB));
     }
 
     #[test]

@@ -98,6 +98,7 @@ impl Hurry {
             Outcome::Cancelled => StopReason::Cancelled,
             Outcome::TimedOut => StopReason::TimedOut,
             Outcome::Stale => StopReason::Stale,
+            Outcome::Evicted => StopReason::Evicted,
             _ => StopReason::Shutdown,
         }
     }
@@ -117,6 +118,11 @@ pub(crate) fn stop_line() -> (Stop, Stopping) {
 }
 
 impl Stop {
+    /// Whether it was told to stop already.
+    pub(crate) fn is_told(&self) -> bool {
+        self.0.borrow().is_some()
+    }
+
     /// Tells the attempt to stop; the first reason stands, except that a lost lease overrules. A shorter grace always counts.
     pub(crate) fn tell(&self, hurry: Hurry) {
         self.0.send_if_modified(|now| match now {

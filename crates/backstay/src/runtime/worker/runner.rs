@@ -130,6 +130,13 @@ impl Runner {
         limits.memory_bytes.unwrap_or(0)
     }
 
+    /// How many children wait that could run this attempt: none where it gets a process of its own.
+    pub(crate) fn warm_for(&self, claimed: &Claimed) -> usize {
+        let way = self.queues.get(&claimed.info.queue).and_then(|it| it.way(&claimed.info.kind));
+        let Some(pool) = way.and_then(Way::pool) else { return usize::MAX };
+        if claimed.memory.is_some() || claimed.counters.is_suspect() { 0 } else { pool.idle() }
+    }
+
     /// The least memory that a job of this queue takes; nothing where its handlers run inside the worker.
     pub(crate) fn least_memory(&self, queue: &str) -> u64 {
         let Some(queue) = self.queues.get(queue) else { return 0 };

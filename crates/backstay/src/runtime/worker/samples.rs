@@ -38,6 +38,17 @@ impl Samples {
         serde_json::to_string(&largest(seen)).expect("made of text and numbers")
     }
 
+    /// The job whose attempt is nearest to its own limit, among those that may be meant.
+    pub(crate) fn fullest(&self, may_be: impl Fn(i64, i32) -> bool) -> Option<i64> {
+        let watched = self.lock();
+        let shares = watched.iter().filter(|((job, attempt), _)| may_be(*job, *attempt));
+        let shares = shares.filter_map(|((job, _), watched)| {
+            let limit = watched.terms.limits.memory_bytes?;
+            Some((watched.gauge.read().memory_bytes as f64 / limit.max(1) as f64, *job))
+        });
+        shares.max_by(|(one, _), (other, _)| one.total_cmp(other)).map(|(_, job)| job)
+    }
+
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<(i64, i32), Watched>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -10,10 +10,11 @@ use uuid::Uuid;
 use super::budget;
 use super::claim::{Claims, State};
 use super::control::{self, Control, Heard, Shared};
+use super::memory::Plan;
 use super::room::Room;
 use super::running::Running;
 use super::sync::sync;
-use super::{Allowance, Finished, Runner, Signal, pools, release, requests, tail};
+use super::{Allowance, Finished, Runner, Signal, pools, pressure, release, requests, tail};
 use crate::model::config::Settings;
 use crate::model::drain::Drain;
 use crate::model::event::{self, Event};
@@ -132,8 +133,8 @@ pub(crate) struct Parts {
     pub(crate) channels: Channels,
     pub(crate) level: String,
     pub(crate) allowance: Allowance,
-    /// Bytes that all jobs may use together.
-    pub(crate) memory_budget: u64,
+    /// What all jobs may use together.
+    pub(crate) memory: Plan,
 }
 
 /// Starts the threads; the worker is ready when its first beat was accepted.
@@ -144,7 +145,7 @@ pub(crate) async fn start(id: Uuid, mut parts: Parts) -> Result<Running, StartEr
     let heart = beat(id, &mut parts, signals.clone()).await?;
     let (lows, low_watch) = watch::channel(Vec::new());
     let ready = ready(id, &parts.settings);
-    let marks = parts.settings.worker.brake_marks;
+    let look = parts.settings.worker.memory_look.clone();
     let Parts {
         database,
         settings,
@@ -184,8 +185,8 @@ pub(crate) async fn start(id: Uuid, mut parts: Parts) -> Result<Running, StartEr
             heart.shared.began,
             drain,
             parts.allowance,
-            parts.memory_budget,
-            marks,
+            parts.memory,
+            &settings.worker,
         ),
     };
     let braked = claims.braked();
@@ -194,6 +195,7 @@ pub(crate) async fn start(id: Uuid, mut parts: Parts) -> Result<Running, StartEr
     let (ended_sender, ended) = oneshot::channel();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let told = signals.clone();
+    let looking = pressure::start(look, signals.clone())?;
     std::thread::Builder::new().name("backstay-worker".into()).spawn(move || {
         let pools = runner.pools();
         runtime.block_on(async {
@@ -201,6 +203,7 @@ pub(crate) async fn start(id: Uuid, mut parts: Parts) -> Result<Running, StartEr
             work(id, database, claims, duties, keeper, runner, heart.over).await;
             drop(watching);
         });
+        drop(looking);
         // Beating stops last: until here everybody knows that this worker lives.
         drop(heart.thread.join());
         drop(threads);

@@ -12,7 +12,7 @@ impl Claims {
         let mut kind_braked: Vec<String> = braked.map(|(kind, _)| kind.clone()).collect();
         kind_braked.sort();
         let admission = Admission {
-            brakes: self.state.pace.status().into_iter().collect(),
+            brakes: self.state.pace.status().into_iter().chain(self.state.short.status()).collect(),
             pool_broken: self.runner.broken(),
             kind_braked,
         };

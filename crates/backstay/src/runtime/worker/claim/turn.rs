@@ -48,6 +48,8 @@ impl Claims {
         if !ended.survivor {
             self.state.ledger.release(claimed.info.id);
         }
+        let evicted = (ended.attempted.outcome == Outcome::Evicted && ended.child.is_some())
+            .then(|| hand.job.clone());
         if ended.survivor {
             self.rooms[hand.room].close_slot();
             if self.rooms[hand.room].is_stuck() {
@@ -55,6 +57,10 @@ impl Claims {
                 tracing::error!(target: "backstay", "every slot of a queue holds a handler that cannot be ended; the worker drains");
                 self.hear(Signal::Drain);
             }
+        }
+        self.evicted_left(claimed.info.id);
+        if let Some(job) = evicted {
+            self.note_evicted(&job);
         }
         let terms = self.runner.terms(&claimed.info.queue, &claimed.info.kind);
         let jitter = self.state.dice.roll();

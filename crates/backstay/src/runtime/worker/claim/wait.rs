@@ -29,7 +29,7 @@ impl Claims {
     /// Begins a job, or lets it wait for memory.
     pub(super) fn admit(&mut self, claimed: Claimed, stopping: Stopping) {
         let bytes = self.runner.memory_of(&claimed);
-        if self.state.ledger.reserve(claimed.info.id, bytes) {
+        if self.may_begin(&claimed, bytes) {
             return self.runner.begin(claimed, stopping);
         }
         self.state.waiting.push(Waiting { claimed, stopping, bytes, since: Instant::now() });
@@ -42,13 +42,22 @@ impl Claims {
             let waited = one.since.elapsed();
             if let Some(end) = one.end(waited) {
                 self.gather(Finished { claimed: one.claimed, ended: end });
-            } else if !is_blocked && self.state.ledger.reserve(one.claimed.info.id, one.bytes) {
+            } else if !is_blocked && self.may_begin(&one.claimed, one.bytes) {
                 self.runner.begin(one.claimed, one.stopping);
             } else {
                 is_blocked |= waited >= HAS_PATIENCE;
                 self.state.waiting.push(one);
             }
         }
+    }
+
+    /// Reserves for an attempt that begins now; those that begin together may find one and the same child warm.
+    fn may_begin(&mut self, claimed: &Claimed, bytes: u64) -> bool {
+        let is_new = self.runner.warm_for(claimed) <= self.state.begun;
+        let now = self.state.began.elapsed();
+        let may = self.state.ledger.begin(now, claimed.info.id, bytes, is_new);
+        self.state.begun += usize::from(may);
+        may
     }
 
     /// Whether somebody has waited for so long that nothing else may begin.
