@@ -23,6 +23,7 @@ pub mod mark;
 pub mod nearest;
 pub mod options;
 pub mod outcome;
+pub mod peak;
 pub mod printed;
 pub mod priority;
 pub mod request;

@@ -31,7 +31,7 @@ fn a_kind_is_paused_shown_and_resumed() {
     desk.die("mail");
     let list = desk.run(&["kinds", "list"]).exits(0);
     let lines: Vec<&str> = list.out.lines().collect();
-    assert_eq!(lines[0], "mail\tdefault\tno\t0\t0\t1\tby nobody");
+    assert_eq!(lines[0], "mail\tdefault\tno\t0\t0\t1\t\t\tby nobody");
     assert!(lines[1].contains("by backstay: wrong figures"), "{}", list.out);
     let json = desk.run(&["kinds", "list", "--json"]).exits(0).json();
     assert_eq!(json["items"][0]["contract"]["timeout"], "15m");

@@ -9,6 +9,7 @@
 mod cgroup;
 mod command;
 mod endings;
+mod footprint;
 mod garbage;
 mod handler;
 mod limits;
@@ -57,7 +58,11 @@ fn main() -> ExitCode {
     }
     let measuring = flags.iter().any(|it| it == "--ignored");
     let tests: Vec<Test> = if measuring {
-        vec![("measure", warm::measure as fn()), ("soak", soak::soak)]
+        vec![
+            ("measure", warm::measure as fn()),
+            ("footprint", footprint::footprint),
+            ("soak", soak::soak),
+        ]
     } else {
         [
             warm::TESTS,

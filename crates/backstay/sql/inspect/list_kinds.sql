@@ -24,7 +24,11 @@ select jsonb_build_object(
          'parked', jsonb_build_object('count', coalesce(p.n, 0), 'more', c.parked),
          'running', jsonb_build_object('count', coalesce(u.n, 0), 'more', c.running),
          'dead', jsonb_build_object('count', coalesce(d.n, 0), 'more', c.dead),
-         'paused', case when x.name is not null then jsonb_build_object('since', x.since, 'until', x.until, 'by', x.by, 'reason', x.reason) end)::text
+         'paused', case when x.name is not null then jsonb_build_object('since', x.since, 'until', x.until, 'by', x.by, 'reason', x.reason) end,
+         'peaks', jsonb_build_object(
+           'counts', coalesce((select jsonb_object_agg(b.bucket, b.n)
+                                 from (select m.bucket, sum(m.count) as n from backstay.peak m where m.kind = n.name group by m.bucket) b), '{}'),
+           'limit_bytes', (select m.limit_kib::bigint * 1024 from backstay.peak m where m.kind = n.name order by m.day desc, m.count desc limit 1)))::text
   from named n
  cross join cut c
   left join backstay.kind k on k.name = n.name

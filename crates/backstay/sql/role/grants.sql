@@ -62,7 +62,7 @@ begin
       backstay.jobs, backstay.ended, backstay.dead_letters, backstay.queues, backstay.workers, backstay.attempts,
       backstay.ready, backstay.scheduled, backstay.parked, backstay.running, backstay.progress,
       backstay.dead_group, backstay.alert, backstay.message, backstay.replay, backstay.replay_job, backstay.pause, backstay.duty, backstay.leader,
-      backstay.installation, backstay.migration, backstay.body, backstay.output_log, backstay.terms
+      backstay.installation, backstay.migration, backstay.body, backstay.output_log, backstay.terms, backstay.peak
       to backstay_viewer;
     grant select (name, set_at) on backstay.queue, backstay.kind to backstay_viewer;
     grant select (id, enqueued_at, priority, queue, kind, unique_label, group_key, limit_key, tags) on backstay.job to backstay_viewer;
@@ -84,7 +84,7 @@ begin
       backstay.jobs, backstay.ended, backstay.dead_letters, backstay.queues, backstay.workers, backstay.attempts,
       backstay.ready, backstay.scheduled, backstay.parked, backstay.running, backstay.progress,
       backstay.dead_group, backstay.alert, backstay.message, backstay.replay, backstay.replay_job, backstay.pause, backstay.duty, backstay.leader,
-      backstay.installation, backstay.migration, backstay.body, backstay.output_log, backstay.terms
+      backstay.installation, backstay.migration, backstay.body, backstay.output_log, backstay.terms, backstay.peak
       to backstay_operator;
     grant select (name, set_at) on backstay.queue, backstay.kind to backstay_operator;
     grant select (id, enqueued_at, priority, queue, kind, unique_label, group_key, limit_key, tags) on backstay.job to backstay_operator;
@@ -110,6 +110,8 @@ begin
     grant select, insert, update on backstay.dead_group, backstay.duty to backstay_worker;
     grant select, update on backstay.replay, backstay.replay_job, backstay.leader, backstay.installation to backstay_worker;
     grant select, delete on backstay.pause to backstay_worker;
+    grant select, insert, update, delete on backstay.peak to backstay_worker;
+    grant select, update on backstay.peak_mark to backstay_worker;
     grant insert on backstay.output_log to backstay_worker;
     grant select on backstay.wish to backstay_worker;
     grant select on backstay.migration, backstay.body, backstay.standing to backstay_worker;

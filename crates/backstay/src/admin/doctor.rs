@@ -4,6 +4,7 @@ mod alerts;
 mod connection;
 mod handlers;
 mod jobs;
+mod memory;
 mod schema;
 mod server;
 mod tables;
@@ -141,6 +142,7 @@ pub async fn examine(database: &Database, wishes: Wishes) -> Report {
     if installed {
         findings.extend(tables::check(database).await);
         findings.extend(jobs::check(database).await);
+        findings.extend(memory::check(database).await);
         findings.extend(alerts::check(database, &wishes).await);
     }
     Report::of(findings)

@@ -3,7 +3,7 @@
 //! ```
 //! use backstay::inspect::{
 //!     self, AttemptRecord, DeadGroup, DeadLetter, JobFilter, JobTerms, KindStatus, MessageStatus, OutputPart, Page, PauseStatus,
-//!     QueueStatus, ReplayStatus, RunningJob, WorkerStatus,
+//!     PeakStatus, QueueStatus, ReplayStatus, RunningJob, WorkerStatus,
 //! };
 //! use backstay::testing::TestQueue;
 //! use backstay::{Queue, Request, Worker, enqueue, operate};
@@ -28,6 +28,7 @@
 //! assert!(terms.is_some());
 //! let running: Vec<RunningJob> = inspect::running(database).await?;
 //! assert!(running.is_empty());
+//! assert_eq!(inspect::running_job(database, id).await?, None);
 //!
 //! let queues: Vec<QueueStatus> = inspect::queues(database).await?;
 //! assert!(queues.iter().any(|queue| queue.name == "default"));
@@ -65,6 +66,7 @@ mod machines;
 mod output;
 
 pub use crate::model::document::JobDocument;
+pub use crate::model::peak::PeakStatus;
 pub use crate::model::printed::{PrintedLine, Stream};
 pub use crate::model::status::{
     Admission, AttemptRecord, Bounded, BrakeStatus, DeadGroup, DeadLetter, JobFilter, JobTerms,

@@ -10,6 +10,7 @@ use serde_json::value::RawValue;
 
 use super::instant::Instant;
 use super::outcome::Outcome;
+use super::peak::PeakStatus;
 use super::state::State;
 
 /// Which jobs are meant; what is empty excludes nothing, what is set narrows down.
@@ -260,6 +261,9 @@ pub struct KindStatus {
     pub dead: Bounded,
     /// Nothing of it starts.
     pub paused: Option<PauseStatus>,
+    /// What its attempts had of memory; nothing where none was measured, as of those that run inside a worker.
+    #[serde(default)]
+    pub memory: Option<PeakStatus>,
 }
 
 /// What a job carries, beside what its kind gives now.

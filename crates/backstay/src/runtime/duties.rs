@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::deliver::Channels;
 use super::duty::alert::Alerts;
 use super::duty::rescue::Rescue;
-use super::duty::{lead, look, promote, prune, replay, sort};
+use super::duty::{lead, look, peaks, promote, prune, replay, sort};
 use super::looper::{Dice, Patience};
 use super::worker::control::Shared;
 use crate::model::config::Settings;
@@ -24,6 +24,8 @@ const STEP: Duration = Duration::from_millis(50);
 const WATCH: Duration = Duration::from_secs(30);
 /// What makes room in the tables, and takes time of the database for it.
 const PRUNE: &str = "prune";
+/// Counts how much memory attempts had, and can wait as well.
+const PEAKS: &str = "peaks";
 /// `last_ok_at` of the duties is written at most this often.
 const NOTE_EVERY: Duration = Duration::from_secs(5);
 
@@ -80,6 +82,7 @@ impl Duties {
             // At the start of a fleet its workers come one after another, so nothing is missed yet.
             Due { name: "watch", period: WATCH, at: now + WATCH },
             every("replay", Duration::from_millis(500)),
+            every(PEAKS, Duration::from_secs(60)),
             every(PRUNE, Duration::from_secs(60)),
         ];
         Duties {
@@ -125,7 +128,7 @@ impl Duties {
         let names: Vec<&'static str> =
             self.due.iter().filter(|due| due.at <= now).map(|due| due.name).collect();
         for name in names {
-            if !self.is_mine(name) || name == PRUNE && *self.braked.borrow() {
+            if !self.is_mine(name) || [PRUNE, PEAKS].contains(&name) && *self.braked.borrow() {
                 self.put_off(name);
                 continue;
             }
@@ -209,6 +212,7 @@ impl Duties {
             "alert" => self.alerts.tick(link).await,
             "watch" => self.alerts.watch(link).await,
             "replay" => replay::tick(link).await,
+            PEAKS => peaks::tick(link).await,
             _ => prune::tick(link, &self.settings.retention).await,
         }
     }

@@ -3,6 +3,7 @@
 pub(crate) mod alert;
 pub(crate) mod lead;
 pub(crate) mod look;
+pub(crate) mod peaks;
 pub(crate) mod promote;
 pub(crate) mod prune;
 pub(crate) mod replay;

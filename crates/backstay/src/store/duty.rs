@@ -25,6 +25,7 @@ static STRAYS: Sql = sql!("duty/strays", [INT8]);
 static DOOMED: Sql = sql!("duty/doomed", [UUID, INT4, BOOL]);
 static LOST: Sql = sql!("duty/lost", [UUID, INT4, TEXT]);
 static GONE: Sql = sql!("duty/gone", [UUID]);
+static PEAKS: Sql = sql!("duty/peaks", [INT4_ARRAY, INT4]);
 static PRUNE: Sql = sql!("duty/prune", [INT4]);
 static PRUNE_DEAD: Sql = sql!("duty/prune_dead", [INT4, INT8]);
 static REPLAY_DUE: Sql = sql!("duty/replay_due", []);
@@ -219,6 +220,11 @@ pub(crate) async fn lost(
 /// Marks a worker that said goodbye as done with.
 pub(crate) async fn gone(link: &Link, worker: Uuid) -> Result<(), StoreError> {
     link.query(&GONE, &[&worker]).await.map(drop)
+}
+
+/// Counts the memory of attempts that have ended since the last time, up to `n` that completed and `n` others; how many.
+pub(crate) async fn peaks(link: &Link, bounds_kib: &[i32], n: i32) -> Result<i64, StoreError> {
+    Ok(link.query_one(&PEAKS, &[&bounds_kib, &n]).await?.get("counted"))
 }
 
 /// Deletes what is past its keep, `n` rows of each sort at most.

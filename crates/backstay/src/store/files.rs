@@ -75,6 +75,7 @@ pub(crate) const SCHEMA: &[(&str, &str)] = &[
         "0009_limits_of_loss",
         include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/sql/schema/0009_limits_of_loss.sql")),
     ),
+    ("0010_peaks", include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/sql/schema/0010_peaks.sql"))),
 ];
 
 const BODIES: &[(&str, &str)] = &[

@@ -1,5 +1,6 @@
 //! What people and programs look at: the statements of `sql/inspect/`.
 
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use tokio_postgres::Row;
 
@@ -7,6 +8,7 @@ use super::StoreError;
 use super::database::Database;
 use super::statement::{Link, Param, Sql, sql};
 use crate::model::document::JobDocument;
+use crate::model::peak::Peaks;
 use crate::model::state::State;
 use crate::model::status::{
     AttemptRecord, DeadGroup, DeadLetter, JobFilter, JobTerms, KindStatus, MessageStatus,
@@ -330,7 +332,15 @@ pub(crate) async fn list_queues(database: &Database) -> Result<Vec<QueueStatus>,
 
 /// All kinds, by name; at most 1,000.
 pub(crate) async fn list_kinds(database: &Database) -> Result<Vec<KindStatus>, StoreError> {
-    seen(database, &LIST_KINDS, &[]).await
+    #[derive(Deserialize)]
+    struct Found {
+        #[serde(flatten)]
+        kind: KindStatus,
+        peaks: Peaks,
+    }
+    let found: Vec<Found> = seen(database, &LIST_KINDS, &[]).await?;
+    let kind = |Found { kind, peaks }| KindStatus { memory: peaks.status(), ..kind };
+    Ok(found.into_iter().map(kind).collect())
 }
 
 /// Running jobs, or one of them, the longest running first; at most 2,000.

@@ -99,7 +99,16 @@ impl Live {
         handler: H,
         change: impl FnOnce(&mut Settings),
     ) -> Option<Live> {
-        let place = fresh()?;
+        Some(Live::on(fresh()?, slots, handler, change).await)
+    }
+
+    /// The same on a database in which something stands already.
+    pub(crate) async fn on<M, H: Handler<(), M>>(
+        place: TestDatabase,
+        slots: u16,
+        handler: H,
+        change: impl FnOnce(&mut Settings),
+    ) -> Live {
         let database = Database::connect(&place.url).await.unwrap();
         let worker = worker(slots, handler);
         let mut settings = Settings::from_value(&worker.tree()).unwrap();
@@ -107,7 +116,7 @@ impl Live {
         assert!(settings.queues.iter().all(|queue| queue.isolation == Isolation::Inline));
         change(&mut settings);
         let running = worker.start_with(&database, settings).await.unwrap();
-        Some(Live { running, database, place })
+        Live { running, database, place }
     }
 
     pub(crate) async fn add(&self, n: i64, options: Options) -> i64 {

@@ -1,9 +1,10 @@
 //! What operators look at: lists in every state, pages, filters, single jobs, queues, workers.
 
-use backstay::inspect::{JobFilter, attempts, job, job_ids, jobs, queues, workers};
-use backstay::{Database, JobState, Options, Priority, Request, enqueue};
+use backstay::inspect::{JobFilter, attempts, job, job_ids, jobs, kinds, queues, workers};
+use backstay::{Database, Fail, JobState, Options, Priority, Request, enqueue};
 use serde_json::json;
 
+use crate::act::{Act, Live, until};
 use crate::database::{claim, connect, fresh};
 
 /// One job in each of five states; the ids in the order of their making, with the state.
@@ -179,4 +180,37 @@ async fn a_worker_is_live_lost_or_gone_and_the_gone_are_shown_only_where_asked()
             assert_eq!(worker.kinds, ["k"]);
         }
     }
+}
+
+/// 60 attempts of 40 to 45 MiB, one that a worker was lost with, one of long ago.
+const PEAKS: &str = "
+  insert into backstay.terms (hash, limits, level, holders) values (sha256('a'), '{\"memory_bytes\": 536870912}', 'rlimit', '{}');
+  insert into backstay.attempt (job_id, ended_at, attempt, outcome, billed, queue, kind, peak_kib, peak_source, terms_no)
+  select n, now() - interval '20 seconds', 1, 'exited', 'retry', 'q', 'act', 41000, 'sampled', 1 from generate_series(1, 20) n
+   union all values (97, now() - interval '20 seconds', 1, 'lost', 'lost', 'q', 'act', 900000, 'last', 1),
+                    (98, now() - interval '2 hours', 1, 'exited', 'retry', 'q', 'act', 900000, 'hwm', 1);
+  insert into backstay.history (job_id, enqueued_at, finished_at, attempt, retry_count, crash_count, lost_count, snooze_count, interrupt_count,
+         revived_count, max_retries, priority, state, queue, kind, enqueued_by, peak_kib, terms_no)
+  select 100 + n, now(), now() - interval '30 seconds', 1, 0, 0, 0, 0, 0, 0, 1, 5, 'completed', 'q', 'act', 'me', 45000, 1 from generate_series(1, 40) n";
+
+#[tokio::test]
+async fn what_attempts_had_of_memory_is_counted_once_and_gives_a_limit_that_fits() {
+    let Some(db) = fresh() else { return };
+    let client = connect(&db.url).await;
+    client.batch_execute(PEAKS).await.unwrap();
+    let handler = async |_: Act| Ok::<_, Fail>(());
+    let live = Live::on(db, 1, handler, |_| ()).await;
+    let memory = async || kinds(&live.database).await.unwrap().pop()?.memory;
+    until("a worker has counted them", async || memory().await.is_some()).await;
+    let memory = memory().await.unwrap();
+    assert_eq!(memory.attempts, 60);
+    // Between 1.5^9 and 1.5^10 MiB, of which 99 of 100 had less than the larger.
+    assert_eq!(memory.p99_bytes, 59_049 << 10);
+    assert_eq!((memory.limit_bytes, memory.suggested_bytes), (Some(512 << 20), Some(87 << 20)));
+    live.running.drain().await;
+
+    let again = include_str!("../../sql/duty/peaks.sql");
+    let counted = client.query_one(again, &[&vec![1024], &1000]).await.unwrap();
+    assert_eq!(counted.get::<_, i64>("counted"), 0);
+    live.stop().await;
 }

@@ -31,7 +31,7 @@ begin
   perform pg_temp.same(row(pg_temp.reads('backstay_enqueuer'), pg_temp.writes('backstay_enqueuer'))::text, '(,)', 'enqueuer: tables');
   perform pg_temp.same(pg_temp.may('backstay_viewer'), 'abi clock contract find redact show step_into tail', 'viewer: functions');
   perform pg_temp.same(pg_temp.reads('backstay_viewer'), 'alert attempts body dead_group dead_letters duty ended installation job jobs kind leader message migration output_log parked pause ' ||
-    'progress queue queues ready replay replay_job running scheduled terms workers', 'viewer: tables');
+    'peak progress queue queues ready replay replay_job running scheduled terms workers', 'viewer: tables');
   perform pg_temp.same((has_column_privilege('backstay_viewer', 'backstay.job', 'args', 'select') or has_column_privilege('backstay_viewer', 'backstay.job', 'meta', 'select')
     or has_column_privilege('backstay_viewer', 'backstay.queue', 'settings', 'select'))::text, 'false', 'viewer: neither args nor settings');
   perform pg_temp.same(pg_temp.writes('backstay_viewer'), null, 'viewer: no writing');

@@ -1,6 +1,7 @@
 //! `backstay queues list`, `kinds list`, `workers list`, `alerts list`, `replays list`.
 
-use backstay::inspect::{self, KindStatus, PauseStatus, QueueStatus, WorkerStatus};
+use backstay::inspect::{self, KindStatus, PauseStatus, PeakStatus, QueueStatus, WorkerStatus};
+use backstay::model::account::size;
 
 use super::super::connect::of_store;
 use super::super::desk::{Desk, count};
@@ -86,8 +87,9 @@ pub(crate) async fn kinds(desk: &Desk<'_>) -> Result<Exit, Failure> {
         list_json(printer, &kinds, None);
         return Ok(Exit::Done);
     }
-    let mut table =
-        Table::new(&["KIND", "QUEUE", "DECLARED", "RUNNING", "PARKED", "DEAD", "SERVED"]);
+    let mut table = Table::new(&[
+        "KIND", "QUEUE", "DECLARED", "RUNNING", "PARKED", "DEAD", "MEMORY", "FITS", "SERVED",
+    ]);
     for kind in &kinds {
         table.row([
             kind.name.clone(),
@@ -96,6 +98,8 @@ pub(crate) async fn kinds(desk: &Desk<'_>) -> Result<Exit, Failure> {
             kind.running.to_string(),
             kind.parked.to_string(),
             kind.dead.to_string(),
+            kind.memory.as_ref().map(used).unwrap_or_default(),
+            fits(kind),
             known(printer, kind),
         ]);
     }
@@ -106,6 +110,21 @@ pub(crate) async fn kinds(desk: &Desk<'_>) -> Result<Exit, Failure> {
         );
     }
     Ok(Exit::Done)
+}
+
+/// `79 MiB of 512 MiB`: what 99 of 100 attempts had less than, and what they may have.
+fn used(memory: &PeakStatus) -> String {
+    let p99 = size(memory.p99_bytes);
+    match memory.limit_bytes {
+        Some(limit) => format!("{p99} of {}", size(limit)),
+        None => p99,
+    }
+}
+
+/// The limit that fits what was used.
+fn fits(kind: &KindStatus) -> String {
+    let fits = kind.memory.as_ref().and_then(|memory| memory.suggested_bytes);
+    fits.map(size).unwrap_or_default()
 }
 
 fn known(printer: &Printer, kind: &KindStatus) -> String {

@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ratatui::crossterm::event::{self, Event, KeyEvent};
 use ratatui::{DefaultTerminal, Frame};
@@ -25,7 +25,7 @@ pub(super) struct Terminal {
     screen: DefaultTerminal,
     keys: mpsc::Receiver<Option<KeyEvent>>,
     stop: Arc<AtomicBool>,
-    thread: Option<JoinHandle<()>>,
+    thread: JoinHandle<()>,
 }
 
 impl Terminal {
@@ -38,7 +38,7 @@ impl Terminal {
             .name("keys".into())
             .spawn(move || read_keys(&sender, &until))
             .inspect_err(|_| ratatui::restore())?;
-        Ok(Terminal { screen, keys, stop, thread: Some(thread) })
+        Ok(Terminal { screen, keys, stop, thread })
     }
 
     pub(super) fn draw(&mut self, draw: impl FnOnce(&mut Frame<'_>)) -> io::Result<()> {
@@ -58,9 +58,11 @@ impl Terminal {
 impl Drop for Terminal {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
-        if let Some(thread) = self.thread.take() {
-            // It ends within its look; a panic of it has been told.
-            drop(thread.join());
+        // It ends within its look. Where the terminal itself has gone it may never come back from reading: then the
+        // process ends without it.
+        let patience = Instant::now() + 3 * LOOK;
+        while !self.thread.is_finished() && Instant::now() < patience {
+            std::thread::sleep(LOOK / 10);
         }
         ratatui::restore();
     }
