@@ -10,6 +10,7 @@ mod operator {
     pub(crate) mod enqueue;
     pub(crate) mod install;
     pub(crate) mod jobs;
+    pub(crate) mod level;
     pub(crate) mod limits;
     pub(crate) mod machines;
     pub(crate) mod proof;

@@ -81,9 +81,14 @@ impl Groups {
         let (home, _) = own_group()?;
         let groups = Groups { own, home, cpu, io, count: AtomicU64::new(0) };
         // What cannot be done for a child should be known before the first one.
-        let probe = groups.make(&Limits { memory_bytes: Some(32 << 20), ..Limits::default() });
-        probe.map_err(|error| format!("a group cannot be limited: {error}"))?.remove();
+        groups.probe().map_err(|error| format!("a group cannot be limited: {error}"))?;
         Ok(groups)
+    }
+
+    /// Makes and limits a group as for a child, and removes it.
+    pub(crate) fn probe(&self) -> io::Result<()> {
+        self.make(&Limits { memory_bytes: Some(32 << 20), ..Limits::default() })?.remove();
+        Ok(())
     }
 
     /// Makes the group of a child and sets its limits.

@@ -67,7 +67,10 @@ async fn launch(mut birth: Birth, scratch: &Path) -> Result<(Wires, Birth), Fail
     let made = birth.launcher.groups.as_ref().map(|groups| groups.make(limits)).transpose();
     birth.group = match made {
         Ok(group) => group,
-        Err(error) => return Err((error, birth)),
+        Err(error) => {
+            birth.launcher.lose_level(&format!("no control group can be made: {error}"));
+            return Err((error, birth));
+        }
     };
     let seat = birth.group.as_ref().map(Group::seat);
     let scratch = scratch.to_owned();
@@ -87,7 +90,7 @@ async fn launch(mut birth: Birth, scratch: &Path) -> Result<(Wires, Birth), Fail
 fn still_born(error: std::io::Error, birth: Birth) {
     let message = format!("no process could be started: {error}");
     let failed = BootFailed { message: message.clone(), stderr: String::new(), code: "BS604" };
-    if let Some(shelf) = birth.shelf.upgrade() {
+    if let (false, Some(shelf)) = (birth.launcher.has_lost_level(), birth.shelf.upgrade()) {
         shelf.circuit.failed(&failed);
     }
     if let Some(group) = birth.group {

@@ -2,9 +2,9 @@
 
 use std::fmt;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock, mpsc};
+use std::sync::{Arc, OnceLock, Weak, mpsc};
 use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
@@ -12,7 +12,7 @@ use tokio::sync::watch as state;
 
 use crate::cgroup::Groups;
 use crate::level::{Level, LevelName};
-use crate::scratch::ScratchRoot;
+use crate::scratch::{self, ScratchRoot};
 use crate::spawn::{self, SpawnOrder};
 use crate::watch::Watch;
 
@@ -24,6 +24,9 @@ const SUPERVISOR_LATER: Duration = Duration::from_millis(300);
 
 /// How long [`Launcher::stop`] waits: a sweep takes at most 2 s, a shim that hangs 3 s more.
 const STOP: Duration = Duration::from_secs(6);
+
+/// Between looks at whether a lost level is there again: at first, and at most.
+const REGAIN: [Duration; 2] = [Duration::from_secs(2), Duration::from_secs(60)];
 
 /// Starts and ends children, with threads that spawn, talk, watch and measure; one per process is enough.
 ///
@@ -40,6 +43,8 @@ pub(crate) struct Shared {
     pub(crate) scratch: ScratchRoot,
     level: Level,
     pub(crate) groups: Option<Groups>,
+    /// Why children cannot be held any more as the level says.
+    lost: state::Sender<Option<String>>,
     pub(crate) watch: Arc<Watch>,
     /// Children whose shims are not reaped yet.
     alive: state::Sender<usize>,
@@ -56,21 +61,15 @@ struct Names {
 }
 
 /// How a launcher is started.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct LauncherOptions {
-    /// Where scratch folders are made; default: the system's temporary folder.
-    pub scratch_dir: PathBuf,
+    /// Where scratch folders are made; one that is not there is made for its owner alone, one that is there must be
+    /// the caller's own. Default: [`crate::scratch_default`], which may be shared.
+    pub scratch_dir: Option<PathBuf>,
     /// The least that the host must grant; default: whatever it grants.
     pub require: Option<LevelName>,
     /// What all children together may hold in memory, in bytes; default: as much as each may. Held at level `cgroup`.
     pub jobs_memory_bytes: Option<u64>,
-}
-
-impl Default for LauncherOptions {
-    fn default() -> LauncherOptions {
-        let scratch_dir = std::env::temp_dir();
-        LauncherOptions { scratch_dir, require: None, jobs_memory_bytes: None }
-    }
 }
 
 /// Why no children can be started.
@@ -78,14 +77,22 @@ impl Default for LauncherOptions {
 #[non_exhaustive]
 pub enum LauncherError {
     /// The host does not grant the level that is required (BS601).
-    #[error(
-        "level `cgroup` is required, but not granted: {why}; give the worker its own control group, or require less"
-    )]
+    #[error("level `cgroup` is required, but not granted: {why}")]
     Level {
         /// What stands against it.
         why: String,
+        /// How to get it here, in one line.
+        advice: &'static str,
     },
-    /// A thread or the scratch folder cannot be made.
+    /// The folder for scratch folders cannot be used.
+    #[error("scratch folders cannot be made below `{}`: {why}", place.display())]
+    Scratch {
+        /// Which.
+        place: PathBuf,
+        /// What stands against it.
+        why: String,
+    },
+    /// A thread cannot be made.
     #[error(transparent)]
     Io(#[from] io::Error),
 }
@@ -95,27 +102,18 @@ impl LauncherError {
     pub fn code(&self) -> Option<&'static str> {
         match self {
             LauncherError::Level { .. } => Some("BS601"),
-            LauncherError::Io(_) => None,
+            LauncherError::Scratch { .. } | LauncherError::Io(_) => None,
         }
     }
 }
 
 impl Launcher {
-    /// Starts the threads, with scratch folders below the system's temporary folder.
+    /// Starts the threads, with the usual options.
     ///
     /// # Errors
     /// When a thread or the scratch folder cannot be made.
-    pub fn start() -> io::Result<Launcher> {
-        Launcher::start_in(std::env::temp_dir())
-    }
-
-    /// Starts the threads, with scratch folders below `scratch_root`.
-    ///
-    /// # Errors
-    /// When a thread or the scratch folder cannot be made.
-    pub fn start_in(scratch_root: PathBuf) -> io::Result<Launcher> {
-        let options = LauncherOptions { scratch_dir: scratch_root, ..LauncherOptions::default() };
-        Launcher::start_with(options).map_err(io::Error::other)
+    pub fn start() -> Result<Launcher, LauncherError> {
+        Launcher::start_with(LauncherOptions::default())
     }
 
     /// Starts the threads, and finds out how exactly limits can be held here.
@@ -123,19 +121,27 @@ impl Launcher {
     /// # Errors
     /// [`LauncherError`], also where the host does not grant the level that is asked for.
     pub fn start_with(options: LauncherOptions) -> Result<Launcher, LauncherError> {
+        let scratch = scratch_root(options.scratch_dir)?;
         let groups = Groups::prepare(options.jobs_memory_bytes);
         let level = match &groups {
             Ok(groups) => Level::cgroup(groups),
             Err(why) => Level::rlimit(why),
         };
         if options.require == Some(LevelName::Cgroup) && level.name != LevelName::Cgroup {
-            return Err(LauncherError::Level { why: level.why.unwrap_or_default() });
+            scratch.remove();
+            return Err(LauncherError::Level {
+                why: level.why.unwrap_or_default(),
+                advice: level.advice.unwrap_or_default(),
+            });
         }
-        Ok(Launcher::start_at(&options.scratch_dir, level, groups.ok())?)
+        Ok(Launcher::start_at(scratch, level, groups.ok())?)
     }
 
-    fn start_at(scratch_dir: &Path, level: Level, groups: Option<Groups>) -> io::Result<Launcher> {
-        let scratch = ScratchRoot::make(scratch_dir)?;
+    fn start_at(
+        scratch: ScratchRoot,
+        level: Level,
+        groups: Option<Groups>,
+    ) -> io::Result<Launcher> {
         // Bounded by use: each child waits for the answer to its one order.
         let (spawner, orders) = mpsc::channel();
         std::thread::Builder::new()
@@ -152,6 +158,7 @@ impl Launcher {
         })?;
         let (alive, _) = state::channel(0);
         let (stop_noted, _) = state::channel(None);
+        let (lost, _) = state::channel(None);
         let (watch, names) = (Watch::start()?, OnceLock::new());
         let shared = Shared {
             spawner,
@@ -159,6 +166,7 @@ impl Launcher {
             scratch,
             level,
             groups,
+            lost,
             watch,
             alive,
             stopping,
@@ -171,6 +179,12 @@ impl Launcher {
     /// Says how exactly limits are held here.
     pub fn level(&self) -> &Level {
         &self.shared.level
+    }
+
+    /// Tells why children cannot be held any more as [`Launcher::level`] says, from when that is until it is over;
+    /// meanwhile none is started, and attempts end as `boot_failed`.
+    pub fn level_lost(&self) -> state::Receiver<Option<String>> {
+        self.shared.lost.subscribe()
     }
 
     /// Gives each child from now on a name of its own, `prefix` and a number, in a variable of its environment unless
@@ -200,9 +214,30 @@ impl Launcher {
     }
 }
 
+fn scratch_root(place: Option<PathBuf>) -> Result<ScratchRoot, LauncherError> {
+    let named = place.as_deref().map_or(Ok(()), scratch::claim);
+    let place = place.unwrap_or_else(scratch::scratch_default);
+    named
+        .and_then(|()| ScratchRoot::make(&place))
+        .map_err(|error| LauncherError::Scratch { place, why: error.to_string() })
+}
+
 impl Shared {
     pub(crate) fn spawn_shim(&self, order: SpawnOrder) -> io::Result<()> {
         self.spawner.send(order).map_err(|_| io::Error::other("the spawner thread is gone"))
+    }
+
+    /// A control group could not be made or entered: whoever starts children is told, and it is tried again.
+    pub(crate) fn lose_level(self: &Arc<Self>, why: &str) {
+        let lose = |lost: &mut Option<String>| lost.is_none() && lost.replace(why.into()).is_none();
+        if self.lost.send_if_modified(lose) {
+            self.pipes.spawn(regain(Arc::downgrade(self)));
+        }
+    }
+
+    /// Children that do not start are no fault of their program now.
+    pub(crate) fn has_lost_level(&self) -> bool {
+        self.lost.borrow().is_some()
     }
 
     /// Names a child in its environment; none where nobody asked for names, or its program has one.
@@ -251,6 +286,23 @@ impl Shared {
         let fresh = |at: &Option<Instant>| at.is_some_and(|at| at.elapsed() < SAME_SENDER);
         // Nobody has told it: then the signal was meant for the child.
         let _alone = tokio::time::timeout(SUPERVISOR_LATER, noted.wait_for(fresh)).await;
+    }
+}
+
+/// Tries until a group can be made as for a child.
+async fn regain(shared: Weak<Shared>) {
+    let [mut pause, most] = REGAIN;
+    loop {
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(most);
+        let Some(shared) = shared.upgrade() else { return };
+        let trial = shared.clone();
+        // Making and removing a group may wait for others.
+        let tried = tokio::task::spawn_blocking(move || trial.groups.as_ref().map(Groups::probe));
+        if let Ok(None | Some(Ok(()))) = tried.await {
+            shared.lost.send_replace(None);
+            return;
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::cgroup::Groups;
+use crate::surroundings::Surroundings;
 
 /// What a host grants, from the best on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -38,6 +39,8 @@ pub struct Level {
     pub holders: Vec<(&'static str, &'static str)>,
     /// Why it is not the best one.
     pub why: Option<String>,
+    /// How to get the best one here, in one line, where it is not.
+    pub advice: Option<&'static str>,
 }
 
 /// What holds each limit at level `rlimit`.
@@ -62,7 +65,7 @@ impl Level {
             other => other,
         };
         let holders = RLIMIT_HOLDERS.iter().map(better).collect();
-        Level { name: LevelName::Cgroup, holders, why: None }
+        Level { name: LevelName::Cgroup, holders, why: None, advice: None }
     }
 
     pub(crate) fn rlimit(why: &str) -> Level {
@@ -70,6 +73,7 @@ impl Level {
             name: LevelName::Rlimit,
             holders: RLIMIT_HOLDERS.to_vec(),
             why: Some(why.to_owned()),
+            advice: Some(Surroundings::look().advice()),
         }
     }
 }

@@ -61,6 +61,7 @@ mod scratch;
 mod shelf;
 mod shim;
 mod spawn;
+mod surroundings;
 mod usage;
 mod watch;
 
@@ -79,4 +80,6 @@ pub use pressure::{MemoryNow, MemoryProbe};
 pub use program::{Argv, Mode, Program};
 pub use protocol::{Fault, FromChild, LastWord, Then, ToChild};
 pub use run::{Order, PeakSource, Report, Run, RunEvent, Stopper};
+pub use scratch::{scratch_default, scratch_lies_in_memory, scratch_refusal};
+pub use surroundings::Surroundings;
 pub use usage::{Gauge, Usage};

@@ -2,14 +2,63 @@
 
 use std::fs::{self, DirBuilder, File};
 use std::io;
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use rustix::fs::{FlockOperation, flock};
+use rustix::fs::{Access, FlockOperation, access, flock, statfs};
+use rustix::process::geteuid;
 
 const PREFIX: &str = "backstay-scratch-";
 const LOCK: &str = "lock";
+
+/// What the kernel calls file systems that lie in memory: tmpfs and ramfs.
+const IN_MEMORY: [u32; 2] = [0x0102_1994, 0x8584_58f6];
+
+/// Gives the folder below which scratch folders are made where nobody says another: `$TMPDIR`, else `/var/tmp`, which
+/// lies on a disk where `/tmp` may not.
+pub fn scratch_default() -> PathBuf {
+    let lasting = Path::new("/var/tmp");
+    let fits = lasting.is_dir() && access(lasting, Access::WRITE_OK | Access::EXEC_OK).is_ok();
+    match std::env::var_os("TMPDIR") {
+        None if fits => lasting.to_owned(),
+        _ => std::env::temp_dir(),
+    }
+}
+
+/// Says why children may not have their folders below this one; nothing where they may, or where it is still to be made.
+pub fn scratch_refusal(place: &Path) -> Option<String> {
+    let found = match fs::metadata(place) {
+        Ok(found) => found,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
+        Err(error) => return Some(error.to_string()),
+    };
+    let (owner, own) = (found.uid(), geteuid().as_raw());
+    if !found.is_dir() {
+        Some("it is not a folder".to_owned())
+    } else if owner != own {
+        Some(format!("it belongs to user {owner}, and this is user {own}"))
+    } else if found.mode() & 0o022 != 0 && found.mode() & 0o1000 == 0 {
+        Some("others may write to it and take folders away: chmod go-w".to_owned())
+    } else {
+        None
+    }
+}
+
+/// Says whether what is written there takes memory instead of a disk, and is counted as nobody's.
+pub fn scratch_lies_in_memory(place: &Path) -> bool {
+    let existing = place.ancestors().find(|it| it.exists());
+    let found = existing.and_then(|it| statfs(it).ok());
+    found.is_some_and(|found| IN_MEMORY.contains(&(found.f_type as u32)))
+}
+
+/// Makes a folder that the settings name, with those above it, for its owner alone; one that is there must be ours.
+pub(crate) fn claim(place: &Path) -> io::Result<()> {
+    if let Some(why) = scratch_refusal(place) {
+        return Err(io::Error::new(io::ErrorKind::PermissionDenied, why));
+    }
+    private().recursive(true).create(place)
+}
 
 /// The supervisor's own folder; locked as long as the supervisor lives.
 #[derive(Debug)]
@@ -101,6 +150,35 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;
+
+    #[test]
+    fn a_folder_of_the_settings_is_made_for_its_owner_alone_and_must_be_ours() {
+        let above = std::env::temp_dir().join(format!("scratch-claim-{}", std::process::id()));
+        let place = above.join("jobs");
+        assert_eq!(scratch_refusal(&place), None, "it can be made");
+        claim(&place).unwrap();
+        let mode = |mode| fs::set_permissions(&place, fs::Permissions::from_mode(mode)).unwrap();
+        assert_eq!(fs::metadata(&place).unwrap().permissions().mode() & 0o777, 0o700);
+        claim(&place).unwrap();
+        mode(0o777);
+        assert!(claim(&place).unwrap_err().to_string().contains("others may write"));
+        mode(0o1777);
+        claim(&place).unwrap();
+        let file = above.join("file");
+        fs::write(&file, "").unwrap();
+        assert!(scratch_refusal(&file).unwrap().contains("not a folder"));
+        if geteuid().is_root() {
+            std::os::unix::fs::chown(&place, Some(65534), None).unwrap();
+            assert!(scratch_refusal(&place).unwrap().contains("belongs to user 65534"));
+        }
+        remove(&above);
+    }
+
+    #[test]
+    fn memory_is_told_from_a_disk() {
+        assert!(scratch_lies_in_memory(Path::new("/dev/shm/not/there/yet")));
+        assert!(!scratch_lies_in_memory(Path::new("/proc/self")));
+    }
 
     #[test]
     fn a_root_outlives_neighbours_but_not_its_owner() {

@@ -151,8 +151,8 @@ async fn watch(
     let folder = received.order.scratch.clone();
     let child = match start::start(received, numbers) {
         Ok(child) => child,
-        Err(Refusal { message, not_executable }) => {
-            return say(&mut control, &ShimWord::Refused { message, not_executable }).await;
+        Err(Refusal { message, cause }) => {
+            return say(&mut control, &ShimWord::Refused { message, cause }).await;
         }
     };
     let mut reaper = Reaper::new(child);

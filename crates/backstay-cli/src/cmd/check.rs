@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use backstay::config::{Fault, Origin};
+use backstay::config::{BAD_VALUE, Fault, Origin};
+use backstay_isolate::{scratch_default, scratch_lies_in_memory, scratch_refusal};
 use serde_json::{Value as Json, json};
 
 use crate::args::CheckArgs;
@@ -23,6 +24,7 @@ pub(crate) fn run(
     printer.detail(settings::read_from(&loaded));
     let programs = missing_programs(&loaded, environment);
     loaded.faults.extend(programs);
+    look_at_scratch(&mut loaded);
     if args.strict {
         let notes = std::mem::take(&mut loaded.notes);
         loaded.faults.extend(notes);
@@ -94,6 +96,24 @@ fn missing_programs(loaded: &Loaded, environment: &Environment) -> Vec<Fault> {
         Some(Fault { code: NOT_EXECUTABLE, place, path, message: format!("`{program}` {why}") })
     });
     missing.collect()
+}
+
+/// Where jobs get their folders: refused where it is another's, noted where it takes memory.
+fn look_at_scratch(loaded: &mut Loaded) {
+    let written = loaded.settings.worker.scratch_dir.clone();
+    let path = "worker.scratch_dir".to_owned();
+    let place = loaded.rows.iter().find(|row| row.path == path);
+    let place = place.map_or(Origin::Default, |row| row.origin.clone());
+    let fault = |message| Fault { code: BAD_VALUE, place, path, message };
+    if let Some(why) = written.as_deref().and_then(scratch_refusal) {
+        loaded.faults.push(fault(format!("{why}; name a folder of the worker's own")));
+        return;
+    }
+    let folder = written.unwrap_or_else(scratch_default);
+    if scratch_lies_in_memory(&folder) {
+        let message = format!("`{}` lies in memory, which counts as nobody's", folder.display());
+        loaded.notes.push(fault(message));
+    }
 }
 
 fn row_path(loaded: &Loaded, section: &str, name: &str, key: &str) -> String {

@@ -78,6 +78,10 @@ pub(crate) fn of_start(error: &StartError) -> Failure {
         StartError::Schema(error) => of_migrate(error),
         other => {
             let failure = Failure::new(known(other.code()), other.to_string());
+            let failure = match other.hint() {
+                Some(hint) => failure.hint(hint),
+                None => failure,
+            };
             match std::error::Error::source(other) {
                 Some(cause) => failure.because(cause),
                 None => failure,

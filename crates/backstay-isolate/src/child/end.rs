@@ -60,7 +60,8 @@ impl Child {
         let stderr = self.wires.output.tail();
         let failed = BootFailed { message: error.message, stderr, code: error.code };
         let told = self.attempt.as_ref().is_some_and(|attempt| attempt.reason.is_some());
-        if let (false, false, Some(shelf)) = (told, self.stop_seen, self.shelf.upgrade()) {
+        let ours = told || self.stop_seen || self.launcher.has_lost_level();
+        if let (false, Some(shelf)) = (ours, self.shelf.upgrade()) {
             shelf.circuit.failed(&failed);
         }
         if let Some(ready) = self.ready.take() {

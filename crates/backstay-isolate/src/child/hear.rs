@@ -15,7 +15,7 @@ use crate::protocol::read::{Line, Said, parse};
 use crate::protocol::write;
 use crate::protocol::{Fault, PROTOCOL};
 use crate::run::RunEvent;
-use crate::shim::order::ShimWord;
+use crate::shim::order::{Cause, ShimWord};
 
 /// A child whose descriptor 3 is closed has normally ended; this long its shim may take to say so.
 const MUTE: Duration = Duration::from_secs(2);
@@ -35,8 +35,11 @@ impl Child {
             }
             Traffic::Printed => {}
             Traffic::Shim(ShimWord::Started { pid }) => self.started(pid),
-            Traffic::Shim(ShimWord::Refused { message, not_executable }) => {
-                let code = if not_executable { "BS603" } else { "BS604" };
+            Traffic::Shim(ShimWord::Refused { message, cause }) => {
+                let code = if cause == Cause::NotExecutable { "BS603" } else { "BS604" };
+                if cause == Cause::NoGroup {
+                    self.launcher.lose_level(&message);
+                }
                 self.boot_error = Some(BootError { message, code });
                 self.ended =
                     Some(Ended { exit: Exit::Code(127), survivor: false, scratch_bytes: None });

@@ -36,7 +36,7 @@ pub(crate) enum ShimWord {
     },
     Refused {
         message: String,
-        not_executable: bool,
+        cause: Cause,
     },
     /// `left`: something of the tree could not be killed.
     Ended {
@@ -48,6 +48,18 @@ pub(crate) enum ShimWord {
         /// What lies in the scratch folder, if that was measured quickly.
         scratch_bytes: Option<u64>,
     },
+}
+
+/// Whose fault it is that a child was not started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Cause {
+    /// The program's, or that of who named it.
+    NotExecutable,
+    /// The control group cannot be entered.
+    NoGroup,
+    /// The operating system's.
+    System,
 }
 
 /// Everything the supervisor hands over.

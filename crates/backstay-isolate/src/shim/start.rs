@@ -12,16 +12,16 @@ use rustix::process::{Pid, getpid};
 use crate::cgroup::Seat;
 use crate::program::{Argv, find_program};
 use crate::shim::CHILD;
-use crate::shim::order::{Received, ShimOrder};
+use crate::shim::order::{Cause, Received, ShimOrder};
 
 /// Why a child could not be started.
 pub(super) struct Refusal {
     pub(super) message: String,
-    pub(super) not_executable: bool,
+    pub(super) cause: Cause,
 }
 
-fn refuse(message: String, not_executable: bool) -> Refusal {
-    Refusal { message, not_executable }
+fn refuse(message: String, cause: Cause) -> Refusal {
+    Refusal { message, cause }
 }
 
 pub(super) fn start(
@@ -29,28 +29,31 @@ pub(super) fn start(
     [mut three, mut four]: [OwnedFd; 2],
 ) -> Result<Pid, Refusal> {
     let Received { order, child_writes, child_reads, stdin } = received;
-    let failed = |what: &str, error: io::Error| refuse(format!("{what}: {error}"), false);
+    let failed = |what: &str, error: io::Error| refuse(format!("{what}: {error}"), Cause::System);
     dup2(&child_writes, &mut three).map_err(|error| failed("descriptor 3", error.into()))?;
     if let Some(child_reads) = &child_reads {
         dup2(child_reads, &mut four).map_err(|error| failed("descriptor 4", error.into()))?;
     }
     if let Some(dir) = order.dir.as_deref().filter(|dir| !dir.is_dir()) {
-        return Err(refuse(format!("folder `{}` does not exist", dir.display()), true));
+        return Err(refuse(
+            format!("folder `{}` does not exist", dir.display()),
+            Cause::NotExecutable,
+        ));
     }
     let mut command = command(&order)?;
     command.stdin(stdin.map_or_else(Stdio::null, Stdio::from)).process_group(0);
     let seat = order.seat.as_ref();
-    let no_group = |error| failed("its control group", error);
+    let no_group = |error: io::Error| refuse(format!("its control group: {error}"), Cause::NoGroup);
     seat.map_or(Ok(()), Seat::take).map_err(no_group)?;
     let worn = order.confinement.put_on();
     let spawned = command.spawn();
     worn.take_off();
     seat.map_or(Ok(()), Seat::leave).map_err(no_group)?;
     let child = spawned.map_err(|error| {
-        refuse(format!("`{}` cannot be executed: {error}", name(&order.argv)), true)
+        refuse(format!("`{}` cannot be executed: {error}", name(&order.argv)), Cause::NotExecutable)
     })?;
-    let child =
-        Pid::from_raw(child.id() as i32).ok_or_else(|| refuse("no pid".to_owned(), false))?;
+    let child = Pid::from_raw(child.id() as i32)
+        .ok_or_else(|| refuse("no pid".to_owned(), Cause::System))?;
     order.confinement.put_on_child(child);
     Ok(child)
 }
@@ -67,11 +70,12 @@ fn command(order: &ShimOrder) -> Result<Command, Refusal> {
         }
         Argv::Command(argv) => {
             let Some((name, arguments)) = argv.split_first() else {
-                return Err(refuse("no program was named".to_owned(), true));
+                return Err(refuse("no program was named".to_owned(), Cause::NotExecutable));
             };
             let program = find_program(name, &order.env, order.dir.as_deref());
-            let program =
-                program.ok_or_else(|| refuse(format!("`{name}` is not found in `PATH`"), true))?;
+            let program = program.ok_or_else(|| {
+                refuse(format!("`{name}` is not found in `PATH`"), Cause::NotExecutable)
+            })?;
             let mut command = Command::new(program);
             command.arg0(name).args(arguments);
             command

@@ -131,6 +131,7 @@ const PLAIN: &[Test] = &[
     ("the_group_of_a_child_has_the_limits_and_nothing_softer", limits_and_nothing_softer),
     ("who_reads_ten_times_the_limit_completes_and_has_used_little", reading_is_no_use_of_memory),
     ("who_maps_a_file_beyond_the_limit_ends_by_its_timeout", mapping_ends_by_timeout),
+    ("a_level_that_is_lost_starts_nothing_until_it_is_back", lost_and_back),
     ("nothing_is_left_at_the_end", nothing_is_left),
 ];
 
@@ -302,6 +303,37 @@ fn groups_of_the_dead_are_removed() {
     block(launcher.stop());
     drop(launcher);
     until("it is removed", Duration::from_secs(3), || !left.exists());
+}
+
+fn lost_and_back() {
+    let before = children_of(&jobs());
+    let launcher = Launcher::start().unwrap();
+    let own = children_of(&jobs()).into_iter().find(|it| !before.contains(it)).unwrap();
+    let argv = Argv::Command(vec!["true".to_owned()]);
+    let program = Program { argv, dir: None, env: environment(), mode: Mode::Command, hello: None };
+    let pool = Pool::new(launcher.clone(), program, under(64, 64));
+    let run = || report(&pool, order("x"));
+    assert_eq!(run().ending, Ending::Completed);
+    let mut lost = launcher.level_lost();
+    assert_eq!(*lost.borrow(), None);
+    let groups_at_most = |n: &str| fs::write(own.join("cgroup.max.descendants"), n).unwrap();
+    groups_at_most("0");
+    for _ in 0..4 {
+        let refused = run();
+        assert_eq!(refused.ending, Ending::BootFailed, "{refused:?}");
+    }
+    let why = lost.borrow_and_update().clone().unwrap();
+    assert!(why.contains("no control group can be made"), "{why}");
+    assert!(!pool.is_broken(), "no fault of the program");
+    groups_at_most("max");
+    block(lost.wait_for(Option::is_none)).unwrap();
+    assert_eq!(run().ending, Ending::Completed);
+    block(launcher.stop());
+}
+
+fn children_of(group: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(group).unwrap().flatten().map(|it| it.path());
+    entries.filter(|path| path.is_dir()).collect()
 }
 
 fn nothing_is_left() {

@@ -67,7 +67,7 @@ pub enum Rule {
     HeldStart,
     /// Messages cannot be delivered.
     AlertsFailing,
-    /// A worker cannot hold its jobs as it should: one was evicted for want of memory.
+    /// A worker cannot hold its jobs as it should: one was evicted for want of memory, or a level is lost.
     Isolation,
     /// A loop of a worker has not succeeded for too long.
     LoopSilent,

@@ -131,7 +131,7 @@ pub use route::Route;
 pub use secret::{ReadSource, Secret, Source};
 pub use section::Row;
 pub use value::{Origin, Shape, Value};
-pub use worker::{BoundSettings, Overcommit, WorkerSettings};
+pub use worker::{BoundSettings, Overcommit, RequireLevel, WorkerSettings};
 
 use key::key;
 use section::{Book, Section};
@@ -320,6 +320,9 @@ fn place_directories(settings: &mut Settings, folder: &Path) {
         if let Way::Command { argv, .. } = &mut channel.way {
             place_program(argv, folder);
         }
+    }
+    if let Some(dir) = &mut settings.worker.scratch_dir {
+        *dir = folder.join(&*dir);
     }
     let queues = settings.queues.iter_mut().chain([&mut settings.defaults]);
     let beside = Some(folder.to_path_buf()).filter(|dir| !dir.as_os_str().is_empty());

@@ -133,8 +133,12 @@ pub enum Event {
     WorkerLost { worker: Uuid, evidence: Evidence, jobs: u64 },
     /// The worker that ran here before was lost.
     PredecessorLost { worker: Uuid, jobs: u64 },
-    /// How much isolation this host grants.
-    LevelReached { level: String, reason: String },
+    /// How strictly this host holds limits, by what each of them, and why not better.
+    LevelReached { level: String, holders: String, reason: String },
+    /// It does not any more: nothing is claimed until it does.
+    LevelLost { level: String, error: String },
+    /// Scratch folders lie where what is written takes memory, and is counted as nobody's.
+    ScratchInMemory { place: String },
     /// This worker does the housekeeping from now on.
     LeaderElected { worker: Uuid },
     /// A loop has not succeeded for too long.
@@ -283,6 +287,8 @@ impl Event {
             Self::WorkerLost { .. } => ("worker.lost", E),
             Self::PredecessorLost { .. } => ("worker.predecessor_lost", W),
             Self::LevelReached { .. } => ("level.reached", I),
+            Self::LevelLost { .. } => ("level.lost", E),
+            Self::ScratchInMemory { .. } => ("scratch.in_memory", W),
             Self::LeaderElected { .. } => ("leader.elected", I),
             Self::LoopSilent { .. } => ("loop.silent", E),
             Self::DatabaseLost { .. } => ("database.lost", E),

@@ -60,6 +60,8 @@ pub(crate) enum Signal {
     Pool(pools::PoolNews),
     /// What the host says of its memory.
     Memory(backstay_isolate::MemoryNow),
+    /// Why children cannot be held any more as they were; none: they can again.
+    Level(Option<String>),
     /// Go on with what of these can change while jobs run.
     Reload(Vec<QueueSettings>),
     /// Claim no more than this from now on; `heard` is answered when no claim of before is under way.

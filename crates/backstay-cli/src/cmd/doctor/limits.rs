@@ -5,10 +5,8 @@ mod judgement;
 mod runaway;
 mod trial;
 
-use std::io;
-
 use backstay::doctor::Health;
-use backstay_isolate::{Launcher, Level};
+use backstay_isolate::{Launcher, LauncherError, Level, Surroundings};
 use serde_json::{Value as Json, json};
 
 use super::row::Row;
@@ -46,7 +44,7 @@ pub(super) fn prove() -> Result<Proof, Failure> {
     })
 }
 
-fn cannot_start(error: &io::Error) -> Failure {
+fn cannot_start(error: &LauncherError) -> Failure {
     Failure::new("BS604", "no child can be started on this machine")
         .because(error)
         .hint("children need a temporary folder that can be written to: set TMPDIR")
@@ -67,7 +65,9 @@ fn of_level(level: &Level) -> Row {
         finding.push_str(&format!(" ({why})"));
     }
     let measured = Some(document(level));
-    Row { id: "level", health: Health::Ok, finding, remedy: None, measured }
+    let around = Surroundings::look();
+    let remedy = level.advice.map(|advice| format!("for level cgroup here ({around}): {advice}"));
+    Row { id: "level", health: Health::Ok, finding, remedy, measured }
 }
 
 fn document(level: &Level) -> Json {
@@ -76,5 +76,8 @@ fn document(level: &Level) -> Json {
         .iter()
         .map(|(limit, holder)| ((*limit).to_owned(), (*holder).into()))
         .collect();
-    json!({ "name": level.name.as_str(), "holders": holders, "why": level.why })
+    json!({
+        "name": level.name.as_str(), "holders": holders, "why": level.why,
+        "surroundings": Surroundings::look().as_str(), "advice": level.advice,
+    })
 }

@@ -75,6 +75,9 @@ impl Writing<'_> {
             Rule::PoolBroken => format!("the program of {subject} does not boot"),
             Rule::KindBraked => format!("{subject} crashes again and again"),
             Rule::Brake => format!("claims are slowed down: the {subject} is in trouble"),
+            Rule::Isolation if subject == "level" => {
+                format!("limits of jobs are no longer held on {}", self.word("host", "some host"))
+            }
             Rule::Isolation => {
                 format!("a job of {kind} was ended to save the others from want of memory")
             }
@@ -129,6 +132,12 @@ impl Writing<'_> {
                  on, and verdicts are written. It ends by itself. What to do: backstay doctor",
                 self.word("host", "some host"),
                 clip_chars(&self.word("reason", "no reason"), DETAIL_CHARS)
+            ),
+            Rule::Isolation if subject == "level" => format!(
+                "A worker there claims nothing more, since its jobs would run with less than it promises: {}. \
+                 What runs goes on. It tries again by itself, at the latest after 60 s. \
+                 What to do there: backstay doctor --limits",
+                clip_chars(&self.word("error", "no message"), DETAIL_CHARS)
             ),
             Rule::Isolation => format!(
                 "Memory on {} was used up by more than what jobs may have. The job was given back and runs again; all \

@@ -1,5 +1,6 @@
 //! `[worker]`: how this worker looks for jobs and how it stops; `[bounds]`: what a job may carry.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::database::address;
@@ -58,13 +59,25 @@ pub(super) const KEYS: Keys = Keys {
             "When memory is so short that nothing is claimed, and when an attempt is ended for it",
         ),
         key(
+            "require_level",
+            Form::Words(&["any", "rlimit", "cgroup", "inline"]),
+            "\"any\"",
+            "How strictly limits must be held here; with less the worker does not start",
+        ),
+        key(
+            "scratch_dir",
+            Form::Text,
+            "",
+            "Where jobs get their folders (TMPDIR); the worker's own, made if missing. /var/tmp, or TMPDIR, if not set",
+        ),
+        key(
             "handler_database_url",
             Form::Secret,
             "",
             "What handlers get as DATABASE_URL, with a login of their own; also BACKSTAY_HANDLER_DATABASE_URL",
         ),
     ],
-    later: &["require_level", "scratch_dir"],
+    later: &[],
     moved: &[],
 };
 
@@ -117,6 +130,10 @@ pub struct WorkerSettings {
     pub memory_reserve: u64,
     /// What happens where slots and written sizes come to more than that \[refuse\].
     pub overcommit: Overcommit,
+    /// How strictly limits must be held here \[any\].
+    pub require_level: RequireLevel,
+    /// Where jobs get their folders; `$TMPDIR` or `/var/tmp` where it is not said.
+    pub scratch_dir: Option<PathBuf>,
     /// What handlers get as `DATABASE_URL`; none where they find their database by themselves.
     pub handler_database_url: Option<Secret>,
     /// The rhythm of beats and rescue; not a setting, since a fleet must agree on it.
@@ -137,6 +154,33 @@ pub enum Overcommit {
     Refuse,
     /// Jobs wait in their worker until there is room.
     Wait,
+}
+
+/// How strictly the host must hold the limits of jobs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum RequireLevel {
+    /// As strictly as it can.
+    #[default]
+    Any,
+    /// Not even that: handlers may run inside the worker.
+    Inline,
+    /// By a watch and resource limits at least.
+    Rlimit,
+    /// By the kernel, with a control group for each child.
+    Cgroup,
+}
+
+impl RequireLevel {
+    /// The word in the file.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Any => "any",
+            Self::Inline => "inline",
+            Self::Rlimit => "rlimit",
+            Self::Cgroup => "cgroup",
+        }
+    }
 }
 
 /// What a job may carry.
@@ -162,6 +206,13 @@ pub(super) fn read(section: &Section<'_>) -> WorkerSettings {
             Some("wait") => Overcommit::Wait,
             _ => Overcommit::Refuse,
         },
+        require_level: match section.word("require_level") {
+            Some("inline") => RequireLevel::Inline,
+            Some("rlimit") => RequireLevel::Rlimit,
+            Some("cgroup") => RequireLevel::Cgroup,
+            _ => RequireLevel::Any,
+        },
+        scratch_dir: section.text("scratch_dir").map(PathBuf::from),
         handler_database_url: address(section, "handler_database_url"),
         times: Times::normal(),
         brake_marks: BrakeMarks::normal(),

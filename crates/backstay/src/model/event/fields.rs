@@ -235,9 +235,16 @@ fn of_others(event: &Event) -> Fields<'_> {
         Event::InstallationHeld { reason } => {
             Fields { error_code: Some("BS306"), reason: one_line(reason), ..Fields::default() }
         }
-        Event::LevelReached { level, reason } => {
+        Event::LevelReached { level, reason, .. } => {
             Fields { subject: Some(level), reason: one_line(reason), ..Fields::default() }
         }
+        Event::LevelLost { level, error } => Fields {
+            subject: Some(level),
+            error_code: Some("BS601"),
+            error: one_line(error),
+            ..Fields::default()
+        },
+        Event::ScratchInMemory { place } => Fields { subject: Some(place), ..Fields::default() },
         Event::BackendsEnded { name, count } => {
             Fields { subject: Some(name), count: Some(*count), ..Fields::default() }
         }

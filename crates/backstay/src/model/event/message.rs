@@ -115,9 +115,19 @@ fn of_worker(event: &Event) -> Option<String> {
         Event::PredecessorLost { worker, jobs } => {
             format!("worker {worker}, which ran here before, was lost with {jobs} jobs aboard")
         }
-        Event::LevelReached { level, reason } => {
-            format!("isolation level {level}{}", colon(reason))
+        Event::LevelReached { level, holders, reason } => {
+            let why = one_line(reason).map(|why| format!("; not better, since {why}"));
+            format!("isolation level {level}{}{}", colon(holders), why.unwrap_or_default())
         }
+        Event::LevelLost { level, error } => format!(
+            "limits can no longer be held at level {level}{}; nothing is claimed until they can",
+            colon(error)
+        ),
+        Event::ScratchInMemory { place } => format!(
+            "the folders of jobs lie in memory (`{}`), which counts as nobody's: set scratch_dir below [worker] to a \
+             folder on a disk",
+            harmless(place)
+        ),
         Event::LeaderElected { worker } => format!("worker {worker} does the housekeeping"),
         Event::LoopSilent { name, silent } => {
             format!("loop `{name}` has not succeeded for {}", time(*silent))

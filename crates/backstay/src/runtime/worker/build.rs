@@ -336,7 +336,7 @@ impl<S: Clone + Send + Sync + 'static> Worker<S> {
             settings: &settings,
             access: Access::of(&settings),
             names: backends::prefix(id),
-            auto: plan.auto,
+            plan,
             worker: id,
             sound: 0,
             failed: None,
@@ -367,8 +367,6 @@ impl<S: Clone + Send + Sync + 'static> Worker<S> {
             home: OnceLock::new(),
         };
         let channels = self.channels_of(&settings);
-        let level = runner.launcher.as_ref().map_or("inline", |it| it.level().name.as_str());
-        let level = level.to_owned();
         start::start(
             id,
             Parts {
@@ -381,7 +379,6 @@ impl<S: Clone + Send + Sync + 'static> Worker<S> {
                 draining: draining_sender,
                 threads,
                 channels,
-                level,
                 allowance,
                 memory: plan,
             },

@@ -59,6 +59,12 @@ pub(crate) fn in_force(limits: Limits, level: &isolate::Level) -> Arc<InForce> {
     Arc::new(InForce::new(limits, level.name.as_str(), Value::Object(holders)))
 }
 
+/// Names what holds each limit, in one line.
+pub(crate) fn holders(level: &isolate::Level) -> String {
+    let holders = level.holders.iter().map(|(limit, holder)| format!("{limit}: {holder}"));
+    holders.collect::<Vec<_>>().join(", ")
+}
+
 /// Gives the timeout of a job that asks for one of its own: at most what its queue allows now.
 pub(crate) fn timeout(asked: Duration, most: Duration, job: &JobRef) -> Duration {
     if asked > most {

@@ -132,6 +132,8 @@ pub(crate) struct State {
     allowance: Allowance,
     pace: Pace,
     short: Short,
+    /// What holds the limits of jobs fails for now.
+    level_lost: bool,
     /// Kinds whose attempts do harm, by name; at most those that this worker knows.
     brakes: HashMap<String, KindBrake>,
     /// Looks for a job under a brake so far: each begins at another queue.
@@ -182,6 +184,7 @@ impl State {
             allowance,
             pace: Pace::new(settings.brake_marks),
             short: Short::new(settings.memory_marks),
+            level_lost: false,
             brakes: HashMap::new(),
             trials: 0,
             raises: Vec::new(),
@@ -296,6 +299,7 @@ impl Claims {
             && !self.state.only_settle
             && self.held_until().is_none()
             && !self.state.short.is_on()
+            && !self.state.level_lost
             && self.state.allowance != Allowance::Nothing
     }
 
@@ -329,6 +333,7 @@ impl Claims {
             Signal::Tell => self.tell(),
             Signal::Memory(seen) => self.see_memory(seen),
             Signal::Pool(news) => self.hear_of_pool(news),
+            Signal::Level(why) => self.hear_of_level(why),
             Signal::Reload(queues) => self.reload(&queues),
             Signal::Quit => {
                 self.draining.send_replace(true);

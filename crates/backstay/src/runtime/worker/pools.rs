@@ -33,13 +33,29 @@ pub(crate) struct Watched {
 }
 
 /// Watches until the set is dropped; to be called on the runtime of the claim loop.
-pub(crate) fn watch_all(pools: Vec<Watched>, signals: &mpsc::Sender<Signal>) -> JoinSet<()> {
+pub(crate) fn watch_all(
+    pools: Vec<Watched>,
+    level: Option<watch::Receiver<Option<String>>>,
+    signals: &mpsc::Sender<Signal>,
+) -> JoinSet<()> {
     let mut tasks = JoinSet::new();
+    if let Some(lost) = level {
+        tasks.spawn(watch_level(lost, signals.clone()));
+    }
     for watched in pools {
         let health = watched.pool.health();
         tasks.spawn(watch(watched.queue, watched.kind, health, signals.clone()));
     }
     tasks
+}
+
+/// Passes on that limits cannot be held any more, and that they can again.
+async fn watch_level(mut lost: watch::Receiver<Option<String>>, signals: mpsc::Sender<Signal>) {
+    while lost.changed().await.is_ok() {
+        let why = lost.borrow_and_update().clone();
+        // The loop has gone: nobody claims any more.
+        drop(signals.send(Signal::Level(why)).await);
+    }
 }
 
 async fn watch(

@@ -19,6 +19,7 @@ use super::served::Served;
 use super::tail::Tails;
 use super::way::Way;
 use crate::model::claim::Claimed;
+use crate::model::event::Event;
 use crate::runtime::ended::{Ended, Terms, job_ref};
 
 /// An attempt that has ended.
@@ -218,6 +219,27 @@ impl Runner {
         if let Some(launcher) = &self.launcher {
             launcher.note_stop_signal();
         }
+    }
+
+    /// How strictly limits are held, in one word.
+    pub(crate) fn level(&self) -> String {
+        let level = self.launcher.as_ref().map_or("inline", |it| it.level().name.as_str());
+        level.to_owned()
+    }
+
+    /// The same with what holds each limit, and why not better.
+    pub(crate) fn level_reached(&self) -> Event {
+        let (mut holders, mut reason) = (String::new(), String::new());
+        if let Some(level) = self.launcher.as_ref().map(Launcher::level) {
+            holders = bulkhead::holders(level);
+            reason = level.why.clone().unwrap_or_default();
+        }
+        Event::LevelReached { level: self.level(), holders, reason }
+    }
+
+    /// Tells when that is lost; none where handlers run inside the worker.
+    pub(crate) fn level_lost(&self) -> Option<watch::Receiver<Option<String>>> {
+        self.launcher.as_ref().map(Launcher::level_lost)
     }
 
     /// Ends all children, and does not wait for it: the ends come over the channel.

@@ -1,8 +1,10 @@
 //! Starts a worker: its place in the database, its heart, its loops; and says why it could not.
 
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use backstay_isolate::LauncherError;
 use serde_json::json;
 use tokio::sync::{mpsc, oneshot, watch};
 use uuid::Uuid;
@@ -99,12 +101,52 @@ pub enum StartError {
     /// The queues promise more memory than there is.
     #[error("{0}")]
     Memory(String),
+    /// Limits cannot be held here as strictly as is required.
+    #[error("{required} is required, but not granted: {why}")]
+    Level {
+        /// What `require_level` says.
+        required: &'static str,
+        /// What stands against it.
+        why: String,
+        /// How to get it here, in one line.
+        advice: &'static str,
+    },
+    /// The folder of the jobs' folders cannot be used.
+    #[error("jobs get no folders below `{}`: {why}; give the worker another one: scratch_dir below [worker]", place.display())]
+    Scratch {
+        /// Which.
+        place: PathBuf,
+        /// What stands against it.
+        why: String,
+    },
     /// A thread or a folder cannot be made.
     #[error("the operating system refused")]
     Io(#[from] std::io::Error),
 }
 
+impl From<LauncherError> for StartError {
+    fn from(error: LauncherError) -> StartError {
+        match error {
+            LauncherError::Level { why, advice } => {
+                StartError::Level { required: "cgroup", why, advice }
+            }
+            LauncherError::Scratch { place, why } => StartError::Scratch { place, why },
+            LauncherError::Io(error) => StartError::Io(error),
+            other => StartError::Io(std::io::Error::other(other)),
+        }
+    }
+}
+
 impl StartError {
+    /// What to do about it, where the error does not say so itself.
+    pub fn hint(&self) -> Option<&str> {
+        match self {
+            StartError::Level { advice, .. } => Some(advice),
+            StartError::Store(error) => error.hint(),
+            _ => None,
+        }
+    }
+
     /// The stable code.
     pub fn code(&self) -> &str {
         match self {
@@ -115,6 +157,8 @@ impl StartError {
             StartError::NotDurable(_) => "BS508",
             StartError::NotEntered | StartError::EnteredLate | StartError::State(_) => "BS604",
             StartError::Memory(_) => "BS408",
+            StartError::Level { .. } => "BS601",
+            StartError::Scratch { .. } => "BS402",
             StartError::Io(_) => "BS999",
         }
     }
@@ -131,7 +175,6 @@ pub(crate) struct Parts {
     pub(crate) draining: watch::Sender<bool>,
     pub(crate) threads: Option<InlineThreads>,
     pub(crate) channels: Channels,
-    pub(crate) level: String,
     pub(crate) allowance: Allowance,
     /// What all jobs may use together.
     pub(crate) memory: Plan,
@@ -146,6 +189,7 @@ pub(crate) async fn start(id: Uuid, mut parts: Parts) -> Result<Running, StartEr
     let (lows, low_watch) = watch::channel(Vec::new());
     let ready = ready(id, &parts.settings);
     let look = parts.settings.worker.memory_look.clone();
+    event::emit(&parts.runner.level_reached());
     let Parts {
         database,
         settings,
@@ -197,9 +241,9 @@ pub(crate) async fn start(id: Uuid, mut parts: Parts) -> Result<Running, StartEr
     let told = signals.clone();
     let looking = pressure::start(look, signals.clone())?;
     std::thread::Builder::new().name("backstay-worker".into()).spawn(move || {
-        let pools = runner.pools();
+        let (pools, level) = (runner.pools(), runner.level_lost());
         runtime.block_on(async {
-            let watching = pools::watch_all(pools, &told);
+            let watching = pools::watch_all(pools, level, &told);
             work(id, database, claims, duties, keeper, runner, heart.over).await;
             drop(watching);
         });
@@ -256,7 +300,7 @@ async fn beat(
     let (began, book) = (Instant::now(), Arc::new(Mutex::new(BeatBook::new(times.beat))));
     let thread = control::start(Control {
         database: parts.database.clone(),
-        me: introduction(id, &parts.settings, &parts.runner, parts.level.clone()),
+        me: introduction(id, &parts.settings, &parts.runner),
         times,
         book: book.clone(),
         began,
@@ -339,7 +383,7 @@ async fn work(
     over.send_replace(true);
 }
 
-fn introduction(id: Uuid, settings: &Settings, runner: &Runner, level: String) -> Introduction {
+fn introduction(id: Uuid, settings: &Settings, runner: &Runner) -> Introduction {
     let slots: i32 = settings.queues.iter().map(|queue| i32::from(queue.slots)).sum();
     Introduction {
         worker: id,
@@ -348,7 +392,7 @@ fn introduction(id: Uuid, settings: &Settings, runner: &Runner, level: String) -
         slots,
         host: control::host_name(),
         release: release(),
-        level,
+        level: runner.level(),
         queues: settings.queues.iter().map(|queue| queue.name.clone()).collect(),
         kinds: json!(runner.all_kinds()).to_string(),
         admission: "{}".to_owned(),

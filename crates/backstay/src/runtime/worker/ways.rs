@@ -7,17 +7,19 @@ use std::error::Error;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use backstay_isolate::{Entry, Launcher, Pool, PoolLimits};
+use backstay_isolate::{Entry, Launcher, LauncherOptions, LevelName, Pool, PoolLimits};
 use uuid::Uuid;
 
 use super::backends;
 use super::bulkhead;
+use super::memory::Plan;
 use super::program::{self, Access};
 use super::runner::QueueWays;
 use super::served::Served;
 use super::start::StartError;
 use super::way::Way;
-use crate::model::config::{EnvSettings, Isolation, QueueSettings, Runner, Settings};
+use crate::model::config::{EnvSettings, Isolation, QueueSettings, RequireLevel, Runner, Settings};
+use crate::model::event::{self, Event};
 use crate::model::limits::Limits;
 use crate::runtime::handler::Handlers;
 use crate::runtime::inline::{Inline, InlineThreads};
@@ -37,8 +39,8 @@ pub(super) struct Setting<'a, S> {
     pub(super) access: Access,
     /// What the names of children begin with.
     pub(super) names: String,
-    /// The memory of a job of which nothing is said.
-    pub(super) auto: u64,
+    /// The memory of all jobs, and of one of which nothing is said.
+    pub(super) plan: Plan,
     pub(super) worker: Uuid,
     /// Ways whose programs are there, and the first of those that do not boot.
     pub(super) sound: usize,
@@ -66,6 +68,7 @@ impl<S: Clone + Send + Sync + 'static> Setting<'_, S> {
             queues.insert(queue.name.clone(), ways);
         }
         self.refuse_if_useless()?;
+        self.refuse_if_bare()?;
         Ok(queues)
     }
 
@@ -79,7 +82,7 @@ impl<S: Clone + Send + Sync + 'static> Setting<'_, S> {
         for kind in self.handlers.kinds() {
             let own = self.settings.kinds.iter().find(|declared| declared.name == kind);
             let isolation = own.and_then(|declared| declared.isolation).unwrap_or(queue.isolation);
-            let limits = bulkhead::limits(queue, own, self.auto);
+            let limits = bulkhead::limits(queue, own, self.plan.auto);
             let known = rust.iter().find(|known| (known.0, known.1) == (isolation, limits));
             let way = match known {
                 Some((.., way)) => way.clone(),
@@ -93,14 +96,14 @@ impl<S: Clone + Send + Sync + 'static> Setting<'_, S> {
         }
         let plain = EnvSettings::default();
         for (kind, argv) in self.commands {
-            let limits = bulkhead::limits(queue, self.settings.kind(kind), self.auto);
+            let limits = bulkhead::limits(queue, self.settings.kind(kind), self.plan.auto);
             let way = self.command_way(queue, argv.clone(), None, &plain, limits).await?;
             ways.insert(kind.clone(), way);
         }
         for kind in &self.settings.kinds {
             let way = match &kind.runner {
                 Some(Runner::Command(argv)) => {
-                    let limits = bulkhead::limits(queue, Some(kind), self.auto);
+                    let limits = bulkhead::limits(queue, Some(kind), self.plan.auto);
                     let (argv, dir) = (argv.clone(), kind.dir.clone());
                     self.command_way(queue, argv, dir, &kind.env, limits).await?
                 }
@@ -169,9 +172,36 @@ impl<S: Clone + Send + Sync + 'static> Setting<'_, S> {
         if let Some(launcher) = &self.launcher {
             return Ok(launcher.clone());
         }
-        let launcher = self.launcher.insert(Launcher::start()?);
+        let launcher = self.launcher.insert(self.start_launcher()?);
         launcher.name_children(backends::VARIABLE, self.names.as_str());
         Ok(launcher.clone())
+    }
+
+    fn start_launcher(&self) -> Result<Launcher, StartError> {
+        let worker = &self.settings.worker;
+        let place = worker.scratch_dir.clone().unwrap_or_else(backstay_isolate::scratch_default);
+        let launcher = Launcher::start_with(LauncherOptions {
+            scratch_dir: worker.scratch_dir.clone(),
+            require: (worker.require_level == RequireLevel::Cgroup).then_some(LevelName::Cgroup),
+            jobs_memory_bytes: Some(self.plan.budget),
+        })?;
+        if backstay_isolate::scratch_lies_in_memory(&place) {
+            event::emit(&Event::ScratchInMemory { place: place.display().to_string() });
+        }
+        Ok(launcher)
+    }
+
+    /// Refuses a worker whose handlers all run inside it where more is required.
+    fn refuse_if_bare(&self) -> Result<(), StartError> {
+        let required = self.settings.worker.require_level;
+        if self.launcher.is_some() || matches!(required, RequireLevel::Any | RequireLevel::Inline) {
+            return Ok(());
+        }
+        Err(StartError::Level {
+            required: required.as_str(),
+            why: "all handlers run inside the worker, where nothing holds them".to_owned(),
+            advice: "take `isolation = \"inline\"` out, so that handlers run in children",
+        })
     }
 
     async fn inline(&mut self) -> Result<Inline, StartError> {

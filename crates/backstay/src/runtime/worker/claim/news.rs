@@ -1,7 +1,10 @@
 //! What the claim loop hears of its programs and passes on: to the log, to the line, and to people.
 
+use std::time::Instant;
+
 use serde_json::{Value, json};
 
+use super::super::control::host_name;
 use super::super::pools::{Change, PoolNews};
 use super::Claims;
 use crate::model::alert::Rule;
@@ -46,6 +49,25 @@ impl Claims {
             let queue = Some(queue);
             self.raise(Raise { rule: Rule::PoolBroken, subject, kind, queue, detail });
         }
+    }
+
+    /// What holds the limits of jobs here fails, or works again: meanwhile nothing is claimed.
+    pub(super) fn hear_of_level(&mut self, why: Option<String>) {
+        let detail = match &why {
+            Some(error) => {
+                let level = self.runner.level();
+                event::emit(&Event::LevelLost { level, error: error.clone() });
+                json!({ "error": error, "host": host_name() })
+            }
+            None => {
+                event::emit(&self.runner.level_reached());
+                self.look_from_start(Instant::now());
+                json!({ "resolved": true })
+            }
+        };
+        self.state.level_lost = why.is_some();
+        let (rule, subject) = (Rule::Isolation, "level".to_owned());
+        self.raise(Raise { rule, subject, kind: None, queue: None, detail });
     }
 
     pub(super) fn raise(&mut self, raise: Raise) {

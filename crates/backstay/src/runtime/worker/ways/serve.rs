@@ -70,7 +70,7 @@ impl<S: Clone + Send + Sync + 'static> Setting<'_, S> {
     ) -> Result<(Pool, Arc<InForce>), StartError> {
         let isolation = kind.and_then(|kind| kind.isolation).unwrap_or(queue.isolation);
         let jobs = if isolation == Isolation::Fresh { 1 } else { queue.recycle.jobs };
-        let limits = bulkhead::limits(queue, kind, self.auto);
+        let limits = bulkhead::limits(queue, kind, self.plan.auto);
         let bounds = PoolLimits { recycle_jobs: jobs, ..bulkhead::of_pool(queue, &limits) };
         let dir = kind.and_then(|kind| kind.dir.clone()).or_else(|| queue.dir.clone());
         let plain = EnvSettings::default();
@@ -87,7 +87,7 @@ impl<S: Clone + Send + Sync + 'static> Setting<'_, S> {
 
     /// Says whether the settings want something else for this kind than for its queue's others.
     fn differs(&self, kind: &KindSettings, queue: &QueueSettings) -> bool {
-        let limits = |kind| bulkhead::limits(queue, kind, self.auto);
+        let limits = |kind| bulkhead::limits(queue, kind, self.plan.auto);
         kind.runner.is_none()
             && (kind.isolation.is_some_and(|isolation| isolation != queue.isolation)
                 || kind.env != EnvSettings::default()
