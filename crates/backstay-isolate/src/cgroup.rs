@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -41,6 +42,26 @@ pub(crate) struct Groups {
 pub(crate) struct Seat {
     pub(crate) group: PathBuf,
     pub(crate) home: PathBuf,
+}
+
+/// What the processes of a group have used of the processors, the dead among them.
+#[derive(Debug)]
+pub(crate) struct CpuMeter {
+    file: fs::File,
+}
+
+impl CpuMeter {
+    /// Since the group was made.
+    pub(crate) fn read(&self) -> Option<Duration> {
+        let mut text = [0; 512];
+        let read = self.file.read_at(&mut text, 0).ok()?;
+        used(std::str::from_utf8(&text[..read]).ok()?)
+    }
+}
+
+fn used(stat: &str) -> Option<Duration> {
+    let used = stat.lines().find_map(|line| line.strip_prefix("usage_usec "))?;
+    Some(Duration::from_micros(used.trim().parse().ok()?))
 }
 
 /// The group of one child.
@@ -138,6 +159,12 @@ impl Groups {
 impl Group {
     pub(crate) fn seat(&self) -> Seat {
         Seat { group: self.path.clone(), home: self.home.clone() }
+    }
+
+    /// Gives what tells its CPU time; some kernels keep no such account.
+    pub(crate) fn cpu_meter(&self) -> Option<CpuMeter> {
+        let meter = CpuMeter { file: fs::File::open(self.path.join("cpu.stat")).ok()? };
+        meter.read().map(|_| meter)
     }
 
     /// Kills every process in it at once; older kernels cannot, and leave it to the shim.
@@ -324,6 +351,13 @@ mod tests {
         assert_eq!(judge(&events(1, 2)), GroupOom::Own);
         assert_eq!(judge(&events(0, 2)), GroupOom::Victim);
         assert_eq!(judge(""), GroupOom::None);
+    }
+
+    #[test]
+    fn the_account_of_processors_is_read() {
+        let stat = "usage_usec 1500000\nuser_usec 1\nsystem_usec 2\n";
+        assert_eq!(used(stat), Some(Duration::from_millis(1500)));
+        assert_eq!(used("user_usec 1\n"), None);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The life of one child on the pipes thread: boot, jobs one at a time, and an end that is always reached.
 
+mod between;
 mod body;
 mod end;
 mod hear;

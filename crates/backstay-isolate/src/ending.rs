@@ -191,6 +191,15 @@ pub(crate) enum Exit {
     Signal(i32),
 }
 
+impl fmt::Display for Exit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Exit::Code(code) => write!(f, "exited with {code}"),
+            Exit::Signal(signal) => write!(f, "ended by signal {signal}"),
+        }
+    }
+}
+
 impl Exit {
     /// Says whether it was ended as a terminal or a service manager ends programs, also as a shell tells it.
     pub(crate) fn is_sent_by_others(self) -> bool {

@@ -187,6 +187,15 @@ impl Launcher {
         self.shared.lost.subscribe()
     }
 
+    /// Notes that this supervisor plans with all the memory there is, and counts the other processes with the same scratch
+    /// folder that do so, too: together they would use it more than once.
+    ///
+    /// # Errors
+    /// When the note cannot be left in the scratch folder.
+    pub fn claim_memory(&self) -> io::Result<usize> {
+        self.shared.scratch.claim_memory()
+    }
+
     /// Gives each child from now on a name of its own, `prefix` and a number, in a variable of its environment unless
     /// its program has that already; so that what it leaves elsewhere can be told from all else. Said once.
     pub fn name_children(&self, variable: impl Into<String>, prefix: impl Into<String>) {

@@ -84,6 +84,8 @@ pub struct PoolLimits {
     pub recycle_jobs: u32,
     /// Age of a warm child; default 1 h.
     pub recycle_age: Duration,
+    /// Share of its memory limit that a warm child may hold while it does nothing; default 0.5.
+    pub recycle_memory: f64,
     /// What an attempt may print.
     pub output: OutputLimits,
     /// What each child may use.
@@ -97,6 +99,7 @@ impl Default for PoolLimits {
             boot: Duration::from_secs(30),
             recycle_jobs: 1_000,
             recycle_age: Duration::from_secs(3600),
+            recycle_memory: 0.5,
             output: OutputLimits::default(),
             limits: Limits::default(),
         }

@@ -16,9 +16,11 @@ use crate::ending::Ending;
 use crate::launcher::{Launcher, Shared};
 use crate::limits::PoolLimits;
 use crate::output::OutputRing;
+use crate::pool_set::PoolSet;
 use crate::program::{Argv, Mode, Program, find_program, is_executable};
 use crate::run::{Order, Report, Run, Stopper};
 use crate::shelf::{Delivery, Idle, Shelf};
+use crate::standing::Standing;
 use crate::usage::Gauge;
 
 /// Keeps the end of a boot within what a clock can count; settings allow 10 min.
@@ -36,13 +38,24 @@ struct Inner {
     limits: PoolLimits,
     places: Arc<Semaphore>,
     shelf: Arc<Shelf>,
+    set: PoolSet,
     /// Children started so far.
     count: AtomicU64,
 }
 
 impl Pool {
     /// Makes a pool without starting anything.
-    pub fn new(launcher: Launcher, program: Program, mut limits: PoolLimits) -> Pool {
+    pub fn new(launcher: Launcher, program: Program, limits: PoolLimits) -> Pool {
+        Pool::in_set(launcher, program, limits, &PoolSet::new(usize::MAX, |_| {}))
+    }
+
+    /// Makes a pool that shares a number of children with the others of its set.
+    pub fn in_set(
+        launcher: Launcher,
+        program: Program,
+        mut limits: PoolLimits,
+        set: &PoolSet,
+    ) -> Pool {
         limits.boot = limits.boot.min(MAX_BOOT);
         let inner = Inner {
             launcher: launcher.shared,
@@ -50,9 +63,11 @@ impl Pool {
             limits,
             places: Arc::new(Semaphore::new(limits.size.clamp(1, Semaphore::MAX_PERMITS))),
             shelf: Arc::default(),
+            set: set.clone(),
             count: AtomicU64::new(0),
         };
         let inner = Arc::new(inner);
+        set.join(&inner.shelf);
         let health = inner.shelf.circuit.watch();
         inner.launcher.look_after(mend(Arc::downgrade(&inner), health));
         Pool { inner }
@@ -136,7 +151,7 @@ impl Inner {
     /// always gets a new one.
     fn dispatch(self: &Arc<Self>, mut job: Job) {
         if job.order.limits.is_some() {
-            return self.start(Some(job), None);
+            return self.start(Some(job), None, self.set.enter());
         }
         while let Some(Idle { door, .. }) = self.shelf.pop() {
             let delivery = Delivery { job, door: door.clone() };
@@ -147,7 +162,7 @@ impl Inner {
             }
         }
         match self.shelf.circuit.broken() {
-            None => self.start(Some(job), None),
+            None => self.start(Some(job), None, self.set.enter()),
             Some(failed) => job.return_unstarted(Report {
                 detail: Some(failed.message.clone()),
                 stderr: failed.stderr.clone(),
@@ -167,7 +182,7 @@ impl Inner {
             // The other end is here.
             let _heard = told.send(found);
         } else {
-            self.start(None, Some(told));
+            self.start(None, Some(told), self.set.enter());
         }
         ready
     }
@@ -176,14 +191,17 @@ impl Inner {
         self: &Arc<Self>,
         job: Option<Job>,
         ready: Option<oneshot::Sender<Result<Ready, BootFailed>>>,
+        standing: Standing,
     ) {
         let number = self.count.fetch_add(1, Ordering::Relaxed);
-        let pool = Arc::downgrade(self);
+        let (pool, successor) = (Arc::downgrade(self), Arc::downgrade(self));
         let birth = child::Birth {
             number,
             name: None,
             shelf: Arc::downgrade(&self.shelf),
+            standing: Arc::new(standing),
             give_back: Box::new(move |job| redispatch(&pool, job)),
+            replace: Box::new(move || replace(&successor)),
             launcher: self.launcher.clone(),
             program: self.program.clone(),
             limits: self.limits,
@@ -241,6 +259,14 @@ async fn mend(pool: Weak<Inner>, mut health: watch::Receiver<Health>) {
         let Some(ready) = pool.upgrade().map(|pool| pool.try_one()) else { return };
         // How it went is told to the circuit, which is watched here.
         let _told = ready.await;
+    }
+}
+
+/// Starts a child for one that is about to go, unless another one waits already.
+fn replace(pool: &Weak<Inner>) {
+    let Some(pool) = pool.upgrade() else { return };
+    if pool.shelf.is_empty() && pool.shelf.circuit.broken().is_none() {
+        pool.start(None, None, pool.set.stand_in());
     }
 }
 

@@ -11,6 +11,8 @@ use rustix::process::geteuid;
 
 const PREFIX: &str = "backstay-scratch-";
 const LOCK: &str = "lock";
+/// Its supervisor plans with all the memory there is.
+const ALL_MEMORY: &str = "all-memory";
 
 /// What the kernel calls file systems that lie in memory: tmpfs and ramfs.
 const IN_MEMORY: [u32; 2] = [0x0102_1994, 0x8584_58f6];
@@ -98,6 +100,23 @@ impl ScratchRoot {
     pub(crate) fn remove(&self) {
         remove(&self.path);
     }
+
+    /// Notes that its supervisor plans with all the memory there is; counts the other processes that do so beside it.
+    pub(crate) fn claim_memory(&self) -> io::Result<usize> {
+        File::create(self.path.join(ALL_MEMORY))?;
+        let own = format!("{PREFIX}{}-", std::process::id());
+        let place = self.path.parent().unwrap_or(Path::new("/"));
+        let others = fs::read_dir(place)?.flatten().filter(|entry| {
+            let name = entry.file_name();
+            let name = name.to_str().unwrap_or("");
+            let root = entry.path();
+            name.starts_with(PREFIX)
+                && !name.starts_with(&own)
+                && root.join(ALL_MEMORY).exists()
+                && !is_abandoned(&root)
+        });
+        Ok(others.count())
+    }
 }
 
 fn private() -> DirBuilder {
@@ -172,6 +191,26 @@ mod tests {
             assert!(scratch_refusal(&place).unwrap().contains("belongs to user 65534"));
         }
         remove(&above);
+    }
+
+    #[test]
+    fn whoever_plans_with_all_memory_hears_of_others_that_live() {
+        let place = std::env::temp_dir().join(format!("scratch-memory-{}", std::process::id()));
+        fs::create_dir(&place).unwrap();
+        let own = ScratchRoot::make(&place).unwrap();
+        let _second = ScratchRoot::make(&place).unwrap().claim_memory().unwrap();
+        assert_eq!(own.claim_memory().unwrap(), 0, "this very process");
+        let other = |name: &str| {
+            let root = place.join(format!("{PREFIX}{name}"));
+            fs::create_dir(&root).unwrap();
+            fs::write(root.join(ALL_MEMORY), "").unwrap();
+            File::create(root.join(LOCK)).unwrap()
+        };
+        let alive = other("1-0");
+        flock(&alive, FlockOperation::NonBlockingLockExclusive).unwrap();
+        let _dead = other("2-0");
+        assert_eq!(own.claim_memory().unwrap(), 1);
+        remove(&place);
     }
 
     #[test]

@@ -1,12 +1,14 @@
 //! The idle children of a pool, the one used last on top.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use tokio::sync::mpsc;
 
 use crate::attempt::Job;
 use crate::boot::Ready;
 use crate::circuit::Circuit;
+use crate::standing::Standing;
 
 /// A job for an idle child, with the door through which it becomes idle again.
 pub(crate) struct Delivery {
@@ -17,6 +19,9 @@ pub(crate) struct Delivery {
 /// An idle child.
 pub(crate) struct Idle {
     pub(crate) number: u64,
+    pub(crate) pid: u32,
+    pub(crate) since: Instant,
+    pub(crate) standing: Arc<Standing>,
     pub(crate) door: mpsc::Sender<Delivery>,
 }
 
@@ -42,9 +47,20 @@ impl Shelf {
         self.idle().pop()
     }
 
-    /// Takes a child off; nothing happens if somebody has already given it a job.
-    pub(crate) fn take(&self, number: u64) {
-        self.idle().retain(|it| it.number != number);
+    /// Takes a child off; nothing comes back if somebody has already given it a job.
+    pub(crate) fn take(&self, number: u64) -> Option<Idle> {
+        let mut idle = self.idle();
+        let place = idle.iter().position(|it| it.number == number)?;
+        Some(idle.remove(place))
+    }
+
+    /// Gives the child that has stood here for the longest time, and since when.
+    pub(crate) fn longest_idle(&self) -> Option<(Instant, u64)> {
+        self.idle().iter().map(|it| (it.since, it.number)).min()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.idle().is_empty()
     }
 
     /// Takes a child off if another one stays; says whether it did.

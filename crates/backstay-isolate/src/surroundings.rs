@@ -1,7 +1,10 @@
 //! What runs this process, and how a worker there gets a control group of its own.
 
 use std::fmt;
+use std::fs;
 use std::path::Path;
+
+use rustix::process::getppid;
 
 /// What runs this process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -40,7 +43,7 @@ impl Surroundings {
             containerenv: exists("/run/.containerenv"),
             dockerenv: exists("/.dockerenv"),
             systemd_runs: exists("/run/systemd/system"),
-            groups: std::fs::read_to_string("/proc/self/cgroup").unwrap_or_default(),
+            groups: fs::read_to_string("/proc/self/cgroup").unwrap_or_default(),
         })
     }
 
@@ -100,9 +103,48 @@ impl fmt::Display for Surroundings {
     }
 }
 
+/// Shells that wait for what they start, and keep the signals that they get to themselves.
+const SHELLS: [&str; 6] = ["sh", "bash", "dash", "ash", "zsh", "ksh"];
+
+/// Gives the command line of a shell that runs a script of which this process is a part, so that a signal to stop may never
+/// arrive here. None at a terminal: its signals reach everything that runs there.
+pub fn shell_above() -> Option<String> {
+    if fs::File::open("/dev/tty").is_ok() {
+        return None;
+    }
+    let parent = getppid()?.as_raw_nonzero();
+    let line = fs::read(format!("/proc/{parent}/cmdline")).ok()?;
+    let words = line.split(|byte| *byte == 0).filter(|word| !word.is_empty());
+    script(&words.map(|word| String::from_utf8_lossy(word).into_owned()).collect::<Vec<_>>())
+}
+
+fn script(words: &[String]) -> Option<String> {
+    let name = words.first()?.trim_start_matches('-').rsplit('/').next()?;
+    let is_script = words[1..].iter().any(|word| is_command(word) || !word.starts_with('-'));
+    let line = words.join(" ").replace(char::is_control, " ");
+    (SHELLS.contains(&name) && is_script).then(|| line.chars().take(80).collect())
+}
+
+/// `-c`, also among others: `-ec`.
+fn is_command(word: &str) -> bool {
+    word.starts_with('-') && !word.starts_with("--") && word.ends_with('c')
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_shell_that_runs_a_script_is_told_from_one_that_people_type_into() {
+        let of =
+            |line: &str| script(&line.split(' ').map(str::to_owned).collect::<Vec<_>>()).is_some();
+        for line in ["/bin/sh -c backstay", "sh ./start.sh", "bash -e start.sh", "/bin/sh -ec x"] {
+            assert!(of(line), "{line}");
+        }
+        for line in ["-bash", "/usr/bin/zsh -l", "dumb-init sh", "systemd", ""] {
+            assert!(!of(line), "{line}");
+        }
+    }
 
     #[test]
     fn the_innermost_of_what_runs_us_is_named() {

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::crew::crew;
+use crate::operator::crew::crew;
 use crate::{Desk, Said, desk};
 
 /// Runs a command with a file of these settings; tells where the file stood.
@@ -63,6 +63,10 @@ fn jobs_get_their_folders_in_a_place_of_the_workers_own() {
     crew.wait_until("it is done", || {
         crew.desk.run(&["jobs", "show", &id, "--json"]).json()["state"] == "completed"
     });
+    let worker = &crew.desk.run(&["workers", "list", "--json"]).json()["items"][0];
+    assert!(worker["level"].is_string() && worker["holders"]["memory"].is_string(), "{worker}");
+    let well = crew.desk.run(&["doctor"]).out;
+    assert!(well.contains("1 worker at level"), "{well}");
     let told = std::fs::read_to_string(crew.folder.join("told")).unwrap();
     let scratch = crew.folder.join("scratch");
     assert!(told.contains(&format!("{}/backstay-scratch-", scratch.display())), "{told}");
@@ -90,4 +94,43 @@ fn a_folder_that_others_may_write_to_is_refused_before_anything_runs() {
         assert!(text.contains("scratch_dir") && text.contains("others may write"), "{text}");
     }
     std::fs::remove_dir(open).unwrap();
+}
+
+/// What is stored of every attempt that a process ran.
+#[test]
+fn every_attempt_has_its_facts_whether_it_completed_or_not() {
+    let script = "echo out; echo err >&2; echo x > $TMPDIR/file; exit ";
+    let kinds = [("good", 0), ("bad", 7)].map(|(kind, exit)| {
+        format!("[kinds.{kind}]\ncommand = [\"sh\", \"-c\", \"{script}{exit}\"]\nmax_retries = 0\n")
+    });
+    let Some(crew) = crew("facts", |_| kinds.concat()) else { return };
+    for (kind, state) in [("good", "completed"), ("bad", "dead")] {
+        let id = crew.desk.enqueue(&[kind]);
+        let job = crew.wait_for(&id, state);
+        let attempt = &job["attempts"][0];
+        let facts = [
+            "wall_ms",
+            "cpu_ms",
+            "processes_peak",
+            "scratch_bytes",
+            "output_bytes",
+            "worker",
+            "release",
+            "limits",
+            "level",
+            "holders",
+            "host",
+            "claimed_at",
+            "ended_at",
+        ];
+        for fact in facts {
+            assert!(!attempt[fact].is_null(), "{fact} in {attempt}");
+        }
+        for fact in ["pid", "age_ms", "jobs"] {
+            assert!(attempt["child"][fact].is_u64(), "{fact} in {attempt}");
+        }
+        assert_eq!((&attempt["late"], &attempt["survivor"]), (&false.into(), &false.into()));
+        assert_eq!(attempt["output_bytes"], 8, "{attempt}");
+        assert!(attempt["limits"]["memory_bytes"].is_u64(), "{attempt}");
+    }
 }

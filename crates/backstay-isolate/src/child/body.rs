@@ -10,10 +10,12 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
 
 use crate::attempt::{Account, Attempt, Ended, Finished, Job};
 use crate::boot::{BootError, BootFailed, Ready};
-use crate::cgroup::Group;
+use crate::cgroup::{CpuMeter, Group};
+use crate::child::between::Between;
 use crate::kill::Ladder;
 use crate::launcher::Shared;
 use crate::limits::PoolLimits;
+use crate::news::{ChildNews, Wear};
 use crate::pipes::Wires;
 use crate::process::Process;
 use crate::program::{Mode, Program};
@@ -21,6 +23,7 @@ use crate::protocol::write;
 use crate::run::PeakSource;
 use crate::scratch;
 use crate::shelf::{Delivery, Idle, Shelf};
+use crate::standing::Standing;
 use crate::usage::Usage;
 use crate::watch::{BREACHES, Breach, Facts, Held, Subject, measure};
 
@@ -38,6 +41,10 @@ pub(crate) struct Birth {
     pub(crate) shelf: Weak<Shelf>,
     /// Finds another child for a job that this one cannot take.
     pub(crate) give_back: GiveBack,
+    /// Starts another child before this one goes.
+    pub(crate) replace: Box<dyn Fn() + Send + Sync>,
+    /// Its place among the children of its pools, and who hears of it.
+    pub(crate) standing: Arc<Standing>,
     pub(crate) launcher: Arc<Shared>,
     pub(crate) program: Program,
     pub(crate) limits: PoolLimits,
@@ -75,6 +82,8 @@ pub(super) struct Child {
     pub(super) name: Option<String>,
     pub(super) shelf: Weak<Shelf>,
     pub(super) give_back: GiveBack,
+    pub(super) replace: Option<Box<dyn Fn() + Send + Sync>>,
+    pub(super) standing: Arc<Standing>,
     pub(super) launcher: Arc<Shared>,
     pub(super) program: Program,
     pub(super) limits: PoolLimits,
@@ -104,9 +113,13 @@ pub(super) struct Child {
     pub(super) subject: Arc<Subject>,
     pub(super) breaches: mpsc::Receiver<Breach>,
     pub(super) stat: Option<File>,
-    /// Of its whole life, and how much of that is told in reports.
-    pub(super) cpu_ticks: u64,
-    pub(super) cpu_told: u64,
+    /// Known from when it is ready.
+    pub(super) between: Option<Between>,
+    /// What its control group has used, where there is one.
+    pub(super) meter: Option<Arc<CpuMeter>>,
+    /// CPU time of its whole life, and how much of that is told in reports.
+    pub(super) cpu: Duration,
+    pub(super) cpu_told: Duration,
     pub(super) resident_bytes: u64,
     /// The last attempt left something in the scratch folder.
     pub(super) littered: bool,
@@ -124,7 +137,8 @@ impl Child {
         let (door, deliveries) = mpsc::channel(1);
         let stopping = birth.launcher.stopping();
         let mut wires = wires;
-        let (subject, breaches) = watched(&birth, &wires, &scratch);
+        let meter = birth.group.as_ref().and_then(Group::cpu_meter).map(Arc::new);
+        let (subject, breaches) = watched(&birth, &wires, &scratch, meter.clone());
         if let (Some(job), Mode::Command) = (&birth.job, birth.program.mode) {
             // A command is its attempt from its first breath.
             wires.output.begin(job.output.clone());
@@ -135,6 +149,9 @@ impl Child {
             name: birth.name,
             shelf: birth.shelf,
             give_back: birth.give_back,
+            // One that has a single job is nobody's place to take.
+            replace: (birth.limits.recycle_jobs > 1).then_some(birth.replace),
+            standing: birth.standing,
             launcher: birth.launcher,
             program: birth.program,
             limits: birth.limits,
@@ -160,8 +177,10 @@ impl Child {
             subject,
             breaches,
             stat: None,
-            cpu_ticks: 0,
-            cpu_told: 0,
+            between: None,
+            meter,
+            cpu: Duration::ZERO,
+            cpu_told: Duration::ZERO,
             resident_bytes: 0,
             littered: false,
             ladder: None,
@@ -206,21 +225,22 @@ impl Child {
             self.take_cpu();
         }
         let Some(attempt) = &mut self.attempt else { return false };
-        self.subject.begin(attempt.job.gauge.clone(), self.cpu_ticks);
+        let fresh = self.between.as_mut().is_some_and(|it| it.reset_peak(Instant::now()));
+        self.subject.begin(attempt.job.gauge.clone(), self.cpu, fresh);
         self.wires.read_output();
         let stray_bytes = self.wires.output.begin(attempt.job.output.clone());
         if stray_bytes > 0 && self.jobs > 0 {
-            tracing::debug!(
-                pid = self.pid,
-                stray_bytes,
-                "child.stray_output: a child printed between two jobs"
-            );
+            self.standing.tell(ChildNews::StrayOutput { pid: self.pid, bytes: stray_bytes });
         }
         let scratch = self.scratch.to_string_lossy();
         let line = write::job(&attempt.job.order.job, &scratch);
         attempt.started = Some(Instant::now());
         self.phase = Phase::Busy;
         let sent = self.wires.say_first(&line).is_ok();
+        if self.jobs + 1 >= self.limits.recycle_jobs || self.is_old() {
+            // Its last job: whoever comes next finds a child that is ready.
+            self.start_successor();
+        }
         match self.drain_after_job.take() {
             Some(left) if sent => self.wires.say(&write::drain(left)),
             _ => sent,
@@ -287,11 +307,14 @@ impl Child {
     }
 
     pub(super) fn read_cpu(&mut self) {
+        if let Some(used) = self.meter.as_ref().and_then(|meter| meter.read()) {
+            self.cpu = self.cpu.max(used);
+        }
         let Some(stat) = &self.stat else { return };
         let mut line = [0; 1024];
         let Ok(read) = stat.read_at(&mut line, 0) else { return };
         if let Some(process) = Process::parse(&line[..read]) {
-            self.cpu_ticks = process.all_ticks();
+            self.cpu = self.cpu.max(Duration::from_millis(process.all_ticks() * 10));
             self.resident_bytes = process.resident_pages * rustix::param::page_size() as u64;
         }
     }
@@ -299,15 +322,49 @@ impl Child {
     /// Gives what was used since the last call.
     pub(super) fn take_cpu(&mut self) -> Duration {
         self.read_cpu();
-        let ticks = self.cpu_ticks.saturating_sub(self.cpu_told);
-        self.cpu_told = self.cpu_ticks;
-        Duration::from_millis(ticks * 10)
+        let used = self.cpu.saturating_sub(self.cpu_told);
+        self.cpu_told = self.cpu;
+        used
+    }
+
+    pub(super) fn is_old(&self) -> bool {
+        self.born.elapsed() >= self.limits.recycle_age
+    }
+
+    /// Starts the child that comes after this one, once.
+    pub(super) fn start_successor(&mut self) {
+        if let Some(replace) = self.replace.take() {
+            replace();
+        }
+    }
+
+    /// Says why this child takes no further job, if that is so.
+    pub(super) fn wear(&mut self) -> Option<Wear> {
+        let (jobs, now) = (self.jobs, Instant::now());
+        let left = self.between.as_mut().and_then(|between| between.look(now, jobs));
+        if self.jobs >= self.limits.recycle_jobs.max(1) {
+            Some(Wear::Jobs)
+        } else if self.is_old() {
+            Some(Wear::Age)
+        } else if self.is_fat() {
+            Some(Wear::Memory)
+        } else {
+            left
+        }
+    }
+
+    /// Goes, and leaves its place to another.
+    pub(super) fn retire(&mut self, cause: Wear) {
+        self.standing.tell(ChildNews::Recycled { pid: self.pid, cause });
+        self.start_successor();
+        self.leave();
     }
 
     /// Says whether so much stays in memory between jobs that a new process is better.
     pub(super) fn is_fat(&self) -> bool {
         let limit = self.limits.limits.memory_bytes;
-        limit.is_some_and(|limit| self.resident_bytes > limit / 2)
+        let share = self.limits.recycle_memory;
+        limit.is_some_and(|limit| self.resident_bytes as f64 > limit as f64 * share)
     }
 
     /// What a job left in its folder goes away without anybody waiting for it.
@@ -326,9 +383,11 @@ impl Child {
     pub(super) fn go_idle(&mut self) {
         let (shelf, door) = (self.shelf.upgrade(), self.door.take());
         let (Some(shelf), Some(door)) = (shelf, door) else { return self.leave() };
-        self.phase = Phase::Idle { since: Instant::now() };
+        let since = Instant::now();
+        self.phase = Phase::Idle { since };
         self.subject.rest();
-        shelf.put(Idle { number: self.number, door });
+        let standing = self.standing.clone();
+        shelf.put(Idle { number: self.number, pid: self.pid, since, standing, door });
     }
 
     /// Takes no further job, and may go in peace.
@@ -354,20 +413,25 @@ impl Child {
     pub(super) fn close_door(&mut self) {
         self.phase = Phase::Leaving;
         self.door = None;
-        if let Some(shelf) = self.shelf.upgrade() {
-            shelf.take(self.number);
-        }
+        self.standing.leave();
+        // A job that has it by now is given to another child.
+        drop(self.shelf.upgrade().and_then(|shelf| shelf.take(self.number)));
         // A job that is already on its way is given to another child.
         self.deliveries.close();
     }
 }
 
-fn watched(birth: &Birth, wires: &Wires, scratch: &Path) -> (Arc<Subject>, mpsc::Receiver<Breach>) {
+fn watched(
+    birth: &Birth,
+    wires: &Wires,
+    scratch: &Path,
+    meter: Option<Arc<CpuMeter>>,
+) -> (Arc<Subject>, mpsc::Receiver<Breach>) {
     let (told, breaches) = mpsc::channel(BREACHES);
     let by_watch = birth.launcher.groups.is_none();
     let held = Held { memory: by_watch, processes: by_watch };
     let (watch, limits) = (birth.launcher.watch.clone(), birth.limits.limits);
     let subject =
         Subject::new(watch.clone(), wires.shim_pid, limits, held, scratch.to_owned(), told);
-    (watch.add(subject), breaches)
+    (watch.add(subject.metered(meter)), breaches)
 }

@@ -2,9 +2,13 @@
 
 use std::time::Duration;
 
+use crate::attempt::Ended;
 use crate::boot::{BootError, BootFailed};
 use crate::child::body::Child;
 use crate::ending::Exit;
+use crate::kill::Ladder;
+use crate::news::ChildNews;
+use crate::protocol::LastWord;
 use crate::scratch;
 
 /// A shim needs 2 s to sweep; one that removes a huge scratch folder may take longer, and is ended.
@@ -37,9 +41,29 @@ impl Child {
         if unasked && self.ended.is_some_and(|ended| ended.exit.is_sent_by_others()) {
             self.launcher.await_stop_note().await;
         }
+        self.tell_ended();
         if let Some(finished) = self.finish(self.ended) {
             finished.tell();
         }
+    }
+
+    /// Says how it ended, and whether that was a crash after its last job was done.
+    fn tell_ended(&self) {
+        let Some(Ended { exit, .. }) = self.ended else { return };
+        let (pid, how) = (self.pid, exit.to_string());
+        let killed = self.ladder.as_ref().is_some_and(Ladder::has_killed);
+        let done = match (&self.attempt, &self.previous) {
+            (Some(attempt), _) => {
+                let done = matches!(attempt.last_word, Some(LastWord::Done { .. }));
+                done.then(|| attempt.job.order.id.clone())
+            }
+            (None, Some((job, _))) => Some(job.clone()),
+            (None, None) => None,
+        };
+        if let (Some(job), false, false) = (done, killed, exit == Exit::Code(0)) {
+            self.standing.tell(ChildNews::DirtyExit { pid, job, how: how.clone() });
+        }
+        self.standing.tell(ChildNews::Ended { pid, how });
     }
 
     /// Says why no job was taken, if that is how it ended.

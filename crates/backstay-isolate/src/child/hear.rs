@@ -7,9 +7,11 @@ use tokio::sync::oneshot;
 
 use crate::attempt::{Attempt, Ended};
 use crate::boot::{BootError, Ready};
+use crate::child::between::Between;
 use crate::child::body::{Child, Phase};
 use crate::ending::{Exit, StopReason};
 use crate::kill::kill_session;
+use crate::news::{ChildNews, Wear};
 use crate::pipes::Traffic;
 use crate::protocol::read::{Line, Said, parse};
 use crate::protocol::write;
@@ -48,7 +50,7 @@ impl Child {
                 let exit = code.map_or(Exit::Signal(signal.unwrap_or(0)), Exit::Code);
                 self.ended = Some(Ended { exit, survivor: left, scratch_bytes });
                 self.stat = None;
-                self.cpu_ticks = self.cpu_ticks.max(cpu_ms / 10);
+                self.cpu = self.cpu.max(Duration::from_millis(cpu_ms));
             }
             Traffic::ShimGone => self.sweep_for_shim().await,
         }
@@ -70,6 +72,7 @@ impl Child {
         self.pid = pid;
         self.stat = File::open(format!("/proc/{pid}/stat")).ok();
         self.subject.set_child(pid);
+        self.standing.tell(ChildNews::Started { pid });
         self.note_command_runs();
     }
 
@@ -161,6 +164,8 @@ impl Child {
 
     pub(super) fn booted(&mut self, ready: Ready) {
         self.note_booted(&ready);
+        self.standing.tell(ChildNews::Ready { pid: self.pid, took: self.born.elapsed() });
+        self.between = Some(Between::new(self.pid, self.wires.shim_pid));
         if let Some(told) = self.ready.take() {
             self.go_idle();
             // Nobody waits for it any more.
@@ -234,6 +239,8 @@ impl Child {
         if matches!(self.phase, Phase::Booting { .. }) && !self.is_command() {
             return self.boot_failed(detail.to_owned(), "BS703");
         }
+        let (pid, code) = (self.pid, fault.code());
+        self.standing.tell(ChildNews::BrokeRule { pid, code, detail: detail.to_owned() });
         if let Some(attempt) = &mut self.attempt {
             attempt.fault = Some(fault);
             attempt.detail = Some(detail.to_owned());
@@ -248,18 +255,13 @@ impl Child {
         self.jobs += 1;
         self.ladder = None;
         let keeps = finished.report.ending.keeps_child() && !finished.report.late;
-        let worn_out = self.jobs >= self.limits.recycle_jobs.max(1)
-            || self.born.elapsed() >= self.limits.recycle_age
-            || self.is_fat();
         if !keeps {
+            self.standing.tell(ChildNews::Recycled { pid: self.pid, cause: Wear::Ending });
             self.kill();
-        } else if worn_out
-            || self.stop_seen
-            || self.draining
-            || !self.wires.is_open()
-            || !self.tidy_scratch()
-        {
+        } else if self.stop_seen || self.draining || !self.wires.is_open() || !self.tidy_scratch() {
             self.leave();
+        } else if let Some(cause) = self.wear() {
+            self.retire(cause);
         } else {
             self.go_idle();
         }

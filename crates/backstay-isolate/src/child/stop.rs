@@ -4,9 +4,11 @@ use std::time::{Duration, Instant};
 
 use crate::attempt::{Attempt, Ended, Finished};
 use crate::boot::BootError;
+use crate::child::between::Between;
 use crate::child::body::{Child, Phase};
 use crate::ending::{Exit, StopReason};
 use crate::kill::{Ladder, Step};
+use crate::news::ChildNews;
 use crate::protocol::{Fault, write};
 use crate::shim;
 
@@ -17,7 +19,11 @@ impl Child {
     pub(super) fn next_time(&self) -> Option<Instant> {
         let phase = match self.phase {
             Phase::Booting { until } => Some(until),
-            Phase::Idle { since } => Some(since + IDLE),
+            Phase::Idle { since } => {
+                let look =
+                    self.between.as_ref().filter(|it| self.jobs > 0 && !it.looked_since(since));
+                Some(look.map_or(since + IDLE, Between::due))
+            }
             Phase::Busy | Phase::Leaving => None,
         };
         let attempt = self.attempt.as_ref().and_then(Attempt::deadline);
@@ -34,6 +40,12 @@ impl Child {
                 self.kill();
             }
             Phase::Idle { since } if since + IDLE <= now => self.leave_if_surplus(now),
+            Phase::Idle { .. } => {
+                self.read_cpu();
+                if let (true, Some(cause)) = (self.jobs > 0, self.wear()) {
+                    self.retire(cause);
+                }
+            }
             _ => {}
         }
         if self.attempt.as_ref().and_then(Attempt::deadline).is_some_and(|at| at <= now) {
@@ -97,6 +109,7 @@ impl Child {
             Step::Ask => self.ask(),
             Step::Insist => self.wires.tell_shim(shim::TERM),
             Step::Kill => {
+                self.tell_killed();
                 if let Some(group) = &self.group {
                     group.kill();
                 }
@@ -110,6 +123,17 @@ impl Child {
                 self.stuck = self.finish(survivor).map(Finished::tell_stuck);
             }
         }
+    }
+
+    fn tell_killed(&self) {
+        let Some(attempt) = &self.attempt else { return };
+        let reason = match (attempt.reason, attempt.fault) {
+            (Some(reason), _) => reason.as_str(),
+            (None, Some(_)) => "protocol_error",
+            (None, None) => "boot_failed",
+        };
+        let (pid, job) = (self.pid, attempt.job.order.id.clone());
+        self.standing.tell(ChildNews::Killed { pid, job, reason });
     }
 
     pub(super) fn ask(&mut self) {

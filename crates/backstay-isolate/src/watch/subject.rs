@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 
+use crate::cgroup::CpuMeter;
 use crate::ending::StopReason;
 use crate::limits::Limits;
 use crate::run::PeakSource;
@@ -62,6 +63,8 @@ impl Facts {
 pub(crate) struct Subject {
     pub(crate) limits: Limits,
     held: Held,
+    /// What its control group has used, where there is one.
+    meter: Option<Arc<CpuMeter>>,
     scratch: PathBuf,
     watch: Arc<Watch>,
     told: mpsc::Sender<Breach>,
@@ -80,10 +83,13 @@ struct Account {
     busy: bool,
     gauge: Gauge,
     began: Instant,
-    /// What the tree had used before.
+    /// What the tree had used before: in ticks, and by its control group's account.
     ticks_before: u64,
+    cpu_before: Duration,
     /// The kernel's high water mark when the attempt was first seen.
     high_water_before: Option<u64>,
+    /// It was set back when the attempt began: it is this attempt's own.
+    fresh_peak: bool,
     facts: Facts,
     convicted: Option<StopReason>,
 }
@@ -125,6 +131,7 @@ impl Subject {
         Subject {
             limits,
             held,
+            meter: None,
             scratch,
             watch,
             told,
@@ -133,6 +140,11 @@ impl Subject {
             account: Mutex::new(Account { high_water_before: Some(0), ..account }),
             sight: Mutex::new(sight),
         }
+    }
+
+    /// Goes by the account of a control group for CPU time.
+    pub(crate) fn metered(self, meter: Option<Arc<CpuMeter>>) -> Subject {
+        Subject { meter, ..self }
     }
 
     fn account(&self) -> MutexGuard<'_, Account> {
@@ -154,11 +166,13 @@ impl Subject {
         self.account().gauge = gauge;
     }
 
-    /// Starts the account of an attempt; `ticks_before` is what the child had used so far.
-    pub(crate) fn begin(&self, gauge: Gauge, ticks_before: u64) {
+    /// Starts the account of an attempt; `cpu_before` is what the child had used so far, and `fresh_peak` says that the
+    /// kernel's high water mark was just set back.
+    pub(crate) fn begin(&self, gauge: Gauge, cpu_before: Duration, fresh_peak: bool) {
+        let ticks_before = (cpu_before.as_millis() / TICK.as_millis()) as u64;
         let mut account = self.account();
         let next = Account::new(account.serial + 1, Instant::now(), gauge, true);
-        *account = Account { ticks_before, ..next };
+        *account = Account { ticks_before, cpu_before, fresh_peak, ..next };
         drop(account);
         self.watch.rouse();
     }
@@ -171,7 +185,7 @@ impl Subject {
         drop(account);
         let mut facts = ended.facts;
         if let (true, Some(before)) =
-            (alive && ended.began.elapsed() > SHORT, ended.high_water_before)
+            (alive && ended.began.elapsed() > SHORT, ended.high_water_before())
         {
             let now = status(self.child.load(Ordering::Relaxed));
             let now = now.map_or(0, |status| status.high_water_bytes);
@@ -237,7 +251,9 @@ impl Subject {
         if first || (signs, look.ticks) != (sight.sign.1, sight.sign.2) {
             sight.sign = (now, signs, look.ticks);
         }
-        let cpu = TICK * look.ticks.saturating_sub(account.ticks_before) as u32;
+        let counted = TICK * look.ticks.saturating_sub(account.ticks_before) as u32;
+        let metered = self.meter.as_ref().and_then(|meter| meter.read());
+        let cpu = metered.map_or(counted, |used| used.saturating_sub(account.cpu_before));
         let idle = if account.busy { now.duration_since(sight.sign.0) } else { Duration::ZERO };
         let seen = Seen { memory_bytes, memory_is_sure, cpu, tasks: look.tasks, idle };
         account.note(&seen);
@@ -322,6 +338,8 @@ impl Account {
             gauge,
             began,
             ticks_before: 0,
+            cpu_before: Duration::ZERO,
+            fresh_peak: false,
             high_water_before: None,
             facts: Facts::default(),
             convicted: None,
@@ -336,7 +354,14 @@ impl Account {
         let of_child = look.processes.iter().find(|it| it.pid == child);
         let of_child = of_child.map_or(look.ticks, |it| it.all_ticks());
         self.ticks_before += look.ticks.saturating_sub(of_child);
-        self.high_water_before = status(child).map(|status| status.high_water_bytes);
+        self.high_water_before = self
+            .high_water_before()
+            .or_else(|| status(child).map(|status| status.high_water_bytes));
+    }
+
+    /// What of the kernel's high water mark is not this attempt's, if that is known.
+    fn high_water_before(&self) -> Option<u64> {
+        self.high_water_before.or(self.fresh_peak.then_some(0))
     }
 
     fn note(&mut self, seen: &Seen) {

@@ -131,6 +131,7 @@ const PLAIN: &[Test] = &[
     ("the_group_of_a_child_has_the_limits_and_nothing_softer", limits_and_nothing_softer),
     ("who_reads_ten_times_the_limit_completes_and_has_used_little", reading_is_no_use_of_memory),
     ("who_maps_a_file_beyond_the_limit_ends_by_its_timeout", mapping_ends_by_timeout),
+    ("processor_time_is_of_the_whole_group_whoever_has_reaped_its_dead", processor_time),
     ("a_level_that_is_lost_starts_nothing_until_it_is_back", lost_and_back),
     ("nothing_is_left_at_the_end", nothing_is_left),
 ];
@@ -285,6 +286,20 @@ fn mapping_ends_by_timeout() {
     }
     assert_eq!((report.ending, report.output_bytes), (Ending::TimedOut, 7), "{report:?}");
     assert!(report.wall < Duration::from_secs(9), "{report:?}");
+}
+
+fn processor_time() {
+    // Each spinner is reaped by a shell that is gone before anybody could look: no process that lives has its time.
+    let spin = "n=0; while [ $n -lt 60000 ]; do n=$((n + 1)); done";
+    let script = format!("for it in 1 2 3; do (sh -c '{spin}'; :) ; done; sleep 0.3");
+    let pool = program(&["sh", "-c", &script], Mode::Command, under(256, 64));
+    let free = report(&pool, order("x"));
+    assert_eq!(free.ending, Ending::Completed, "{free:?}");
+    assert!(free.cpu.unwrap() > Duration::from_millis(20), "{free:?}");
+    let limits = Limits { cpu_time: Some(Duration::from_millis(400)), ..under(256, 64).limits };
+    let spun = report(&rust("host", PoolLimits { limits, ..limits_of_boot() }), order("spin"));
+    assert_eq!(spun.ending, Ending::CpuLimit, "{spun:?}");
+    assert!(spun.cpu.unwrap() >= Duration::from_millis(400), "{spun:?}");
 }
 
 /// Where the groups of this supervisor lie.

@@ -173,6 +173,22 @@ fn handle(hand: &Hand<'_>, link: &mut ChildLink) {
             drop(held);
             hand.done(&json!(length));
         }
+        "keep" => {
+            std::mem::forget(touched(hand.job["args"].as_u64().unwrap()));
+            hand.done(&json!(std::process::id()));
+        }
+        "open" => {
+            for _ in 0..hand.job["args"].as_u64().unwrap() {
+                std::mem::forget(fs::File::open("/dev/null").unwrap());
+            }
+            hand.done(&json!(std::process::id()));
+        }
+        "leave-behind" => {
+            let seconds = hand.job["args"].as_str().unwrap();
+            let mut shell = std::process::Command::new("sh");
+            let left = shell.args(["-c", "sleep $0 &", seconds]).status().unwrap();
+            hand.done(&json!(left.success()));
+        }
         "huge" => {
             let huge = vec![0_u8; 8 << 30];
             hand.done(&json!(huge.len()));

@@ -135,6 +135,11 @@ fn nothing_outlives_a_killed_supervisor() {
     until("shims and children are gone", Duration::from_secs(1), || {
         !shims.iter().chain(&children).any(|pid| lives(*pid))
     });
+    let name = format!("backstay-scratch-{}-0", supervisor.id());
+    let folder = backstay_isolate::scratch_default().join(name);
+    assert!(folder.is_dir(), "it had no time to remove its folder");
+    block(backstay_isolate::Launcher::start().unwrap().stop());
+    assert!(!folder.exists(), "the next start of any supervisor does");
 }
 
 fn children_of(pid: u32) -> Vec<u32> {

@@ -1,15 +1,16 @@
 -- A worker's sign of life, once for all its jobs; the answer carries what a worker must hear.
 -- moves: none                          role: worker
 -- $1 worker uuid, $2 lease_ms bigint, $3 presence int, $4 pid int, $5 slots int, $6 host text, $7 release text, $8 level text,
--- $9 queues text[], $10 kinds text, $11 samples text, $12 admission text
+-- $9 queues text[], $10 kinds text, $11 samples text, $12 admission text, $13 holders text
 -- note: the machines' times are real ones: moving the testing kit's clock must not kill anybody
 with before as (
   select w.lost_at is not null or w.lease_until < statement_timestamp() as lost from backstay.worker w where w.id = $1::uuid),
 beaten as (
   insert into backstay.worker as w (id, beat_at, lease_until, started_at, presence, pid, slots, host, release, level, queues, kinds, samples,
-          admission)
+          admission, holders)
   values ($1::uuid, statement_timestamp(), statement_timestamp() + $2::bigint * interval '1 ms', statement_timestamp(), $3::int,
-          $4::int, $5::int, $6::text, $7::text, $8::text, $9::text[], $10::text::jsonb, $11::text::jsonb, $12::text::jsonb)
+          $4::int, $5::int, $6::text, $7::text, $8::text, $9::text[], $10::text::jsonb, $11::text::jsonb, $12::text::jsonb,
+          $13::text::jsonb)
   on conflict (id) do update set beat_at = excluded.beat_at, lease_until = excluded.lease_until, presence = excluded.presence,
           samples = excluded.samples, kinds = excluded.kinds, admission = excluded.admission, lost_at = null
   returning drain_at)

@@ -23,7 +23,8 @@ body as materialized (
    cross join lateral (select j.ctid as spot, j.unique_hash, j as job from backstay.job j where j.id = h.job_id offset 0) j
    cross join lateral jsonb_populate_record(null::backstay.attempt, h.detail::jsonb || jsonb_build_object(
          'job_id', h.job_id, 'attempt', h.attempt, 'queue', h.queue, 'kind', h.kind, 'worker', h.worker, 'billed', h.bill,
-         'fingerprint', h.fingerprint, 'claimed_at', h.claimed_at, 'ended_at', backstay.clock())) l
+         'fingerprint', h.fingerprint, 'claimed_at', h.claimed_at, 'ended_at', backstay.clock(),
+         'release', (select w.release from backstay.worker w where w.id = $3::uuid))) l
    cross join lateral (
      select coalesce(jsonb_agg(to_jsonb(e) - 'job_id' - 'queue' - 'kind' order by e.attempt), '[]') as past
        from (select * from backstay.attempt e where e.job_id = h.job_id order by e.attempt desc limit 19) e) p),

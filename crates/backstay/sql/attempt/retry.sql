@@ -23,5 +23,6 @@ noted as (
   insert into backstay.attempt
   select a.* from held h cross join lateral jsonb_populate_record(null::backstay.attempt, h.detail::jsonb || jsonb_build_object(
          'job_id', h.job_id, 'attempt', h.attempt, 'queue', h.queue, 'kind', h.kind, 'worker', h.worker, 'billed', h.bill,
-         'claimed_at', h.claimed_at, 'ended_at', backstay.clock())) a)
+         'claimed_at', h.claimed_at, 'ended_at', backstay.clock(),
+         'release', (select w.release from backstay.worker w where w.id = $3::uuid))) a)
 select job_id from held

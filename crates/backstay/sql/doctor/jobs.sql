@@ -1,4 +1,4 @@
--- What is held up: jobs that are parked, jobs past their lease, dead letters that nobody looks at; up to 10,000 rows of each are looked at.
+-- What is held up: jobs that are parked, jobs past their lease, dead letters that nobody looks at; and how strictly limits are held; up to 10,000 rows of each are looked at.
 -- role: viewer
 with parked as materialized (
   select p.reason, p.subject, p.since from backstay.parked p order by p.reason, p.subject limit 10000)
@@ -12,6 +12,9 @@ select jsonb_build_object(
          'held_back', (select coalesce(jsonb_agg(jsonb_build_object('host', x.host, 'admission', x.admission)), '[]')
                          from (select w.host, w.admission from backstay.workers w
                                 where w.state in ('live', 'draining') and w.admission <> '{}' order by w.started_at limit 500) x),
+         'levels', (select coalesce(jsonb_agg(to_jsonb(l)), '[]') from (
+                      select w.level, w.holders, count(*) as workers from backstay.workers w where w.state in ('live', 'draining')
+                       group by w.level, w.holders order by count(*) desc limit 10) l),
          'living', (select count(*) from backstay.workers w where w.state in ('live', 'draining')),
          'unread', (select count(*) from (
                       select from (select d.died_at, d.group_state, d.group_until from backstay.dead_letters d

@@ -9,7 +9,9 @@ select a.job_id, a.attempt, a.kind, a.queue, a.outcome, a.billed, a.claimed_at, 
   left join backstay.terms t on t.no = a.terms_no
 union all
 select h.job_id, h.attempt, h.kind, h.queue, 'completed', 'nothing', h.claimed_at, h.finished_at, h.worker, null, null, null,
-       null, null, null, false, false, false, h.wall_ms, h.cpu_ms, h.peak_kib, null, null, null, null, null, h.release, null, t.limits, t.level, t.holders
+       null, null, null, coalesce((h.detail ->> 'late')::boolean, false), false, false, h.wall_ms, h.cpu_ms, h.peak_kib,
+       h.detail ->> 'peak_source', (h.detail ->> 'processes_peak')::int, (h.detail ->> 'scratch_bytes')::bigint,
+       (h.detail ->> 'output_bytes')::bigint, null, h.release, h.detail -> 'child', t.limits, t.level, t.holders
   from backstay.history h
   left join backstay.terms t on t.no = h.terms_no
  where h.state = 'completed';

@@ -7,6 +7,6 @@ select w.id, w.host, w.pid, w.release, w.level, w.slots, w.queues, w.kinds, w.st
             when w.lease_until < statement_timestamp() then 'late'
             when w.drain_at is not null then 'draining'
             else 'live' end as state,
-       coalesce(r.n, 0) as running, w.drain_at, w.goodbye_at, w.lost_at, w.presence is not null as direct, w.samples, w.admission
+       coalesce(r.n, 0) as running, w.drain_at, w.goodbye_at, w.lost_at, w.presence is not null as direct, w.samples, w.admission, w.holders
   from backstay.worker w
   left join (select worker, count(*) as n from backstay.running group by worker) r on r.worker = w.id;

@@ -87,10 +87,12 @@ pub enum Event {
     ChildEnded { queue: String, pid: u32, reason: String },
     /// A child has served long enough and is replaced.
     ChildRecycled { queue: String, pid: u32, reason: String },
-    /// A child was killed.
-    ChildKilled { job: JobRef, pid: u32, reason: String },
+    /// A child was killed with a job in hand.
+    ChildKilled { queue: String, pid: u32, job: i64, reason: String },
     /// A child said that its job is done, and crashed afterwards.
-    ChildDirtyExit { job: JobRef, pid: u32 },
+    ChildDirtyExit { queue: String, pid: u32, job: i64, reason: String },
+    /// A child printed between two jobs; that is in nobody's output.
+    ChildStrayOutput { queue: String, pid: u32, count: u64 },
     /// An attempt went beyond one of its limits and was ended for it.
     LimitHit { job: JobRef, outcome: Outcome, error: String },
     /// A job asked for more than its queue allows now, and got the most of it.
@@ -137,6 +139,10 @@ pub enum Event {
     LevelReached { level: String, holders: String, reason: String },
     /// It does not any more: nothing is claimed until it does.
     LevelLost { level: String, error: String },
+    /// Other workers here also plan with all the memory there is.
+    BudgetShared { others: u64 },
+    /// A shell runs this worker, and may keep the signal to stop to itself.
+    BehindShell { shell: String },
     /// Scratch folders lie where what is written takes memory, and is counted as nobody's.
     ScratchInMemory { place: String },
     /// This worker does the housekeeping from now on.
@@ -267,6 +273,7 @@ impl Event {
             Self::ChildRecycled { .. } => ("child.recycled", D),
             Self::ChildKilled { .. } => ("child.killed", W),
             Self::ChildDirtyExit { .. } => ("child.dirty_exit", W),
+            Self::ChildStrayOutput { .. } => ("child.stray_output", W),
             Self::LimitHit { .. } => ("limit.hit", I),
             Self::LimitClamped { .. } => ("limit.clamped", W),
             Self::Evicted { .. } => ("job.evicted", W),
@@ -288,6 +295,8 @@ impl Event {
             Self::PredecessorLost { .. } => ("worker.predecessor_lost", W),
             Self::LevelReached { .. } => ("level.reached", I),
             Self::LevelLost { .. } => ("level.lost", E),
+            Self::BudgetShared { .. } => ("budget.shared", W),
+            Self::BehindShell { .. } => ("worker.behind_shell", W),
             Self::ScratchInMemory { .. } => ("scratch.in_memory", W),
             Self::LeaderElected { .. } => ("leader.elected", I),
             Self::LoopSilent { .. } => ("loop.silent", E),

@@ -322,6 +322,8 @@ pub struct WorkerStatus {
     pub release: String,
     /// How it isolates jobs.
     pub level: String,
+    /// Who holds each limit: `{"memory": "cgroup", …}`; nothing where handlers run inside it.
+    pub holders: Option<serde_json::Value>,
     /// Jobs at once.
     pub slots: i32,
     /// Jobs now.
@@ -360,6 +362,9 @@ pub struct Admission {
     pub pool_broken: BTreeMap<String, Vec<String>>,
     /// Kinds whose attempts crash again and again: they start one at a time.
     pub kind_braked: Vec<String>,
+    /// Why limits cannot be held as they were at its start: it claims nothing until they can.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub level_lost: Option<String>,
 }
 
 impl Admission {
@@ -371,7 +376,11 @@ impl Admission {
             format!("the program of {} in {queue} does not boot", kinds.join(", "))
         });
         let kinds = self.kind_braked.iter().map(|kind| format!("{kind} crashes again and again"));
-        brakes.chain(pools).chain(kinds).collect()
+        let level = self
+            .level_lost
+            .iter()
+            .map(|why| format!("claims nothing: limits cannot be held, {why}"));
+        level.chain(brakes).chain(pools).chain(kinds).collect()
     }
 }
 

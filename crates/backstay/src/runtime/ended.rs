@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::json;
 use serde_json::value::RawValue;
+use serde_json::{Value, json};
 
 use super::fail::{Fail, Then};
 use crate::model::account::{self, Account};
@@ -53,6 +53,13 @@ pub(crate) struct Child {
     pub(crate) age: Duration,
     /// Jobs that it had ended before.
     pub(crate) jobs: u32,
+}
+
+impl Child {
+    fn to_json(self) -> Value {
+        let age_ms = u64::try_from(self.age.as_millis()).unwrap_or(u64::MAX);
+        json!({ "pid": self.pid, "age_ms": age_ms, "jobs": self.jobs })
+    }
 }
 
 impl Ended {
@@ -174,11 +181,8 @@ pub(crate) fn settle(claimed: &Claimed, mut ended: Ended, terms: &Terms, jitter:
     let enqueue = (!ended.enqueue.is_empty() && verdict == Verdict::Complete).then(|| {
         format!("[{}]", ended.enqueue.iter().map(|job| job.get()).collect::<Vec<_>>().join(","))
     });
-    let detail = if verdict == Verdict::Complete {
-        String::new()
-    } else {
-        detail(claimed, &ended, &message)
-    };
+    let detail =
+        if verdict == Verdict::Complete { rest(&ended) } else { detail(claimed, &ended, &message) };
     tell(claimed, &ended, &verdict, &message, &mark);
     let facts = Facts {
         wall_ms: small(ended.wall.as_millis()),
@@ -250,10 +254,21 @@ fn detail(claimed: &Claimed, ended: &Ended, message: &str) -> String {
         "scratch_bytes": ended.scratch_bytes,
         "output_bytes": ended.output_bytes,
         "stderr": stderr.map(|text| bounds::clip(text, bounds::STDERR_BYTES)),
-        "child": ended.child.map(|child| {
-            let age_ms = u64::try_from(child.age.as_millis()).unwrap_or(u64::MAX);
-            json!({ "pid": child.pid, "age_ms": age_ms, "jobs": child.jobs })
-        }),
+        "child": ended.child.map(Child::to_json),
+    })
+    .to_string()
+}
+
+/// What the line of a completed attempt has no column for; nothing where no process of its own ran it.
+fn rest(ended: &Ended) -> String {
+    let Some(child) = ended.child else { return String::new() };
+    json!({
+        "late": ended.late,
+        "peak_source": ended.peak_source,
+        "processes_peak": ended.processes_peak,
+        "scratch_bytes": ended.scratch_bytes,
+        "output_bytes": ended.output_bytes,
+        "child": child.to_json(),
     })
     .to_string()
 }

@@ -4,6 +4,7 @@ pub(crate) mod backends;
 pub(crate) mod budget;
 pub(crate) mod build;
 pub(crate) mod bulkhead;
+pub(crate) mod children;
 pub(crate) mod claim;
 pub(crate) mod control;
 pub(crate) mod memory;

@@ -18,7 +18,7 @@ static PROGRESS: Sql =
     sql!(hot "attempt/progress", [INT8_ARRAY, INT4_ARRAY, UUID, FLOAT4_ARRAY, TEXT_ARRAY]);
 static CHECKPOINT: Sql = sql!(hot "attempt/checkpoint", [INT8, INT4, UUID, TEXT]);
 static BEAT: Sql = sql!(hot "attempt/beat",
-    [UUID, INT8, INT4, INT4, INT4, TEXT, TEXT, TEXT, TEXT_ARRAY, TEXT, TEXT, TEXT]);
+    [UUID, INT8, INT4, INT4, INT4, TEXT, TEXT, TEXT, TEXT_ARRAY, TEXT, TEXT, TEXT, TEXT]);
 static CANCELS: Sql = sql!(hot "attempt/cancels", [UUID]);
 static OUTPUT: Sql =
     sql!("attempt/output", [INT8_ARRAY, INT4_ARRAY, INT4_ARRAY, BOOL_ARRAY, TEXT_ARRAY]);
@@ -101,6 +101,8 @@ pub(crate) struct Introduction {
     pub(crate) kinds: String,
     /// What keeps it from claiming, as JSON.
     pub(crate) admission: String,
+    /// What holds each limit, as JSON.
+    pub(crate) holders: Option<String>,
 }
 
 /// What a worker hears with each beat.
@@ -145,6 +147,7 @@ pub(crate) async fn beat(
                 &me.kinds,
                 &samples,
                 &me.admission,
+                &me.holders,
             ],
         )
         .await?;

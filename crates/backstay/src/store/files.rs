@@ -76,6 +76,7 @@ pub(crate) const SCHEMA: &[(&str, &str)] = &[
         include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/sql/schema/0009_limits_of_loss.sql")),
     ),
     ("0010_peaks", include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/sql/schema/0010_peaks.sql"))),
+    ("0011_facts", include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/sql/schema/0011_facts.sql"))),
 ];
 
 const BODIES: &[(&str, &str)] = &[

@@ -9,7 +9,7 @@ use super::statement::{Link, Sql, sql};
 use sha2::{Digest, Sha256};
 
 /// The schema that this version makes and serves.
-pub const SCHEMA: i32 = 10;
+pub const SCHEMA: i32 = 11;
 /// The oldest major version of PostgreSQL that this version serves.
 pub const OLDEST_SERVER: i32 = 14;
 

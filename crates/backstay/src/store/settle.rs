@@ -14,11 +14,14 @@ use crate::model::limits::InForce;
 use crate::model::outcome::Outcome;
 
 static COMPLETE: Sql = sql!(hot "attempt/complete",
-    [INT8_ARRAY, INT4_ARRAY, UUID, INT4_ARRAY, INT4_ARRAY, INT4_ARRAY, TEXT_ARRAY, TEXT, INT4_ARRAY]);
+[
+    INT8_ARRAY, INT4_ARRAY, UUID, INT4_ARRAY, INT4_ARRAY, INT4_ARRAY, TEXT_ARRAY, TEXT, INT4_ARRAY,
+    TEXT_ARRAY
+]);
 static COMPLETE_LEAN: Sql = sql!(hot "attempt/complete_lean", [INT8_ARRAY, INT4_ARRAY, UUID]);
 static COMPLETE_AND_ENQUEUE: Sql = sql!(
     "attempt/complete_and_enqueue",
-    [INT8, INT4, UUID, INT4, INT4, INT4, TEXT, TEXT, TEXT, INT4]
+    [INT8, INT4, UUID, INT4, INT4, INT4, TEXT, TEXT, TEXT, INT4, TEXT]
 );
 static VERIFY: Sql = sql!("attempt/verify", [INT8_ARRAY, INT4_ARRAY, UUID]);
 static RETRY: Sql =
@@ -76,7 +79,7 @@ pub(crate) struct Facts {
     pub(crate) enqueue: Option<String>,
     /// The handler completed the job in a transaction of its own; here it is only looked after.
     pub(crate) already: bool,
-    /// The columns of `attempt`, as a JSON object.
+    /// The columns of `attempt`, as a JSON object; of a completed attempt those that its line has none for, if any.
     pub(crate) detail: String,
     pub(crate) fingerprint: String,
     pub(crate) title: String,
@@ -109,6 +112,11 @@ impl Facts {
         self.terms.as_ref().and_then(|terms| terms.number())
     }
 
+    /// What the line of a completed attempt has no column for.
+    fn rest(&self) -> Option<String> {
+        Some(self.detail.clone()).filter(|detail| !detail.is_empty())
+    }
+
     /// The columns of `attempt` with the number of the limits, which is known last.
     fn whole_detail(&self) -> String {
         match (self.terms_no(), self.detail.strip_prefix('{')) {
@@ -120,8 +128,9 @@ impl Facts {
     }
 }
 
-/// A completion with jobs: id, attempt, wall_ms, cpu_ms, peak_kib, output, jobs, terms_no.
-type Enqueuing = (i64, i32, i32, Option<i32>, Option<i32>, Option<String>, String, Option<i32>);
+/// A completion with jobs: id, attempt, wall_ms, cpu_ms, peak_kib, output, jobs, terms_no, detail.
+type Enqueuing =
+    (i64, i32, i32, Option<i32>, Option<i32>, Option<String>, String, Option<i32>, Option<String>);
 
 /// Verdicts sorted by the file that writes them, as columns.
 #[derive(Default)]
@@ -149,6 +158,7 @@ struct Ended {
     peak_kib: Vec<Option<i32>>,
     outputs: Vec<Option<String>>,
     terms_no: Vec<Option<i32>>,
+    details: Vec<Option<String>>,
 }
 
 /// What a job that ran out of memory gets next; beside [`Moved`].
@@ -236,6 +246,7 @@ impl Columns {
                 output,
                 jobs.clone(),
                 facts.terms_no(),
+                facts.rest(),
             ));
             return;
         }
@@ -252,6 +263,7 @@ impl Columns {
         ended.peak_kib.push(facts.peak_kib);
         ended.outputs.push(facts.output.clone());
         ended.terms_no.push(facts.terms_no());
+        ended.details.push(facts.rest());
     }
 
     /// The statements that these verdicts need, each with its parameters.
@@ -273,15 +285,19 @@ impl Columns {
                 &c.outputs,
                 release,
                 &c.terms_no,
+                &c.details,
             ];
             calls.push((&COMPLETE, params));
         }
         if !self.lean.0.is_empty() {
             calls.push((&COMPLETE_LEAN, vec![&self.lean.0, &self.lean.1, worker]));
         }
-        for (id, attempt, wall_ms, cpu_ms, peak_kib, output, jobs, terms_no) in &self.enqueue {
+        for (id, attempt, wall_ms, cpu_ms, peak_kib, output, jobs, terms_no, detail) in
+            &self.enqueue
+        {
             let params: Vec<Param<'a>> = vec![
                 id, attempt, worker, wall_ms, cpu_ms, peak_kib, output, release, jobs, terms_no,
+                detail,
             ];
             calls.push((&COMPLETE_AND_ENQUEUE, params));
         }

@@ -1,5 +1,6 @@
 //! What is held up: work that nobody serves, kinds that nobody knows, late workers, parked jobs, dead letters unread.
 
+use std::collections::BTreeMap;
 use std::time::SystemTime;
 
 use serde::Deserialize;
@@ -23,7 +24,17 @@ struct Jobs {
     #[serde(default)]
     held_back: Vec<HeldBack>,
     living: u64,
+    #[serde(default)]
+    levels: Vec<Level>,
     unread: u64,
+}
+
+/// How strictly the limits of jobs are held, and by how many live workers.
+#[derive(Debug, Clone, Deserialize)]
+struct Level {
+    level: String,
+    holders: Option<BTreeMap<String, String>>,
+    workers: u64,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -114,6 +125,7 @@ fn judge(jobs: &Jobs, now: SystemTime) -> Vec<Finding> {
     found.extend(lines.take(LINES).map(|(host, line)| {
         Finding::warn("brake", format!("worker on {host}: {line}"), "backstay workers list")
     }));
+    found.extend(jobs.levels.iter().map(isolation));
     let (unknown, held): (Vec<&Parked>, Vec<&Parked>) =
         jobs.parked.iter().partition(|parked| parked.reason == "unknown_kind");
     for parked in unknown.into_iter().take(LINES) {
@@ -170,6 +182,25 @@ fn workers(jobs: &Jobs, now: SystemTime) -> Finding {
     }
 }
 
+/// Who holds which limit; what nobody holds is named.
+fn isolation(level: &Level) -> Finding {
+    let mut finding = format!("{} at level {}", count(level.workers, "worker"), level.level);
+    let Some(holders) = &level.holders else {
+        return Finding::ok("isolation", format!("{finding}: only time is limited there"));
+    };
+    let (held, open): (Vec<_>, Vec<_>) = holders.iter().partition(|(_, by)| *by != "none");
+    let held: Vec<String> = held.iter().map(|(limit, by)| format!("{limit} by {by}")).collect();
+    finding += &format!(": {}", held.join(", "));
+    if open.is_empty() {
+        return Finding::ok("isolation", finding);
+    }
+    let open: Vec<&str> = open.iter().map(|(limit, _)| limit.as_str()).collect();
+    finding += &format!("; not held: {}", open.join(", "));
+    let remedy =
+        Some("what its host could grant is said there by: backstay doctor --limits".into());
+    Finding { remedy, ..Finding::ok("isolation", finding) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::Health;
@@ -220,6 +251,23 @@ mod tests {
     }
 
     #[test]
+    fn who_holds_which_limit_is_named_and_what_nobody_holds() {
+        let of = |json: serde_json::Value| isolation(&serde_json::from_value(json).unwrap());
+        let some = of(serde_json::json!({
+            "level": "rlimit", "workers": 2,
+            "holders": { "memory": "watch", "cpu_priority": "nice", "cpu_cap": "none" },
+        }));
+        assert_eq!(
+            some.finding,
+            "2 workers at level rlimit: cpu_priority by nice, memory by watch; not held: cpu_cap"
+        );
+        assert_eq!(some.health, Health::Ok);
+        assert!(some.remedy.is_some());
+        let inline = of(serde_json::json!({ "level": "inline", "workers": 1, "holders": null }));
+        assert_eq!(inline.finding, "1 worker at level inline: only time is limited there");
+    }
+
+    #[test]
     fn silent_workers_are_bad_only_while_nobody_else_lives() {
         let late = Late {
             id: "018f6f1e-0000".into(),
@@ -233,6 +281,7 @@ mod tests {
             late: vec![late],
             held_back: vec![],
             living: 1,
+            levels: vec![],
             unread: 0,
         };
         assert_eq!(

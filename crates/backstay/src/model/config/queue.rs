@@ -95,7 +95,7 @@ const OWN: [Key; 16] = [
     key("dir", Form::Text, "", "Working directory of handlers; the file's folder if not set"),
     key(
         "recycle",
-        Form::Other("{ jobs, age }"),
+        Form::Other("{ jobs, age, memory }"),
         "",
         "When a warm child is replaced by a fresh one",
     ),
@@ -133,8 +133,14 @@ const RECYCLE: Keys = Keys {
     now: &[
         key("jobs", Form::Whole(1, 1_000_000), "1000", "Jobs that one warm child runs at most"),
         key("age", Form::Span("1s", "30d"), "\"1h\"", "How old a warm child becomes at most"),
+        key(
+            "memory",
+            Form::Hundredths(5, 100),
+            "0.50",
+            "Share of its memory limit that a warm child may hold between two jobs",
+        ),
     ],
-    later: &["memory"],
+    later: &[],
     moved: &[],
 };
 
@@ -266,12 +272,14 @@ impl Runner {
 }
 
 /// When a warm child is replaced by a fresh one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Recycle {
     /// After that many jobs \[1,000\].
     pub jobs: u32,
     /// At that age \[1 h\].
     pub age: Duration,
+    /// When it holds more than this share of its memory limit between two jobs \[0.5\].
+    pub memory: f64,
 }
 
 pub(super) fn read(section: &Section<'_>, name: &str) -> QueueSettings {
@@ -338,7 +346,11 @@ fn read_ageing(section: &Section<'_>) -> Ageing {
 }
 
 fn read_recycle(section: &Section<'_>) -> Recycle {
-    Recycle { jobs: section.whole("jobs") as u32, age: section.span_set("age") }
+    Recycle {
+        jobs: section.whole("jobs") as u32,
+        age: section.span_set("age"),
+        memory: section.number("memory"),
+    }
 }
 
 fn read_reserve(section: &Section<'_>, slots: u16) -> Vec<(Priority, u16)> {

@@ -749,3 +749,26 @@ proptest! {
         prop_assert!(sound, "{json}");
     }
 }
+
+#[test]
+fn a_level_is_required_and_a_place_for_folders_is_named_beside_the_file() {
+    let settings = resolve(&json!({
+        "worker": { "require_level": "cgroup", "scratch_dir": "scratch" },
+        "defaults": { "recycle": { "memory": 0.25 } },
+    }))
+    .settings;
+    assert_eq!(settings.worker.require_level, RequireLevel::Cgroup);
+    assert_eq!(settings.worker.scratch_dir.as_deref(), Some(Path::new("/srv/scratch")));
+    assert_eq!(settings.defaults.recycle.memory, 0.25);
+    assert_eq!(settings.queues[0].recycle.jobs, 1000);
+    let usual = resolve(&json!({})).settings;
+    assert_eq!(usual.worker.require_level, RequireLevel::Any);
+    assert_eq!((usual.worker.scratch_dir, usual.defaults.recycle.memory), (None, 0.5));
+    let wrong = resolve(&json!({ "worker": { "require_level": "croup" } })).faults;
+    assert_eq!((wrong.len(), wrong[0].code), (1, BAD_VALUE), "{wrong:?}");
+    assert!(wrong[0].message.contains("cgroup"), "{}", wrong[0].message);
+    check(
+        json!({ "defaults": { "recycle": { "memory": 2.0 } } }),
+        &["BS402 defaults.recycle.memory: `2` is outside 0.05 to 1.00"],
+    );
+}

@@ -136,11 +136,14 @@ fn of_child(event: &Event) -> Option<Fields<'_>> {
         Event::ChildEnded { queue, pid, reason } | Event::ChildRecycled { queue, pid, reason } => {
             Fields { reason: one_line(reason), ..Fields::child(queue, *pid) }
         }
-        Event::ChildKilled { job, pid, reason } => {
-            Fields { pid: Some(*pid), reason: one_line(reason), ..Fields::of(job) }
+        Event::ChildKilled { queue, pid, job, reason }
+        | Event::ChildDirtyExit { queue, pid, job, reason } => {
+            Fields { job_id: Some(*job), reason: one_line(reason), ..Fields::child(queue, *pid) }
+        }
+        Event::ChildStrayOutput { queue, pid, count } => {
+            Fields { count: Some(*count), ..Fields::child(queue, *pid) }
         }
         Event::Evicted { job, reason } => Fields { reason: one_line(reason), ..Fields::of(job) },
-        Event::ChildDirtyExit { job, pid } => Fields { pid: Some(*pid), ..Fields::of(job) },
         Event::LimitHit { job, outcome, error } => {
             Fields { outcome: Some(outcome.as_str()), error: one_line(error), ..Fields::of(job) }
         }
@@ -244,6 +247,8 @@ fn of_others(event: &Event) -> Fields<'_> {
             error: one_line(error),
             ..Fields::default()
         },
+        Event::BudgetShared { others } => Fields::count(*others),
+        Event::BehindShell { shell } => Fields { subject: Some(shell), ..Fields::default() },
         Event::ScratchInMemory { place } => Fields { subject: Some(place), ..Fields::default() },
         Event::BackendsEnded { name, count } => {
             Fields { subject: Some(name), count: Some(*count), ..Fields::default() }

@@ -74,11 +74,15 @@ fn of_child(event: &Event) -> Option<String> {
         Event::ChildRecycled { queue, pid, reason } => {
             format!("child {pid} of queue `{queue}` is replaced{}", colon(reason))
         }
-        Event::ChildKilled { job, pid, reason } => {
-            format!("child {pid} killed with {}{}", the(job), colon(reason))
+        Event::ChildKilled { queue, pid, job, reason } => {
+            format!("child {pid} of queue `{queue}` killed with job {job}{}", colon(reason))
         }
-        Event::ChildDirtyExit { job, pid } => {
-            format!("{} completed, but its child {pid} crashed afterwards", the(job))
+        Event::ChildDirtyExit { queue, pid, job, reason } => format!(
+            "job {job} of queue `{queue}` completed, but its child {pid} crashed afterwards{}",
+            colon(reason)
+        ),
+        Event::ChildStrayOutput { queue, pid, count } => {
+            format!("child {pid} of queue `{queue}` printed {count} bytes between two jobs")
         }
         Event::Evicted { job, reason } => format!("{}{}", the(job), colon(reason)),
         Event::LimitHit { job, outcome, error } => {
@@ -122,6 +126,14 @@ fn of_worker(event: &Event) -> Option<String> {
         Event::LevelLost { level, error } => format!(
             "limits can no longer be held at level {level}{}; nothing is claimed until they can",
             colon(error)
+        ),
+        Event::BudgetShared { others } => format!(
+            "{others} more {} here with all of the memory, as this one does: write memory_budget below [worker] for each",
+            if *others == 1 { "worker plans" } else { "workers plan" }
+        ),
+        Event::BehindShell { shell } => format!(
+            "a shell runs this worker (`{}`) and may not pass on the signal to stop: write `exec` before the command",
+            harmless(shell)
         ),
         Event::ScratchInMemory { place } => format!(
             "the folders of jobs lie in memory (`{}`), which counts as nobody's: set scratch_dir below [worker] to a \

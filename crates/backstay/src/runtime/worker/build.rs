@@ -1,6 +1,6 @@
 //! Puts a worker together: handlers, queues, commands, channels; and serves as its child.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::future::Future;
 use std::sync::{Arc, OnceLock};
 
@@ -341,6 +341,7 @@ impl<S: Clone + Send + Sync + 'static> Worker<S> {
             sound: 0,
             failed: None,
             launcher: None,
+            sets: HashMap::new(),
             threads: None,
             inline: None,
         };

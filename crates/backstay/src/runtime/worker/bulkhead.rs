@@ -45,6 +45,7 @@ pub(crate) fn of_pool(queue: &QueueSettings, limits: &Limits) -> isolate::PoolLi
         size: usize::from(queue.slots),
         boot: queue.boot,
         recycle_age: queue.recycle.age,
+        recycle_memory: queue.recycle.memory,
         output,
         limits: of_process(limits),
         ..isolate::PoolLimits::default()
@@ -53,10 +54,15 @@ pub(crate) fn of_pool(queue: &QueueSettings, limits: &Limits) -> isolate::PoolLi
 
 /// Notes with the limits how exactly this host holds them.
 pub(crate) fn in_force(limits: Limits, level: &isolate::Level) -> Arc<InForce> {
+    Arc::new(InForce::new(limits, level.name.as_str(), holders_json(level)))
+}
+
+/// What holds each limit, as a JSON object.
+pub(crate) fn holders_json(level: &isolate::Level) -> Value {
     let holders = level.holders.iter();
     let holders: Map<String, Value> =
         holders.map(|(limit, holder)| ((*limit).to_owned(), Value::from(*holder))).collect();
-    Arc::new(InForce::new(limits, level.name.as_str(), Value::Object(holders)))
+    Value::Object(holders)
 }
 
 /// Names what holds each limit, in one line.

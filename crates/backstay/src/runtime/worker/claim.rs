@@ -132,8 +132,8 @@ pub(crate) struct State {
     allowance: Allowance,
     pace: Pace,
     short: Short,
-    /// What holds the limits of jobs fails for now.
-    level_lost: bool,
+    /// Why limits of jobs cannot be held for now.
+    level_lost: Option<String>,
     /// Kinds whose attempts do harm, by name; at most those that this worker knows.
     brakes: HashMap<String, KindBrake>,
     /// Looks for a job under a brake so far: each begins at another queue.
@@ -184,7 +184,7 @@ impl State {
             allowance,
             pace: Pace::new(settings.brake_marks),
             short: Short::new(settings.memory_marks),
-            level_lost: false,
+            level_lost: None,
             brakes: HashMap::new(),
             trials: 0,
             raises: Vec::new(),
@@ -299,7 +299,7 @@ impl Claims {
             && !self.state.only_settle
             && self.held_until().is_none()
             && !self.state.short.is_on()
-            && !self.state.level_lost
+            && self.state.level_lost.is_none()
             && self.state.allowance != Allowance::Nothing
     }
 

@@ -237,6 +237,12 @@ impl Runner {
         Event::LevelReached { level: self.level(), holders, reason }
     }
 
+    /// What holds each limit, as JSON; none where handlers run inside the worker.
+    pub(crate) fn holders(&self) -> Option<String> {
+        let level = self.launcher.as_ref()?.level();
+        Some(bulkhead::holders_json(level).to_string())
+    }
+
     /// Tells when that is lost; none where handlers run inside the worker.
     pub(crate) fn level_lost(&self) -> Option<watch::Receiver<Option<String>>> {
         self.launcher.as_ref().map(Launcher::level_lost)

@@ -190,6 +190,9 @@ pub(crate) async fn start(id: Uuid, mut parts: Parts) -> Result<Running, StartEr
     let ready = ready(id, &parts.settings);
     let look = parts.settings.worker.memory_look.clone();
     event::emit(&parts.runner.level_reached());
+    if let Some(shell) = backstay_isolate::shell_above() {
+        event::emit(&Event::BehindShell { shell });
+    }
     let Parts {
         database,
         settings,
@@ -396,5 +399,6 @@ fn introduction(id: Uuid, settings: &Settings, runner: &Runner) -> Introduction 
         queues: settings.queues.iter().map(|queue| queue.name.clone()).collect(),
         kinds: json!(runner.all_kinds()).to_string(),
         admission: "{}".to_owned(),
+        holders: runner.holders(),
     }
 }

@@ -7,18 +7,21 @@ use std::error::Error;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use backstay_isolate::{Entry, Launcher, LauncherOptions, LevelName, Pool, PoolLimits};
+use backstay_isolate::{Entry, Launcher, LauncherOptions, LevelName, Pool, PoolLimits, PoolSet};
 use uuid::Uuid;
 
 use super::backends;
 use super::bulkhead;
+use super::children;
 use super::memory::Plan;
 use super::program::{self, Access};
 use super::runner::QueueWays;
 use super::served::Served;
 use super::start::StartError;
 use super::way::Way;
-use crate::model::config::{EnvSettings, Isolation, QueueSettings, RequireLevel, Runner, Settings};
+use crate::model::config::{
+    EnvSettings, Isolation, Memory, QueueSettings, RequireLevel, Runner, Settings,
+};
 use crate::model::event::{self, Event};
 use crate::model::limits::Limits;
 use crate::runtime::handler::Handlers;
@@ -46,6 +49,8 @@ pub(super) struct Setting<'a, S> {
     pub(super) sound: usize,
     pub(super) failed: Option<StartError>,
     pub(super) launcher: Option<Launcher>,
+    /// By queue.
+    pub(super) sets: HashMap<String, PoolSet>,
     pub(super) threads: Option<InlineThreads>,
     pub(super) inline: Option<Inline>,
 }
@@ -141,7 +146,8 @@ impl<S: Clone + Send + Sync + 'static> Setting<'_, S> {
         let bounds = PoolLimits { recycle_jobs: jobs, ..bulkhead::of_pool(queue, &limits) };
         let launcher = self.launcher()?;
         let terms = bulkhead::in_force(limits, launcher.level());
-        let pool = Pool::new(launcher, program::this_binary(&self.access), bounds);
+        let (set, program) = (self.set(queue), program::this_binary(&self.access));
+        let pool = Pool::in_set(launcher, program, bounds, &set);
         self.boot(&pool, queue).await?;
         Ok(Way::Child(pool, terms))
     }
@@ -158,9 +164,15 @@ impl<S: Clone + Send + Sync + 'static> Setting<'_, S> {
         let terms = bulkhead::in_force(limits, launcher.level());
         let dir = dir.or_else(|| queue.dir.clone());
         let program = program::command(argv, dir, &[&queue.env, env], &self.access);
-        let pool = Pool::new(launcher, program, bulkhead::of_pool(queue, &limits));
+        let bounds = bulkhead::of_pool(queue, &limits);
+        let pool = Pool::in_set(launcher, program, bounds, &self.set(queue));
         self.boot(&pool, queue).await?;
         Ok(Way::Child(pool, terms))
+    }
+
+    /// What all programs of a queue share.
+    fn set(&mut self, queue: &QueueSettings) -> PoolSet {
+        self.sets.entry(queue.name.clone()).or_insert_with(|| children::set(queue)).clone()
     }
 
     fn launcher(&mut self) -> Result<Launcher, StartError> {
@@ -185,6 +197,13 @@ impl<S: Clone + Send + Sync + 'static> Setting<'_, S> {
             require: (worker.require_level == RequireLevel::Cgroup).then_some(LevelName::Cgroup),
             jobs_memory_bytes: Some(self.plan.budget),
         })?;
+        let others = match worker.memory_budget {
+            Memory::Auto => launcher.claim_memory().unwrap_or(0),
+            Memory::Bytes(_) => 0,
+        };
+        if others > 0 {
+            event::emit(&Event::BudgetShared { others: others as u64 });
+        }
         if backstay_isolate::scratch_lies_in_memory(&place) {
             event::emit(&Event::ScratchInMemory { place: place.display().to_string() });
         }

@@ -15,6 +15,7 @@ impl Claims {
             brakes: self.state.pace.status().into_iter().chain(self.state.short.status()).collect(),
             pool_broken: self.runner.broken(),
             kind_braked,
+            level_lost: self.state.level_lost.clone(),
         };
         let said = json!(admission).to_string();
         self.admission.send_if_modified(|before| {

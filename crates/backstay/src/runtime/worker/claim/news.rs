@@ -65,7 +65,8 @@ impl Claims {
                 json!({ "resolved": true })
             }
         };
-        self.state.level_lost = why.is_some();
+        self.state.level_lost = why;
+        self.publish_admission();
         let (rule, subject) = (Rule::Isolation, "level".to_owned());
         self.raise(Raise { rule, subject, kind: None, queue: None, detail });
     }

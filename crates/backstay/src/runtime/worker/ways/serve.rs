@@ -82,7 +82,7 @@ impl<S: Clone + Send + Sync + 'static> Setting<'_, S> {
         program.hello = serde_json::value::to_raw_value(&hello).ok();
         let launcher = self.launcher()?;
         let terms = bulkhead::in_force(limits, launcher.level());
-        Ok((Pool::new(launcher, program, bounds), terms))
+        Ok((Pool::in_set(launcher, program, bounds, &self.set(queue)), terms))
     }
 
     /// Says whether the settings want something else for this kind than for its queue's others.
