@@ -43,8 +43,8 @@ fn too_little(name: &str, memory: &PeakStatus) -> Finding {
 }
 
 fn fits(known: &[(&str, &PeakStatus)]) -> String {
-    let mut text =
-        format!("what {} may use fits what they used", count(known.len() as u64, "kind"));
+    let kinds = count(known.len() as u64, "kind");
+    let mut text = format!("the memory limits of {kinds} fit what was used");
     let ample = known.iter().filter(|(_, memory)| memory.is_ample());
     let most = ample.max_by_key(|(_, memory)| memory.limit_bytes);
     if let Some((name, memory)) = most {
@@ -95,7 +95,7 @@ mod tests {
             found,
             [Finding::ok(
                 "memory",
-                "what 2 kinds may use fits what they used; for `mail` 32 MiB would do in place of 512 MiB \
+                "the memory limits of 2 kinds fit what was used; for `mail` 32 MiB would do in place of 512 MiB \
                  (backstay kinds list)"
             )]
         );
