@@ -9,7 +9,7 @@ mod stop;
 use std::path::Path;
 use std::time::Instant;
 
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 pub(crate) use body::Birth;
 use body::{Child, Phase};
@@ -75,7 +75,10 @@ async fn launch(mut birth: Birth, scratch: &Path) -> Result<(Wires, Birth), Fail
     };
     let seat = birth.group.as_ref().map(Group::seat);
     let scratch = scratch.to_owned();
-    let shim = ShimOrder { argv, dir, env, scratch, confinement, seat, warm };
+    let mut holds = birth.limits.held.then(|| birth.launcher.holds());
+    let hold_until_ms = holds.as_mut().and_then(|holds| *holds.borrow_and_update());
+    birth.holds = holds;
+    let shim = ShimOrder { argv, dir, env, scratch, confinement, seat, hold_until_ms, warm };
     let (reply, spawned) = oneshot::channel();
     let sent = birth.launcher.spawn_shim(SpawnOrder { shim, stdin, checkpoint, reply });
     let spawned = match sent {
@@ -115,6 +118,7 @@ enum Happening {
     Breached(Breach),
     Delivered(Option<Delivery>),
     Nudged(Nudge),
+    Held(u64),
     Traffic(Traffic),
 }
 
@@ -128,6 +132,7 @@ impl Child {
             Some(breach) = self.breaches.recv() => Happening::Breached(breach),
             () = until(at) => Happening::Time,
             nudge = nudged(&mut self.attempt) => Happening::Nudged(nudge),
+            until_ms = held(&mut self.holds) => Happening::Held(until_ms),
             delivery = self.deliveries.recv(), if !self.doorless => Happening::Delivered(delivery),
             _ = self.stopping.wait_for(|stop| *stop), if !self.stop_seen => Happening::Stop,
             traffic = self.wires.next(listen) => {
@@ -166,6 +171,7 @@ impl Child {
             }
             Happening::Nudged(Nudge::Took) => self.take_lines(),
             Happening::Nudged(Nudge::Abandoned) => self.stop(StopReason::Stale),
+            Happening::Held(until_ms) => self.wires.hold_shim(until_ms),
             Happening::Traffic(traffic) => self.carry(traffic).await,
         }
     }
@@ -191,5 +197,19 @@ async fn nudged(attempt: &mut Option<Attempt>) -> Nudge {
     match attempt {
         Some(attempt) => attempt.nudge().await,
         None => std::future::pending().await,
+    }
+}
+
+/// Waits until a held child may run for longer.
+async fn held(holds: &mut Option<watch::Receiver<Option<u64>>>) -> u64 {
+    loop {
+        let Some(holds) = holds else { return std::future::pending().await };
+        if holds.changed().await.is_err() {
+            // The launcher is gone, and the shim will see its line close.
+            return std::future::pending().await;
+        }
+        if let Some(until_ms) = *holds.borrow_and_update() {
+            return until_ms;
+        }
     }
 }

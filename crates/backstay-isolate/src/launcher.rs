@@ -13,6 +13,7 @@ use tokio::sync::watch as state;
 use crate::cgroup::Groups;
 use crate::level::{Level, LevelName};
 use crate::scratch::{self, ScratchRoot};
+use crate::shim::hold::boot_ms;
 use crate::spawn::{self, SpawnOrder};
 use crate::watch::Watch;
 
@@ -51,6 +52,8 @@ pub(crate) struct Shared {
     stopping: state::Sender<bool>,
     stop_noted: state::Sender<Option<Instant>>,
     names: OnceLock<Names>,
+    /// Until when held children may run, in milliseconds on CLOCK_BOOTTIME; nothing before the first word.
+    holds: state::Sender<Option<u64>>,
 }
 
 /// How children are called.
@@ -160,6 +163,7 @@ impl Launcher {
         let (stop_noted, _) = state::channel(None);
         let (lost, _) = state::channel(None);
         let (watch, names) = (Watch::start()?, OnceLock::new());
+        let (holds, _) = state::channel(None);
         let shared = Shared {
             spawner,
             pipes,
@@ -172,6 +176,7 @@ impl Launcher {
             stopping,
             stop_noted,
             names,
+            holds,
         };
         Ok(Launcher { shared: Arc::new(shared) })
     }
@@ -202,6 +207,13 @@ impl Launcher {
         let (variable, prefix) = (variable.into(), prefix.into());
         // Said twice, the first holds.
         let _known = self.shared.names.set(Names { variable, prefix, count: AtomicU64::new(1) });
+    }
+
+    /// Lets the children of pools with `held` run for so long from now on. Their shims kill them when it is over, also
+    /// where this process stands still or the whole host has slept; such attempts end as `stale`.
+    pub fn hold(&self, time: Duration) {
+        let ms = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        self.shared.holds.send_replace(Some(boot_ms().saturating_add(ms)));
     }
 
     /// Notes that the supervisor was told to stop: signals that reach children within the next 2 s, or just before,
@@ -279,6 +291,10 @@ impl Shared {
     /// Runs something that may block for long.
     pub(crate) fn aside(&self, work: impl FnOnce() + Send + 'static) {
         self.pipes.spawn_blocking(work);
+    }
+
+    pub(crate) fn holds(&self) -> state::Receiver<Option<u64>> {
+        self.holds.subscribe()
     }
 
     pub(crate) fn stopping(&self) -> state::Receiver<bool> {

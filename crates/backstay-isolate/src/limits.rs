@@ -90,6 +90,8 @@ pub struct PoolLimits {
     pub output: OutputLimits,
     /// What each child may use.
     pub limits: Limits,
+    /// Whether children live only as long as [`crate::Launcher::hold`] says; default false.
+    pub held: bool,
 }
 
 impl Default for PoolLimits {
@@ -102,6 +104,7 @@ impl Default for PoolLimits {
             recycle_memory: 0.5,
             output: OutputLimits::default(),
             limits: Limits::default(),
+            held: false,
         }
     }
 }

@@ -13,7 +13,7 @@ use tokio::net::unix::pipe;
 
 use crate::frame::{LINE_BYTES, LineDecoder};
 use crate::output::{CHUNK_BYTES, Output, OutputLimits, Stream};
-use crate::shim::order::ShimWord;
+use crate::shim::{self, order::ShimWord};
 use crate::spawn::Spawned;
 
 /// Answers that a child has not read yet: far more than any child that reads them needs.
@@ -200,12 +200,24 @@ impl Wires {
         self.from.is_some() && self.to.is_some()
     }
 
+    /// Tells the shim until when it may hold its tree, on CLOCK_BOOTTIME.
+    pub(crate) fn hold_shim(&self, until_ms: u64) {
+        let mut word = [0; 9];
+        word[0] = shim::HOLD;
+        word[1..].copy_from_slice(&until_ms.to_be_bytes());
+        self.send_to_shim(&word);
+    }
+
     /// Tells the shim something; its line holds far more bytes than there are steps of a ladder.
     pub(crate) fn tell_shim(&self, byte: u8) {
+        self.send_to_shim(&[byte]);
+    }
+
+    fn send_to_shim(&self, bytes: &[u8]) {
         // Past the runtime, which refuses to write before it has once polled the line: a stop may come
         // in that moment. A shim that is gone is noticed on its line.
         let now = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
-        let _gone = rustix::net::send(&self.control, &[byte], now);
+        let _gone = rustix::net::send(&self.control, bytes, now);
     }
 
     /// Reads stdout and stderr until nothing is there, so that what was printed before now is told from what comes later.

@@ -208,6 +208,7 @@ impl Inner {
             job,
             ready,
             group: None,
+            holds: None,
         };
         self.launcher.converse(child::live(birth));
     }

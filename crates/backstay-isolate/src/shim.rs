@@ -1,6 +1,7 @@
 //! Our binary again as the parent of one child: starts it, reaps its tree, and ends it when the line to the supervisor closes.
 
 pub(crate) mod confine;
+pub(crate) mod hold;
 pub(crate) mod order;
 mod reap;
 mod start;
@@ -25,6 +26,7 @@ use tokio::signal::unix::{Signal as SignalStream, SignalKind, signal};
 use crate::ending::Exit;
 use crate::kill::kill_below;
 use crate::scratch;
+use crate::shim::hold::Hold;
 use crate::shim::order::{Received, ShimWord};
 use crate::shim::reap::Reaper;
 use crate::shim::start::Refusal;
@@ -36,9 +38,11 @@ const SHIM: &str = "--backstay-shim-v1";
 /// In the environment of a child of our own binary: its shim's pid.
 pub(crate) const CHILD: &str = "BACKSTAY_CHILD";
 
-/// Bytes from the supervisor: SIGTERM to the child's group; kill the tree.
+/// Bytes from the supervisor: SIGTERM to the child's group; kill the tree; hold it until a time, which follows in eight
+/// bytes.
 pub(crate) const TERM: u8 = b't';
 pub(crate) const KILL: u8 = b'k';
+pub(crate) const HOLD: u8 = b'h';
 
 /// What is looked at of a scratch folder before the end is told: some milliseconds.
 const SCRATCH_ENTRIES: usize = 2_000;
@@ -149,6 +153,8 @@ async fn watch(
     let mut control = UnixStream::from_std(control)?;
     let mut wakers = Wakers::new()?;
     let folder = received.order.scratch.clone();
+    let hold = Hold::new()?;
+    received.order.hold_until_ms.map_or(Ok(()), |ms| hold.until(ms))?;
     let child = match start::start(received, numbers) {
         Ok(child) => child,
         Err(Refusal { message, cause }) => {
@@ -159,11 +165,17 @@ async fn watch(
     let pid = child.as_raw_nonzero().get() as u32;
     // A supervisor that cannot be told is gone; the loop below sees that, too.
     let mut alone = say(&mut control, &ShimWord::Started { pid }).await.is_err();
-    while reaper.ended.is_none() && !alone {
+    let mut forsaken = false;
+    while reaper.ended.is_none() && !alone && !forsaken {
         tokio::select! {
             read = control.read_u8() => match read {
                 Ok(TERM) => _ = kill_process_group(child, Signal::TERM),
                 Ok(KILL) => sweep(&mut reaper),
+                // Its time was sent with it, at once.
+                Ok(HOLD) => match control.read_u64().await {
+                    Ok(ms) => hold.until(ms)?,
+                    Err(_) => alone = true,
+                },
                 Ok(_) => {}
                 Err(_) => alone = true,
             },
@@ -171,9 +183,13 @@ async fn watch(
                 reaper.reap();
                 alone = parent() != Some(supervisor);
             }
+            () = hold.over() => {
+                sweep(&mut reaper);
+                forsaken = true;
+            }
         }
     }
-    finish(control, reaper, &folder, alone).await
+    finish(control, reaper, &folder, alone, forsaken).await
 }
 
 async fn finish(
@@ -181,6 +197,7 @@ async fn finish(
     mut reaper: Reaper,
     folder: &Path,
     alone: bool,
+    forsaken: bool,
 ) -> io::Result<()> {
     if let (Some((exit, cpu_ms)), false) = (reaper.ended, alone) {
         let (code, signal) = match exit {
@@ -189,7 +206,8 @@ async fn finish(
         };
         let measured = measure(folder, SCRATCH_ENTRIES);
         let scratch_bytes = (!measured.cut).then_some(measured.bytes);
-        let word = ShimWord::Ended { code, signal, cpu_ms, left: reaper.left, scratch_bytes };
+        let left = reaper.left;
+        let word = ShimWord::Ended { code, signal, cpu_ms, left, scratch_bytes, forsaken };
         // If nobody hears it, nobody needs it.
         let _unheard = say(&mut control, &word).await;
     }

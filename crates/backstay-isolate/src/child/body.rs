@@ -52,6 +52,8 @@ pub(crate) struct Birth {
     pub(crate) ready: Option<oneshot::Sender<Result<Ready, BootFailed>>>,
     /// Its control group, where there are such.
     pub(crate) group: Option<Group>,
+    /// Until when it may run, where that is limited.
+    pub(crate) holds: Option<watch::Receiver<Option<u64>>>,
 }
 
 impl Birth {
@@ -96,6 +98,7 @@ pub(super) struct Child {
     pub(super) door: Option<mpsc::Sender<Delivery>>,
     pub(super) doorless: bool,
     pub(super) stopping: watch::Receiver<bool>,
+    pub(super) holds: Option<watch::Receiver<Option<u64>>>,
     pub(super) stop_seen: bool,
     /// It was told that the job in hand is its last.
     pub(super) draining: bool,
@@ -163,6 +166,7 @@ impl Child {
             door: Some(door),
             doorless: false,
             stopping,
+            holds: birth.holds,
             stop_seen: false,
             draining: false,
             drain_after_job: None,

@@ -46,7 +46,17 @@ impl Child {
                 self.ended =
                     Some(Ended { exit: Exit::Code(127), survivor: false, scratch_bytes: None });
             }
-            Traffic::Shim(ShimWord::Ended { code, signal, cpu_ms, left, scratch_bytes }) => {
+            Traffic::Shim(ShimWord::Ended {
+                code,
+                signal,
+                cpu_ms,
+                left,
+                scratch_bytes,
+                forsaken,
+            }) => {
+                if let (true, Some(attempt)) = (forsaken, &mut self.attempt) {
+                    attempt.reason = Some(StopReason::Stale);
+                }
                 let exit = code.map_or(Exit::Signal(signal.unwrap_or(0)), Exit::Code);
                 self.ended = Some(Ended { exit, survivor: left, scratch_bytes });
                 self.stat = None;

@@ -23,6 +23,8 @@ pub(crate) struct ShimOrder {
     pub(crate) scratch: PathBuf,
     pub(crate) confinement: Confinement,
     pub(crate) seat: Option<Seat>,
+    /// It is to be killed then, on CLOCK_BOOTTIME, unless the supervisor has said another time.
+    pub(crate) hold_until_ms: Option<u64>,
     /// Descriptor 4 is wanted too.
     pub(crate) warm: bool,
 }
@@ -47,6 +49,8 @@ pub(crate) enum ShimWord {
         left: bool,
         /// What lies in the scratch folder, if that was measured quickly.
         scratch_bytes: Option<u64>,
+        /// Its hold had run out: the supervisor was silent for too long, and the tree was killed for it.
+        forsaken: bool,
     },
 }
 

@@ -42,6 +42,9 @@ fn main() -> ExitCode {
     if arguments.first().is_some_and(|it| it == "supervise") {
         return shims::supervise();
     }
+    if arguments.first().is_some_and(|it| it == "supervise-held") {
+        return shims::supervise_held();
+    }
     if arguments.first().is_some_and(|it| it == "cgroup-suite") {
         return run_all(cgroup::suite(&arguments[1]), &arguments[2..]);
     }

@@ -4,7 +4,9 @@ use std::io::{BufRead, BufReader};
 use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
-use backstay_isolate::{Ending, Launcher, Pool, RunEvent, StopReason};
+use backstay_isolate::{
+    Argv, Ending, Launcher, Mode, Pool, PoolLimits, Program, RunEvent, StopReason,
+};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::Test;
@@ -23,6 +25,8 @@ pub(crate) const TESTS: &[Test] = &[
     ("what_a_supervisor_has_inherited_reaches_no_child", what_a_supervisor_has_inherited),
     ("times_without_end_are_no_trouble", times_without_end_are_no_trouble),
     ("a_child_outlives_the_thread_that_asked_for_it", a_child_outlives_the_thread),
+    ("a_held_tree_runs_only_as_long_as_it_is_held", a_held_tree),
+    ("a_frozen_supervisor_does_not_keep_a_held_tree", a_frozen_supervisor),
 ];
 
 /// A child with descendants of every kind that a group kill would miss; each of them, and the child,
@@ -306,4 +310,73 @@ fn times_without_end_are_no_trouble() {
         end(&mut run).await
     });
     assert_eq!(report.ending, Ending::Evicted);
+}
+
+/// A pool whose children live by holds, with a launcher of its own.
+fn held(script: &str) -> (Launcher, Pool) {
+    let launcher = Launcher::start().unwrap();
+    let argv = Argv::Command(["sh", "-c", script].map(str::to_owned).to_vec());
+    let program = Program { argv, dir: None, env: environment(), mode: Mode::Command, hello: None };
+    let limits = PoolLimits { held: true, ..limits() };
+    (launcher.clone(), Pool::new(launcher, program, limits))
+}
+
+fn a_held_tree() {
+    let sleep = unique_sleep();
+    let (launcher, pool) = held(&family(&sleep));
+    let short = Duration::from_millis(800);
+    launcher.hold(short);
+    block(async {
+        let mut run = pool.run(order("x")).await;
+        let began = Instant::now();
+        while began.elapsed() < short * 2 {
+            launcher.hold(short);
+            tokio::time::sleep(short / 16).await;
+        }
+        assert!(matches!(run.next().await, RunEvent::Alive));
+        grown(&sleep);
+        let report = end(&mut run).await;
+        assert_eq!((report.ending, report.survivor), (Ending::Stale, false));
+        gone(&sleep, Duration::from_millis(100));
+        launcher.stop().await;
+    });
+}
+
+/// A supervisor that holds its one tree as long as it can, and says how that ended.
+pub(crate) fn supervise_held() -> ExitCode {
+    let sleep = std::env::args().nth(2).unwrap();
+    let (launcher, pool) = held(&family(&sleep));
+    block(async {
+        let mut run = pool.run(order("x")).await;
+        let mut beat = tokio::time::interval(Duration::from_millis(100));
+        let ending = loop {
+            tokio::select! {
+                _ = beat.tick() => launcher.hold(Duration::from_millis(600)),
+                event = run.next() => if let RunEvent::Ended(report) = event {
+                    break report.ending;
+                },
+            }
+        };
+        println!("{ending}");
+    });
+    ExitCode::SUCCESS
+}
+
+/// The supervisor is stopped as a whole; nobody but the shim is left to act.
+fn a_frozen_supervisor() {
+    let sleep = unique_sleep();
+    let mut supervisor = Command::new("/proc/self/exe")
+        .args(["supervise-held", &sleep])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    grown(&sleep);
+    let pid = Pid::from_child(&supervisor);
+    kill_process(pid, Signal::STOP).unwrap();
+    gone(&sleep, Duration::from_secs(5));
+    kill_process(pid, Signal::CONT).unwrap();
+    let mut said = String::new();
+    BufReader::new(supervisor.stdout.take().unwrap()).read_line(&mut said).unwrap();
+    assert_eq!(said.trim(), "stale", "back again, it knows why");
+    supervisor.wait().unwrap();
 }

@@ -41,6 +41,13 @@ impl Times {
         Self::in_units_of(Duration::from_millis(100))
     }
 
+    /// How long after an accepted beat a worker lets go where `contact_lost` is `kill`: 10 s of 30 before its lease ends,
+    /// so that everything is gone before anybody may rescue.
+    #[must_use]
+    pub fn hold(&self) -> Duration {
+        self.lease * 2 / 3
+    }
+
     const fn in_units_of(unit: Duration) -> Self {
         Self {
             beat: unit.saturating_mul(5),

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use backstay::config::{Isolation, Memory, Secret, Settings};
+use backstay::config::{ContactLost, Isolation, Memory, Secret, Settings};
 use backstay::model::lease::Times;
 use backstay::{Command, Contract, Ctx, Database, Fail, Job, Queue, State, Worker};
 use serde::{Deserialize, Serialize};
@@ -161,6 +161,9 @@ async fn live(isolation: &str, url: &str) -> ExitCode {
     settings.worker.drain_timeout = Duration::from_secs(1);
     settings.queues[0].isolation =
         if isolation == "inline" { Isolation::Inline } else { Isolation::Process };
+    if isolation == "cut off" {
+        settings.queues[0].contact_lost = ContactLost::Kill;
+    }
     if isolation == "tight" {
         settings.worker.memory_budget = Memory::Bytes(256 << 20);
     }

@@ -8,7 +8,7 @@ use rustix::process::Signal;
 use crate::database::fresh;
 use crate::handlers::SLOTS;
 use crate::place::Place;
-use crate::process::{Process, chance};
+use crate::process::{Process, chance, lives};
 
 const WORKERS: usize = 3;
 
@@ -123,4 +123,25 @@ pub(crate) fn frozen() {
     assert_eq!(place.number(again), 2, "both work");
     let late = "select count(*) from backstay.history where attempt > 2";
     assert_eq!(place.number(late), 0);
+}
+
+/// A worker whose queue says `contact_lost = "kill"` is stopped: its child is gone before its lease is.
+pub(crate) fn frozen_and_cut_off() {
+    let Some(db) = fresh() else { return };
+    let place = Place::open(&db.url);
+    let frozen = Process::start(&db.url, "cut off");
+    place.add_one(1, "never", Options::new());
+    place.until("it runs", Duration::from_secs(20), |place| place.running() == 1);
+    place.until("in a child", Duration::from_secs(5), |_| frozen.descendants().len() >= 2);
+    let tree = frozen.descendants();
+    frozen.signal(Signal::STOP);
+    place
+        .until("its tree is gone", Duration::from_secs(5), |_| !tree.iter().any(|pid| lives(*pid)));
+    let leased = "select count(*) from backstay.worker where lease_until > statement_timestamp()";
+    assert_eq!(place.number(leased), 1, "nobody may have taken its job yet");
+    frozen.signal(Signal::CONT);
+    let free = "select count(*) from backstay.running where attempt > 1 and crash_count = 0 and retry_count = 0";
+    place.until("it runs again, and nothing is billed", Duration::from_secs(20), |place| {
+        place.number(free) == 1
+    });
 }

@@ -35,6 +35,10 @@ const FAULTS: &[(&str, fn())] = &[
     ("killed_workers_take_their_children_along", kills::with_children),
     ("what_a_killed_worker_last_saw_of_its_jobs_is_told", kills::last_seen),
     ("a_frozen_worker_comes_back_and_changes_nothing", kills::frozen),
+    (
+        "a_frozen_worker_that_must_let_go_has_let_go_before_its_lease_ends",
+        kills::frozen_and_cut_off,
+    ),
     ("a_server_that_restarts_costs_no_job_and_no_start", server::restarts),
     ("a_server_that_is_away_for_long_costs_no_job_and_no_start", server::away),
     ("harm_is_billed_to_the_job_that_does_it", harm::all),

@@ -49,6 +49,25 @@ impl Process {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
     }
 
+    /// Its shims and what runs under them.
+    pub(crate) fn descendants(&self) -> Vec<i32> {
+        let mut all = vec![self.pid()];
+        let mut next = 0;
+        while let Some(parent) = all.get(next) {
+            // Each thread has its own.
+            let threads = std::fs::read_dir(format!("/proc/{parent}/task")).into_iter().flatten();
+            let children: Vec<i32> = threads
+                .flatten()
+                .filter_map(|thread| std::fs::read_to_string(thread.path().join("children")).ok())
+                .flat_map(|text| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>())
+                .filter_map(|pid| pid.parse().ok())
+                .collect();
+            all.extend(children);
+            next += 1;
+        }
+        all.split_off(1)
+    }
+
     pub(crate) fn is_running(&mut self) -> bool {
         self.child.try_wait().unwrap().is_none()
     }
@@ -88,6 +107,12 @@ impl Drop for Process {
             let _gone = std::fs::remove_file(&self.log);
         }
     }
+}
+
+/// Whether a process is there, and no zombie.
+pub(crate) fn lives(pid: i32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit(") ").next().is_some_and(|rest| !rest.is_empty() && !rest.starts_with('Z'))
 }
 
 /// What this run's chance starts from.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use backstay_isolate as isolate;
 use serde_json::{Map, Value};
 
-use crate::model::config::{Cpu, KindSettings, QueueSettings};
+use crate::model::config::{ContactLost, Cpu, KindSettings, QueueSettings};
 use crate::model::event::{self, Event, JobRef};
 use crate::model::limits::{InForce, Limits};
 use crate::model::unit::{format_duration, format_size};
@@ -48,6 +48,7 @@ pub(crate) fn of_pool(queue: &QueueSettings, limits: &Limits) -> isolate::PoolLi
         recycle_memory: queue.recycle.memory,
         output,
         limits: of_process(limits),
+        held: queue.contact_lost == ContactLost::Kill,
         ..isolate::PoolLimits::default()
     }
 }

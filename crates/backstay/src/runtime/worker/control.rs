@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use backstay_isolate::Launcher;
 use serde::Deserialize;
 use tokio::sync::{mpsc, watch};
 use uuid::Uuid;
@@ -64,6 +65,8 @@ pub(crate) struct Control {
     pub(crate) samples: Samples,
     /// What keeps this worker from claiming, as JSON.
     pub(crate) admission: watch::Receiver<String>,
+    /// Lets children run on with each accepted beat.
+    pub(crate) launcher: Option<Launcher>,
     pub(crate) over: watch::Receiver<bool>,
 }
 
@@ -167,6 +170,9 @@ impl Control {
     }
 
     fn take(&self, answer: BeatAnswer, took: Duration) {
+        if let Some(launcher) = &self.launcher {
+            launcher.hold(self.times.hold());
+        }
         let at = self.began.elapsed();
         let seen = Beat {
             at,

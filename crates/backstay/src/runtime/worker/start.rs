@@ -313,6 +313,7 @@ async fn beat(
         kinds: parts.runner.announced.subscribe(),
         samples: parts.runner.samples.clone(),
         admission: admission_watch,
+        launcher: parts.runner.launcher.clone(),
         over: over_watch,
     })?;
     let mut first = heard.clone();

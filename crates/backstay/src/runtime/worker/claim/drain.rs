@@ -15,10 +15,11 @@ use crate::model::outcome::Outcome;
 use crate::store::settle::{Facts, Settled};
 
 impl Claims {
-    /// Queues with `contact_lost = "kill"` end what runs before anybody may take it over: two thirds into the lease.
+    /// Queues with `contact_lost = "kill"` end what runs before anybody may take it over. Where this process cannot, since
+    /// it stands still, the shims of its children do.
     pub(super) fn let_go_where_cut_off(&self) {
-        let lease = self.settings.times.lease;
-        let is_cut_off = self.heard.borrow().at.is_some_and(|at| at.elapsed() > lease * 2 / 3);
+        let hold = self.settings.times.hold();
+        let is_cut_off = self.heard.borrow().at.is_some_and(|at| at.elapsed() > hold);
         if !is_cut_off {
             return;
         }

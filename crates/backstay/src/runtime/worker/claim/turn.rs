@@ -69,6 +69,8 @@ impl Claims {
         self.note_end(claimed.info.id, &claimed.info.kind, settled.facts.outcome);
         if settled.verdict == Verdict::Drop {
             self.let_go(claimed.info.id);
+            // Ended since nobody could be reached, it may still be ours by the database.
+            self.state.mine_at = Instant::now();
             return;
         }
         if let Some(hand) = self.state.hands.get_mut(&claimed.info.id).filter(|_| may_fail_yet) {
