@@ -12,6 +12,7 @@ use tokio::sync::watch as state;
 
 use crate::cgroup::Groups;
 use crate::level::{Level, LevelName};
+use crate::pulse::{Guard, Pulse, Pulses};
 use crate::scratch::{self, ScratchRoot};
 use crate::shim::hold::boot_ms;
 use crate::spawn::{self, SpawnOrder};
@@ -54,6 +55,7 @@ pub(crate) struct Shared {
     names: OnceLock<Names>,
     /// Until when held children may run, in milliseconds on CLOCK_BOOTTIME; nothing before the first word.
     holds: state::Sender<Option<u64>>,
+    pulses: Arc<Pulses>,
 }
 
 /// How children are called.
@@ -147,19 +149,22 @@ impl Launcher {
     ) -> io::Result<Launcher> {
         // Bounded by use: each child waits for the answer to its one order.
         let (spawner, orders) = mpsc::channel();
+        let (stopping, mut stopped) = state::channel(false);
+        let (alive, _) = state::channel(0);
+        let pulses = Arc::<Pulses>::default();
+        let guard =
+            Guard { pulses: pulses.clone(), stopping: stopping.clone(), alive: alive.subscribe() };
         std::thread::Builder::new()
             .name("backstay-spawn".into())
-            .spawn(move || spawn::spawner(orders))?;
+            .spawn(move || spawn::spawner(orders, guard))?;
         let runtime =
             tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
         let pipes = runtime.handle().clone();
-        let (stopping, mut stopped) = state::channel(false);
         std::thread::Builder::new().name("backstay-pipes".into()).spawn(move || {
             runtime.block_on(async { while stopped.changed().await.is_ok() {} });
             // A folder that takes long to remove must not hold the process.
             runtime.shutdown_background();
         })?;
-        let (alive, _) = state::channel(0);
         let (stop_noted, _) = state::channel(None);
         let (lost, _) = state::channel(None);
         let (watch, names) = (Watch::start()?, OnceLock::new());
@@ -177,6 +182,7 @@ impl Launcher {
             stop_noted,
             names,
             holds,
+            pulses,
         };
         Ok(Launcher { shared: Arc::new(shared) })
     }
@@ -214,6 +220,12 @@ impl Launcher {
     pub fn hold(&self, time: Duration) {
         let ms = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         self.shared.holds.send_replace(Some(boot_ms().saturating_add(ms)));
+    }
+
+    /// Watches a thread that must never stand still: one that does not [`Pulse::beat`] for `most`, in whole seconds, is a
+    /// bug that nothing in this process can mend. All children are killed then, and the process exits with 70.
+    pub fn pulse(&self, name: &'static str, most: Duration) -> Pulse {
+        self.shared.pulses.add(name, most)
     }
 
     /// Notes that the supervisor was told to stop: signals that reach children within the next 2 s, or just before,

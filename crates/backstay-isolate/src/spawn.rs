@@ -7,7 +7,8 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::Instant;
 
 use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
@@ -16,6 +17,7 @@ use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use serde_json::value::RawValue;
 use tokio::sync::oneshot;
 
+use crate::pulse::{Guard, LOOK};
 use crate::scratch;
 use crate::shim;
 use crate::shim::order::ShimOrder;
@@ -41,17 +43,30 @@ pub(crate) struct Spawned {
     pub(crate) stderr: OwnedFd,
 }
 
-/// Runs the spawner thread until all senders are gone.
-pub(crate) fn spawner(orders: mpsc::Receiver<SpawnOrder>) {
-    while let Ok(SpawnOrder { shim, stdin, checkpoint, reply }) = orders.recv() {
-        let folder = shim.scratch.clone();
-        let spawned = spawn(&shim, &stdin, checkpoint.as_deref());
-        if spawned.is_err() {
-            scratch::remove(&folder);
+/// Runs the spawner thread until all senders are gone. It looks after the others meanwhile, since nothing holds it up.
+pub(crate) fn spawner(orders: mpsc::Receiver<SpawnOrder>, guard: Guard) {
+    let mut look_at = Instant::now() + LOOK;
+    loop {
+        match orders.recv_timeout(look_at.saturating_duration_since(Instant::now())) {
+            Ok(order) => carry_out(order),
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => return,
         }
-        // Nobody waits any more: the lines close with the reply, and the shim ends its child.
-        let _unwanted = reply.send(spawned);
+        if Instant::now() >= look_at {
+            look_at = Instant::now() + LOOK;
+            guard.look();
+        }
     }
+}
+
+fn carry_out(SpawnOrder { shim, stdin, checkpoint, reply }: SpawnOrder) {
+    let folder = shim.scratch.clone();
+    let spawned = spawn(&shim, &stdin, checkpoint.as_deref());
+    if spawned.is_err() {
+        scratch::remove(&folder);
+    }
+    // Nobody waits any more: the lines close with the reply, and the shim ends its child.
+    let _unwanted = reply.send(spawned);
 }
 
 fn spawn(order: &ShimOrder, stdin: &[u8], checkpoint: Option<&RawValue>) -> io::Result<Spawned> {
@@ -65,6 +80,9 @@ fn spawn(order: &ShimOrder, stdin: &[u8], checkpoint: Option<&RawValue>) -> io::
     let mut child = Command::new("/proc/self/exe")
         .arg0(std::env::args_os().next().unwrap_or_else(|| "backstay".into()))
         .args(shim::arguments(std::process::id()))
+        // Its environment can be read by its child: nothing of ours, but for where libraries are found.
+        .env_clear()
+        .envs(std::env::vars_os().filter(|(name, _)| name.as_encoded_bytes().starts_with(b"LD_")))
         .stdin(Stdio::from(OwnedFd::from(shim_control)))
         .stdout(Stdio::from(shim_stdout))
         .stderr(Stdio::from(shim_stderr))

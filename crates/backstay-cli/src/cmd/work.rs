@@ -6,6 +6,7 @@ use backstay::config::{Settings, Value};
 use backstay::model::event::{self, Event};
 use backstay::model::nearest::nearest;
 use backstay::{BuildError, Database, Running, Worker};
+use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::connect;
@@ -42,6 +43,7 @@ pub(crate) fn run<S: Clone + Send + Sync + 'static>(
     };
     let settings = read()?;
     let dial = crate::log::start(&settings.log, environment, printer.verbosity());
+    seal(printer);
     let ended = runtime.block_on(async {
         let database = connect::database(&settings).await?;
         let turn = |new: &Settings| dial.turn(&new.log, environment, printer.verbosity());
@@ -54,6 +56,15 @@ pub(crate) fn run<S: Clone + Send + Sync + 'static>(
         printer.note(line);
     }
     ended
+}
+
+/// Closes `/proc/PID/environ` and the memory of this process, where the addresses and secrets of the queue stand, to all
+/// that run as the same user, the programs of jobs first of all. What this process needs of its own entries it has read,
+/// or may still read; what it starts is open again.
+fn seal(printer: &Printer) {
+    if let Err(error) = set_dumpable_behavior(DumpableBehavior::NotDumpable) {
+        printer.note(format!("handlers may read the environment of this worker: {error}"));
+    }
 }
 
 /// `--dev`: the private PostgreSQL where no database is named, and its address as if it had been.

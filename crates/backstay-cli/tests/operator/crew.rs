@@ -1,9 +1,13 @@
 //! A worker process with a configuration and a folder of its own, for tests that need jobs to run for real.
 
+use std::io::ErrorKind;
+use std::os::unix::fs::chown;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use backstay_postgres::template;
 use serde_json::Value;
 
 use crate::{Desk, desk};
@@ -25,6 +29,15 @@ impl Drop for Crew {
 
 /// Starts a worker with the settings that are made for its folder; none where tests with a database are switched off.
 pub(crate) fn crew(name: &str, settings: impl FnOnce(&Path) -> String) -> Option<Crew> {
+    crew_as(name, None, settings)
+}
+
+/// The same, as another user where one is named; the folder is that user's.
+pub(crate) fn crew_as(
+    name: &str,
+    user: Option<u32>,
+    settings: impl FnOnce(&Path) -> String,
+) -> Option<Crew> {
     let desk = desk()?;
     let folder = std::env::temp_dir().join(format!("backstay-{name}-{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
@@ -35,7 +48,18 @@ pub(crate) fn crew(name: &str, settings: impl FnOnce(&Path) -> String) -> Option
     command.env("DATABASE_URL", &desk.database.url).current_dir(&folder);
     let log = std::fs::File::create(folder.join("log")).unwrap();
     command.stdout(Stdio::null()).stderr(log);
-    let worker = command.spawn().unwrap();
+    if let Some(user) = user {
+        chown(&folder, Some(user), Some(user)).unwrap();
+        command.uid(user).gid(user).env("TMPDIR", &folder);
+    }
+    let worker = match command.spawn() {
+        Err(error) if user.is_some() && error.kind() == ErrorKind::PermissionDenied => {
+            std::fs::remove_dir_all(&folder).unwrap();
+            template::note_skip("a worker of another user: the binary lies where only root may go");
+            return None;
+        }
+        spawned => spawned.unwrap(),
+    };
     let crew = Crew { desk, folder, worker };
     crew.wait_until("the worker is up", || {
         let workers = crew.desk.run(&["workers", "list", "--json"]).json();

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::operator::crew::crew;
+use crate::operator::crew::{crew, crew_as};
 
 const MIB: u64 = 1 << 20;
 /// Takes memory until it is stopped; should nothing stop it, a fence of its own does at 1 GiB.
@@ -111,4 +111,21 @@ fn a_job_that_ignores_everything_is_killed_at_once_when_its_grace_is_taken_away(
     assert_eq!(job["reason"], "wrong month", "the first reason stands");
     let long = crew.desk.run(&["cancel", &id, "--grace", "6m"]).exits(2);
     assert!(long.err.starts_with("error BS102: --grace: `6m` is not 0s to 5m\n"), "{}", long.err);
+}
+
+/// Root may read everything; so the worker runs as somebody else where the test is root.
+const NOBODY: u32 = 65_534;
+
+#[test]
+fn a_handler_cannot_read_the_environment_of_its_worker() {
+    let user = rustix::process::getuid().is_root().then_some(NOBODY);
+    // The parent of the program is its shim, whose parent is the worker.
+    let script =
+        "cat /proc/$PPID/environ /proc/$(cut -d' ' -f4 /proc/$PPID/stat)/environ >&2; exit 65";
+    let Some(crew) = crew_as("sealed", user, |_| kind("spy", script, "")) else { return };
+    let id = crew.desk.enqueue(&["spy"]);
+    let job = crew.wait_for(&id, "dead");
+    let said = job["attempts"][0].to_string();
+    assert!(said.contains("/environ: Permission denied"), "{said}");
+    assert!(!said.contains("postgres://"), "{said}");
 }

@@ -42,6 +42,9 @@ fn main() -> ExitCode {
     if arguments.first().is_some_and(|it| it == "supervise") {
         return shims::supervise();
     }
+    if arguments.first().is_some_and(|it| it == "supervise-standing") {
+        return shims::supervise_standing();
+    }
     if arguments.first().is_some_and(|it| it == "supervise-held") {
         return shims::supervise_held();
     }

@@ -25,6 +25,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("what_a_supervisor_has_inherited_reaches_no_child", what_a_supervisor_has_inherited),
     ("times_without_end_are_no_trouble", times_without_end_are_no_trouble),
     ("a_child_outlives_the_thread_that_asked_for_it", a_child_outlives_the_thread),
+    ("a_supervisor_whose_thread_stands_still_ends_with_all_children", a_thread_stands_still),
     ("a_held_tree_runs_only_as_long_as_it_is_held", a_held_tree),
     ("a_frozen_supervisor_does_not_keep_a_held_tree", a_frozen_supervisor),
 ];
@@ -379,4 +380,36 @@ fn a_frozen_supervisor() {
     BufReader::new(supervisor.stdout.take().unwrap()).read_line(&mut said).unwrap();
     assert_eq!(said.trim(), "stale", "back again, it knows why");
     supervisor.wait().unwrap();
+}
+
+/// A supervisor with one thread that turns and, after a while, none.
+pub(crate) fn supervise_standing() -> ExitCode {
+    let sleep = std::env::args().nth(2).unwrap();
+    let pool = shell(&family(&sleep));
+    let pulse = launcher().pulse("the thread of a test", Duration::from_secs(2));
+    block(async {
+        let _run = pool.run(order("x")).await;
+        for _ in 0..25 {
+            pulse.beat();
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        println!("turned");
+        tokio::time::sleep(Duration::from_secs(40)).await;
+    });
+    ExitCode::SUCCESS
+}
+
+fn a_thread_stands_still() {
+    let sleep = unique_sleep();
+    let mut supervisor = Command::new("/proc/self/exe")
+        .args(["supervise-standing", &sleep])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    grown(&sleep);
+    let mut said = String::new();
+    BufReader::new(supervisor.stdout.take().unwrap()).read_line(&mut said).unwrap();
+    assert_eq!(said.trim(), "turned", "it lives as long as it turns");
+    assert_eq!(supervisor.wait().unwrap().code(), Some(70));
+    gone(&sleep, Duration::from_secs(1));
 }

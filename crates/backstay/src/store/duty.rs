@@ -23,6 +23,7 @@ static EXPIRED_KEYS: Sql = sql!("duty/expired_keys", [INT4]);
 static SUSPECTS: Sql = sql!("duty/suspects", [UUID]);
 static STRAYS: Sql = sql!("duty/strays", [INT8]);
 static DOOMED: Sql = sql!("duty/doomed", [UUID, INT4, BOOL]);
+static PREDECESSORS: Sql = sql!("duty/predecessors", [UUID, TEXT]);
 static LOST: Sql = sql!("duty/lost", [UUID, INT4, TEXT]);
 static GONE: Sql = sql!("duty/gone", [UUID]);
 static PEAKS: Sql = sql!("duty/peaks", [INT4_ARRAY, INT4]);
@@ -205,6 +206,16 @@ pub(crate) async fn doomed(
         suspect: row.get("suspect"),
     };
     Ok(link.query(&DOOMED, &[&lost, &n, &only_overdue]).await?.iter().map(shown).collect())
+}
+
+/// Workers of this host that were lost and that nobody has told of, each with the jobs it had aboard.
+pub(crate) async fn predecessors(
+    link: &Link,
+    me: Uuid,
+    host: &str,
+) -> Result<Vec<(Uuid, i64)>, StoreError> {
+    let rows = link.query(&PREDECESSORS, &[&me, &host]).await?;
+    Ok(rows.iter().map(|row| (row.get("id"), row.get("jobs"))).collect())
 }
 
 /// Marks a worker as lost, with an alert.

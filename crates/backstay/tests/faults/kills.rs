@@ -145,3 +145,20 @@ pub(crate) fn frozen_and_cut_off() {
         place.number(free) == 1
     });
 }
+
+/// A worker is killed with a job aboard; the next one on this host says so, and the one after it does not.
+pub(crate) fn told_by_the_next() {
+    let Some(db) = fresh() else { return };
+    let place = Place::open(&db.url);
+    let mut first = Process::start(&db.url, "process");
+    place.add_one(1, "never", Options::new());
+    place.until("it runs", Duration::from_secs(20), |place| place.running() == 1);
+    first.kill();
+    let next = Process::start(&db.url, "process");
+    let told = "ran here before, was lost with 1 jobs aboard";
+    place.until("it is told", Duration::from_secs(20), |_| next.has_said(told));
+    place.until("it beats", Duration::from_secs(20), |place| place.workers() >= 1);
+    let last = Process::start(&db.url, "process");
+    place.until("the last is ready", Duration::from_secs(20), |_| last.has_said("worker.ready"));
+    assert!(!last.has_said("ran here before"), "it is told once, and who lives was not lost");
+}

@@ -39,6 +39,7 @@ const FAULTS: &[(&str, fn())] = &[
         "a_frozen_worker_that_must_let_go_has_let_go_before_its_lease_ends",
         kills::frozen_and_cut_off,
     ),
+    ("a_worker_tells_that_the_one_before_it_was_lost", kills::told_by_the_next),
     ("a_server_that_restarts_costs_no_job_and_no_start", server::restarts),
     ("a_server_that_is_away_for_long_costs_no_job_and_no_start", server::away),
     ("harm_is_billed_to_the_job_that_does_it", harm::all),

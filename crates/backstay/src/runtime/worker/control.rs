@@ -245,9 +245,25 @@ async fn hint(notices: Option<&Notices>) {
 /// Makes the thread and waits for nothing: the first beat is heard by [`Heard::beats`].
 pub(crate) fn start(control: Control) -> std::io::Result<std::thread::JoinHandle<()>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.spawn(tick(control.launcher.clone(), "the control thread"));
     std::thread::Builder::new()
         .name("backstay-control".into())
         .spawn(move || runtime.block_on(control.run()))
+}
+
+/// A thread of the worker that does not turn for so long is a bug: it can neither beat nor settle.
+const STANDS_STILL: Duration = Duration::from_secs(30);
+
+/// Tells once a second that the thread turns which runs this; without children there is nobody who would look.
+pub(crate) async fn tick(launcher: Option<Launcher>, name: &'static str) {
+    let Some(pulse) = launcher.map(|launcher| launcher.pulse(name, STANDS_STILL)) else {
+        return std::future::pending().await;
+    };
+    let mut every = tokio::time::interval(Duration::from_secs(1));
+    loop {
+        every.tick().await;
+        pulse.beat();
+    }
 }
 
 /// The name of this machine, for people.

@@ -247,7 +247,11 @@ pub(crate) async fn start(id: Uuid, mut parts: Parts) -> Result<Running, StartEr
         let (pools, level) = (runner.pools(), runner.level_lost());
         runtime.block_on(async {
             let watching = pools::watch_all(pools, level, &told);
-            work(id, database, claims, duties, keeper, runner, heart.over).await;
+            let ticks = control::tick(runner.launcher.clone(), "the worker thread");
+            tokio::select! {
+                () = work(id, database, claims, duties, keeper, runner, heart.over) => {}
+                () = ticks => {}
+            }
             drop(watching);
         });
         drop(looking);
@@ -276,6 +280,9 @@ async fn settle_in(id: Uuid, database: &Database, settings: &Settings) -> Result
         if error.remedy() != Remedy::Retry || tries == PREPARE_TRIES {
             return Err(error.into());
         }
+    }
+    for (worker, jobs) in duty::predecessors(&link, id, &control::host_name()).await? {
+        event::emit(&Event::PredecessorLost { worker, jobs: jobs.unsigned_abs() });
     }
     Ok(())
 }
