@@ -118,6 +118,11 @@ impl Attempt {
         self.started?.checked_add(self.job.order.timeout)
     }
 
+    /// Gives the time since it was started.
+    pub(crate) fn wall(&self) -> Duration {
+        self.started.map_or(Duration::ZERO, |started| started.elapsed())
+    }
+
     pub(crate) fn is_blocked(&self) -> bool {
         self.pending.is_some()
     }
@@ -209,6 +214,7 @@ impl Attempt {
             self.detail = Some("it exited with 0, but without `done` or `fail`".into());
         }
         let (exit_code, signal) = exit_numbers(account.ended, account.command, ending);
+        let wall = self.wall();
         let report = Report {
             ending,
             last_word: self.last_word,
@@ -216,7 +222,7 @@ impl Attempt {
             exit_code,
             late,
             survivor: account.ended.is_some_and(|ended| ended.survivor),
-            wall: self.started.map_or(Duration::ZERO, |started| started.elapsed()),
+            wall,
             cpu: Some(facts.cpu),
             peak_bytes: facts.peak_source.map(|_| facts.peak_bytes),
             peak_source: facts.peak_source,

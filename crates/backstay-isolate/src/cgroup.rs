@@ -353,6 +353,25 @@ mod tests {
         assert_eq!(judge(""), GroupOom::None);
     }
 
+    proptest::proptest! {
+        #[test]
+        fn no_events_are_a_trouble(text in "([a-z_]{0,10} {0,2}-?[0-9]{0,25}\n?){0,6}|\\PC{0,80}") {
+            let _judged = judge(&text);
+        }
+
+        #[test]
+        fn a_kill_without_an_own_want_is_a_victims(kills in 1_u64.., others: Vec<u32>) {
+            let lines: String = others.iter().map(|number| format!("max {number}\n")).collect();
+            let events = format!("{lines}oom 0\noom_kill {kills}\noom_group_kill 7\n");
+            proptest::prop_assert_eq!(judge(&events), GroupOom::Victim);
+        }
+
+        #[test]
+        fn no_mount_is_a_trouble(line in "([0-9a-z/:.,-]{0,9} {0,2}){0,12}|\\PC{0,80}") {
+            let _place = mounted(&line);
+        }
+    }
+
     #[test]
     fn the_account_of_processors_is_read() {
         let stat = "usage_usec 1500000\nuser_usec 1\nsystem_usec 2\n";

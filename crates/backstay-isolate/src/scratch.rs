@@ -5,6 +5,7 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime};
 
 use rustix::fs::{Access, FlockOperation, access, flock, statfs};
 use rustix::process::geteuid;
@@ -135,9 +136,20 @@ pub(crate) fn remove(path: &Path) {
     let _left_for_later = fs::remove_dir_all(path);
 }
 
+/// Far more than one step of the clock that file systems use.
+const TOLD_APART: Duration = Duration::from_millis(100);
+
 /// Says whether an attempt left nothing behind.
 pub(crate) fn is_empty(path: &Path) -> bool {
     fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_none())
+}
+
+/// Says when something was last made or removed in a folder; nothing, if that was just now, since the clock of a file
+/// system may not tell it from what comes next.
+pub(crate) fn last_change(path: &Path) -> Option<SystemTime> {
+    let changed = fs::metadata(path).ok()?.modified().ok()?;
+    let since = SystemTime::now().duration_since(changed);
+    since.is_ok_and(|since| since >= TOLD_APART).then_some(changed)
 }
 
 /// Puts an empty folder in the place of a used one, and says where the used one lies now.

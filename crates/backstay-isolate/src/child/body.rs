@@ -4,7 +4,7 @@ use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
 
@@ -29,6 +29,9 @@ use crate::watch::{BREACHES, Breach, Facts, Held, Subject, measure};
 
 /// What is looked at of a scratch folder between two jobs: about a millisecond.
 const QUICK_ENTRIES: usize = 500;
+
+/// What the kernel's counters of CPU time are exact to.
+const TICK: Duration = Duration::from_millis(10);
 
 /// Takes a job back to the pool.
 pub(crate) type GiveBack = Box<dyn Fn(Job) + Send + Sync>;
@@ -124,8 +127,12 @@ pub(super) struct Child {
     pub(super) cpu: Duration,
     pub(super) cpu_told: Duration,
     pub(super) resident_bytes: u64,
+    /// Time of attempts that ended since the two were read.
+    pub(super) unread: Duration,
     /// The last attempt left something in the scratch folder.
     pub(super) littered: bool,
+    /// The time of the folder's last change, where it is empty as of then.
+    pub(super) empty_as_of: Option<SystemTime>,
     pub(super) ladder: Option<Ladder>,
     pub(super) mute_until: Option<Instant>,
     /// The place of an attempt that was settled without its process.
@@ -186,7 +193,9 @@ impl Child {
             cpu: Duration::ZERO,
             cpu_told: Duration::ZERO,
             resident_bytes: 0,
+            unread: Duration::ZERO,
             littered: false,
+            empty_as_of: None,
             ladder: None,
             mute_until: None,
             stuck: None,
@@ -260,7 +269,10 @@ impl Child {
     }
 
     pub(super) fn finish(&mut self, ended: Option<Ended>) -> Option<Finished> {
-        let cpu = self.take_cpu();
+        self.unread += self.attempt.as_ref().map_or(Duration::ZERO, Attempt::wall);
+        // The kernel counts in ticks: what is shorter than one is told with the attempt that makes it full.
+        let cpu =
+            if ended.is_some() || self.unread >= TICK { self.take_cpu() } else { Duration::ZERO };
         let mut facts = self.subject.end(ended.is_none());
         facts.note_memory(self.resident_bytes, PeakSource::Sampled);
         let mut attempt = self.attempt.take()?;
@@ -302,7 +314,13 @@ impl Child {
         if let Some(ended) = ended {
             return ended.scratch_bytes;
         }
+        let changed = scratch::last_change(&self.scratch);
+        if changed.is_some() && changed == self.empty_as_of {
+            self.littered = false;
+            return Some(0);
+        }
         self.littered = !scratch::is_empty(&self.scratch);
+        self.empty_as_of = changed.filter(|_| !self.littered);
         if !self.littered {
             return Some(0);
         }
@@ -311,6 +329,7 @@ impl Child {
     }
 
     pub(super) fn read_cpu(&mut self) {
+        self.unread = Duration::ZERO;
         if let Some(used) = self.meter.as_ref().and_then(|meter| meter.read()) {
             self.cpu = self.cpu.max(used);
         }

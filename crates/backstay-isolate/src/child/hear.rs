@@ -173,18 +173,19 @@ impl Child {
     }
 
     pub(super) fn booted(&mut self, ready: Ready) {
+        self.between = Some(Between::new(self.pid, self.wires.shim_pid));
+        if self.attempt.is_none() {
+            // Before anybody hears that the program boots, since who does may have a job for it.
+            self.go_idle();
+        }
         self.note_booted(&ready);
         self.standing.tell(ChildNews::Ready { pid: self.pid, took: self.born.elapsed() });
-        self.between = Some(Between::new(self.pid, self.wires.shim_pid));
         if let Some(told) = self.ready.take() {
-            self.go_idle();
             // Nobody waits for it any more.
             let _unheard = told.send(Ok(ready));
         } else if self.attempt.is_some() {
             // If it has ended since it was ready, that is how this attempt ends.
             self.begin();
-        } else {
-            self.go_idle();
         }
     }
 

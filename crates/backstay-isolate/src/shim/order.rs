@@ -95,3 +95,53 @@ pub(super) fn receive(control: &UnixStream) -> io::Result<Received> {
     let (child_reads, stdin) = if order.warm { (third, None) } else { (None, third) };
     Ok(Received { order, child_writes, child_reads, stdin })
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::limits::Limits;
+
+    fn order(arguments: Vec<String>, env: Vec<(String, String)>, warm: bool) -> ShimOrder {
+        let confinement = Confinement::new(&Limits::default(), warm);
+        let (argv, scratch) = (Argv::Command(arguments), "/tmp/x".into());
+        ShimOrder { argv, dir: None, env, scratch, confinement, seat: None, warm }
+    }
+
+    proptest! {
+        #[test]
+        fn an_order_arrives_as_it_was_given(
+            arguments: Vec<String>, env: Vec<(String, String)>, warm: bool
+        ) {
+            let text = serde_json::to_string(&order(arguments, env, warm)).unwrap();
+            let arrived: ShimOrder = serde_json::from_str(&text).unwrap();
+            prop_assert_eq!(serde_json::to_string(&arrived).unwrap(), text);
+        }
+
+        #[test]
+        fn a_damaged_order_is_refused_or_another_order(at: prop::sample::Index, byte: u8, cut: bool) {
+            let mut text =
+                serde_json::to_vec(&order(vec!["a".into()], vec![("B".into(), "c".into())], true))
+                    .unwrap();
+            let at = at.index(text.len());
+            if cut {
+                text.truncate(at);
+                prop_assert!(serde_json::from_slice::<ShimOrder>(&text).is_err());
+            } else {
+                text[at] = byte;
+                let _read = serde_json::from_slice::<ShimOrder>(&text);
+            }
+        }
+
+        #[test]
+        fn no_word_of_a_shim_is_a_trouble(line: Vec<u8>, pid: u64, cut: prop::sample::Index) {
+            let _word = serde_json::from_slice::<ShimWord>(&line);
+            // A pid that no process can have, and a line that was torn.
+            let word = format!("{{\"started\":{{\"pid\":{pid}}}}}");
+            let read = serde_json::from_str::<ShimWord>(&word);
+            prop_assert_eq!(read.is_ok(), u32::try_from(pid).is_ok());
+            prop_assert!(serde_json::from_str::<ShimWord>(&word[..cut.index(word.len())]).is_err());
+        }
+    }
+}

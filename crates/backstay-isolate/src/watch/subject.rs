@@ -283,9 +283,8 @@ impl Subject {
     /// Says how much memory the tree holds, and whether that is sure enough to convict.
     fn weigh(&self, sight: &mut Sight, now: Instant, look: &Look) -> (u64, bool) {
         let resident = look.resident_bytes();
-        let Some(limit) = self.limits.memory_bytes.filter(|_| self.held.memory) else {
-            return (resident, false);
-        };
+        // Also where the kernel holds the limit, so that peaks of both levels mean the same.
+        let Some(limit) = self.limits.memory_bytes else { return (resident, false) };
         if resident <= limit / 2 {
             return (resident, false);
         }

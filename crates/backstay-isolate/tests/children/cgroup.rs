@@ -20,6 +20,12 @@ pub(crate) const TESTS: &[Test] =
 /// Set where a run without level `cgroup` must not pass for one with it.
 const REQUIRE: &str = "BACKSTAY_TEST_REQUIRE_CGROUP";
 
+/// Set where all programs are to run on a kernel that is itself a program, which takes a minute more.
+pub(crate) const ALL: &str = "BACKSTAY_TEST_ALL";
+
+/// Set inside of such a kernel: a file of which nothing is in its memory.
+pub(crate) const IN_USER_MODE: &str = "BACKSTAY_TEST_LARGE";
+
 const MIB: u64 = 1024 * 1024;
 
 /// Ten times the limit of who reads it.
@@ -46,26 +52,38 @@ fn wherever_groups_are_granted() {
 }
 
 fn natively() {
-    let own = Command::new("/proc/self/exe").args(["cgroup-suite", "plain"]).output().unwrap();
-    let text = String::from_utf8_lossy(&own.stdout).into_owned();
-    println!("{text}");
-    assert!(own.status.success(), "{text}");
+    for case in ["plain", "outcomes"] {
+        let own = Command::new("/proc/self/exe").args(["cgroup-suite", case]).output().unwrap();
+        let text = String::from_utf8_lossy(&own.stdout).into_owned();
+        println!("{text}");
+        assert!(own.status.success(), "{text}");
+    }
 }
 
 /// Runs this binary once per case as the first process of a kernel of its own.
 fn in_user_mode(kernel: &str) {
-    let place = std::env::temp_dir().join(format!("backstay-uml-{}", std::process::id()));
+    // Each kernel has one processor: two of them at once.
+    std::thread::scope(|scope| {
+        let outcomes = scope.spawn(|| boot(kernel, "outcomes", OUTCOMES, 1));
+        boot(kernel, "cases", CASES, NUMBER_OF_CASES);
+        outcomes.join().unwrap();
+    });
+}
+
+fn boot(kernel: &str, name: &str, cases: &str, number: usize) {
+    let place = std::env::temp_dir().join(format!("backstay-uml-{}-{name}", std::process::id()));
     fs::create_dir_all(&place).unwrap();
     let init = place.join("init");
     // On a file system of the host: nothing of it is in that kernel's memory yet.
     let large = place.join("large");
     fs::File::create(&large).unwrap().set_len(LARGE_BYTES).unwrap();
     let own = std::env::current_exe().unwrap();
-    let script = SCRIPT.replace("EXE", &own.display().to_string());
+    let all = std::env::var(ALL).map_or(String::new(), |_| format!("export {ALL}=1\n"));
+    let script = [HEAD, &all, cases, TAIL].concat().replace("EXE", &own.display().to_string());
     fs::write(&init, script.replace("FILE", &large.display().to_string())).unwrap();
     fs::set_permissions(&init, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
     let output = Command::new("timeout")
-        .args(["-k", "2", "80", kernel, "mem=1G", "rootfstype=hostfs", "rootflags=/", "rw"])
+        .args(["-k", "2", "170", kernel, "mem=1G", "rootfstype=hostfs", "rootflags=/", "rw"])
         .arg(format!("init={}", init.display()))
         .arg(format!("uml_dir={}/", place.display()))
         .args(["con=null", "con0=fd:0,fd:1", "quiet"])
@@ -79,13 +97,11 @@ fn in_user_mode(kernel: &str) {
         println!("       {line}");
     }
     let passed = text.matches(" passed, 0 failed").count();
-    assert_eq!(passed, CASES.len(), "not all cases have passed:\n{text}");
+    assert_eq!(passed, number, "not all {name} have passed:\n{text}");
 }
 
-const CASES: [&str; 5] = ["plain", "delegated", "crowded", "without", "read-only"];
-
-/// The whole life of the kernel: one run of this binary per case.
-const SCRIPT: &str = r#"#!/bin/sh
+/// The whole life of a kernel: one run of this binary per case.
+const HEAD: &str = r#"#!/bin/sh
 mount -t proc proc /proc
 mount -t sysfs sys /sys
 mount -t tmpfs tmp /run
@@ -94,6 +110,18 @@ export TMPDIR=/run PATH=/usr/local/bin:/usr/bin:/bin LANG=C.UTF-8 BACKSTAY_TEST_
 chmod 1777 /run
 cd /
 C=/sys/fs/cgroup
+"#;
+
+const TAIL: &str = "
+echo o > /proc/sysrq-trigger
+sleep 10
+";
+
+const OUTCOMES: &str = "echo 'case outcomes'; EXE cgroup-suite outcomes 2>&1";
+
+const NUMBER_OF_CASES: usize = 5;
+
+const CASES: &str = r#"
 echo 'case plain'; EXE cgroup-suite plain 2>&1
 # A group that belongs to somebody without privileges.
 mkdir $C/d; chown 65534 $C/d $C/d/cgroup.procs $C/d/cgroup.subtree_control
@@ -105,8 +133,6 @@ mkdir -p $C/y/z
 echo 'case without'; sh -c "echo 0 > $C/y/z/cgroup.procs; exec EXE cgroup-suite without" 2>&1
 mount -o remount,ro,bind $C
 echo 'case read-only'; EXE cgroup-suite read-only 2>&1
-echo o > /proc/sysrq-trigger
-sleep 10
 "#;
 
 /// What is run in each case.
@@ -114,6 +140,7 @@ pub(crate) fn suite(case: &str) -> &'static [Test] {
     match case {
         "plain" => PLAIN,
         "delegated" => DELEGATED,
+        "outcomes" => crate::endings::AT_CGROUP,
         "crowded" => &[("a_process_in_the_way_is_named", crowded)],
         "without" => &[("missing_controllers_are_named", without)],
         _ => &[("read_only_groups_mean_level_rlimit_with_the_reason", read_only)],
@@ -242,7 +269,7 @@ fn limits_and_nothing_softer() {
 
 /// A file of which nothing is in memory.
 fn large_file() -> (PathBuf, bool) {
-    if let Some(file) = std::env::var_os("BACKSTAY_TEST_LARGE") {
+    if let Some(file) = std::env::var_os(IN_USER_MODE) {
         return (file.into(), false);
     }
     let file = std::env::temp_dir().join(format!("backstay-large-{}", std::process::id()));
