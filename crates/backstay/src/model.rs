@@ -35,3 +35,4 @@ pub mod state;
 pub mod status;
 pub mod unique;
 pub mod unit;
+pub mod why;

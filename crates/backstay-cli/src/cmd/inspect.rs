@@ -19,7 +19,7 @@ pub(crate) use tail::tail as tail_job;
 
 use std::time::SystemTime;
 
-use backstay::inspect::{AttemptRecord, DeadLetter, JobDocument, RunningJob};
+use backstay::inspect::{AttemptRecord, DeadLetter, JobDocument, RunningJob, Why};
 use backstay::model::instant::Instant;
 use backstay::unit::about;
 use serde::Serialize;
@@ -81,6 +81,9 @@ struct Beside<'a> {
     /// What it used when its worker told last.
     #[serde(skip_serializing_if = "Option::is_none")]
     seen: Option<&'a RunningJob>,
+    /// Why it does not start.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    why: Option<&'a Why>,
 }
 
 /// Says where the list goes on, to whoever reads it.

@@ -73,6 +73,7 @@ pub use crate::model::status::{
     KindStatus, MessageStatus, Page, PauseStatus, QueueStatus, ReplayStatus, RunningJob,
     WorkerStatus,
 };
+pub use crate::model::why::{Why, why};
 pub use dead::{dead_group, dead_groups, dead_letter, dead_letter_ids, dead_letters, export};
 pub use jobs::{attempts, job, job_ids, jobs, terms};
 pub use machines::{alerts, kinds, queues, replay, replays, running, running_job, workers};

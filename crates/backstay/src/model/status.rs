@@ -351,7 +351,7 @@ pub struct WorkerStatus {
     pub admission: Admission,
 }
 
-/// What keeps a worker from claiming; empty where nothing does.
+/// What keeps a worker from claiming, and the memory that its jobs share.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
@@ -365,6 +365,12 @@ pub struct Admission {
     /// Why limits cannot be held as they were at its start: it claims nothing until they can.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub level_lost: Option<String>,
+    /// Bytes that all its jobs may use together.
+    pub memory_budget: Option<u64>,
+    /// What is free of that.
+    pub memory_free: u64,
+    /// Jobs that it has taken and that wait for memory: how many bytes, by id.
+    pub in_hand: BTreeMap<String, u64>,
 }
 
 impl Admission {

@@ -141,7 +141,7 @@ async fn show_letter(desk: &Desk<'_>, id: i64, letter: &DeadLetter) -> Result<Ex
     let printer = desk.printer;
     if printer.is_json() {
         let (letter, attempts) = (Some(letter), Some(&attempts[..]));
-        printer.json(&Beside { job: &job, letter, attempts, origins: None, seen: None });
+        printer.json(&Beside { job: &job, letter, attempts, origins: None, seen: None, why: None });
         return Ok(Exit::Done);
     }
     printer.line(jobs::headline(&job));

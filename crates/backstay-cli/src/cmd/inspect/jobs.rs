@@ -95,6 +95,7 @@ pub(crate) async fn show(desk: &Desk<'_>, args: &JobsShowArgs) -> Result<Exit, F
     let origins = if args.origin { origins(desk, args.id).await? } else { Vec::new() };
     let workers = inspect::workers(&desk.database, true).await.map_err(|error| of_store(&error))?;
     let seen = seen(desk, &job).await?;
+    let why = inspect::why(&job, &workers);
     if desk.printer.is_json() {
         desk.printer.json(&Beside {
             job: &job,
@@ -102,10 +103,14 @@ pub(crate) async fn show(desk: &Desk<'_>, args: &JobsShowArgs) -> Result<Exit, F
             attempts: args.attempts.then_some(&attempts),
             origins: args.origin.then_some(&origins),
             seen: seen.as_ref(),
+            why: why.as_ref(),
         });
         return Ok(Exit::Done);
     }
     desk.printer.line(headline(&job));
+    if let Some(why) = &why {
+        desk.printer.line(format!("  {:9} {} ({})", "waits", why.text, why.remedy));
+    }
     desk.printer.line(facts(desk.printer, &job, &workers, seen.as_ref()).trim_end());
     if args.origin {
         desk.printer.line(origin::lines(&origins).trim_end());

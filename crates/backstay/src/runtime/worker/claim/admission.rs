@@ -16,6 +16,9 @@ impl Claims {
             pool_broken: self.runner.broken(),
             kind_braked,
             level_lost: self.state.level_lost.clone(),
+            memory_budget: Some(self.state.ledger.budget()),
+            memory_free: self.state.ledger.free(),
+            in_hand: self.in_hand(),
         };
         let said = json!(admission).to_string();
         self.admission.send_if_modified(|before| {

@@ -1,5 +1,6 @@
 //! Jobs in hand for which there is no memory yet: they wait under their lease, oldest first.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use super::super::Finished;
@@ -58,6 +59,12 @@ impl Claims {
         let may = self.state.ledger.begin(now, claimed.info.id, bytes, is_new);
         self.state.begun += usize::from(may);
         may
+    }
+
+    /// Jobs that wait, and how much they need, for people.
+    pub(super) fn in_hand(&self) -> BTreeMap<String, u64> {
+        let waiting = self.state.waiting.iter();
+        waiting.map(|one| (one.claimed.info.id.to_string(), one.bytes)).collect()
     }
 
     /// Whether somebody has waited for so long that nothing else may begin.
