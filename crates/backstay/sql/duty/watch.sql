@@ -12,11 +12,15 @@ queues as (
 heads as materialized (
   select q.queue, (extract(epoch from backstay.clock() - min(h.ready_at)) * 1000)::bigint as waited_ms,
          exists (select from backstay.worker w
-                  where w.lease_until > statement_timestamp() and w.goodbye_at is null and q.queue = any(w.queues)) as served
+                  where w.lease_until > statement_timestamp() and w.goodbye_at is null and q.queue = any(w.queues)) as served,
+         -- What no worker can take is passed over, so it comes to stand at the head of its level.
+         max(h.memory_mib) as memory_mib,
+         (select max((w.admission ->> 'memory_budget')::bigint >> 20) from backstay.worker w
+           where w.lease_until > statement_timestamp() and w.goodbye_at is null and q.queue = any(w.queues)) as memory_most
     from queues q
    cross join generate_series(0, 9) p(priority)
    cross join lateral (
-     select r.ready_at from backstay.ready r
+     select r.ready_at, r.memory_mib from backstay.ready r
       where r.queue = q.queue and r.priority = p.priority order by r.seq limit 1) h
    where q.queue is not null
      and not exists (select from backstay.pause x where x.scope = 'queue' and x.name = q.queue
@@ -49,6 +53,9 @@ holds as materialized (
     left join unnest($2::text[], $3::bigint[]) s(queue, within_ms) on s.queue = h.queue
    where h.served and h.waited_ms > coalesce(s.within_ms, 900000)
   union all
+  select 'needs_memory', h.queue, null, h.queue, jsonb_build_object('waited_ms', h.waited_ms, 'memory_mib', h.memory_mib)
+    from heads h where h.memory_mib > h.memory_most and h.waited_ms > 60000
+  union all
   select 'held_kind', h.kind, h.kind, h.queue, jsonb_build_object('waited_ms', h.waited_ms, 'jobs', h.jobs)
     from held h where h.waited_ms > 300000
   union all
@@ -60,7 +67,7 @@ told as materialized (
   select distinct on (m.rule, m.subject) m.rule, m.subject, m.made_at, m.body ->> 'state' = 'resolved' as resolved,
          m.body ->> 'kind' as kind, m.body ->> 'queue' as queue
     from backstay.message m
-   where m.rule in ('no_worker', 'queue_late', 'held_kind', 'unread', 'alerts_failing')
+   where m.rule in ('no_worker', 'queue_late', 'held_kind', 'unread', 'alerts_failing', 'needs_memory')
    order by m.rule, m.subject, m.made_at desc, m.id desc)
 insert into backstay.alert (raised_at, rule, subject, kind, queue, detail)
 select statement_timestamp(), h.rule, h.subject, h.kind, h.queue, h.detail

@@ -127,7 +127,7 @@ mod tests {
     fn the_first_obstacle_is_told_and_none_where_one_worker_can_take_it() {
         let brake = json!({ "brakes": [{ "what": "memory", "reason": "92 % of the limit is in use", "since": "2026-11-24T11:58:00Z" }] });
         let told = "its worker on app-1 claims less, the memory is in trouble: 92 % of the limit is in use";
-        check("ready", &[brake.clone()], Some(("brake", told)));
+        check("ready", std::slice::from_ref(&brake), Some(("brake", told)));
         check("ready", &[brake, json!({})], None);
         check("ready", &[json!({})], None);
         let broken = json!({ "pool_broken": { "default": ["export"] }, "kind_braked": ["export"] });

@@ -78,6 +78,9 @@ impl Writing<'_> {
             Rule::Isolation if subject == "level" => {
                 format!("limits of jobs are no longer held on {}", self.word("host", "some host"))
             }
+            Rule::NeedsMemory => {
+                format!("a job in queue {subject} needs more memory than any worker has")
+            }
             Rule::Isolation => {
                 format!("a job of {kind} was ended to save the others from want of memory")
             }
@@ -138,6 +141,12 @@ impl Writing<'_> {
                  What runs goes on. It tries again by itself, at the latest after 60 s. \
                  What to do there: backstay doctor --limits",
                 clip_chars(&self.word("error", "no message"), DETAIL_CHARS)
+            ),
+            Rule::NeedsMemory => format!(
+                "It asks for {} MiB, jobs of the queue have waited for {waited}, and none of its workers has so much for all \
+                 jobs together. Those behind it are not held up. \
+                 What to do: give a worker more, or: backstay jobs list --queue {subject}",
+                self.number("memory_mib")
             ),
             Rule::Isolation => format!(
                 "Memory on {} was used up by more than what jobs may have. The job was given back and runs again; all \

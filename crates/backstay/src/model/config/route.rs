@@ -8,8 +8,8 @@ use super::value::{Shape, Value};
 use crate::model::alert::{LOG, Rule};
 use crate::model::nearest::nearest;
 
-/// Rules that come with limits of memory, circuit breakers and cron.
-const LATER: [Rule; 4] = [Rule::BreakerOpen, Rule::NeedsMemory, Rule::TooBig, Rule::CronMissed];
+/// Rules that come with suggested limits, circuit breakers and cron.
+const LATER: [Rule; 3] = [Rule::BreakerOpen, Rule::TooBig, Rule::CronMissed];
 
 const ROUTE: Keys = Keys {
     now: &[

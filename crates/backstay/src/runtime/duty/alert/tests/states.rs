@@ -45,6 +45,30 @@ async fn a_paused_queue_is_not_late() {
 }
 
 #[tokio::test]
+async fn a_job_that_needs_more_memory_than_any_worker_has_is_told_until_one_has_it() {
+    let (team, mut teams) = inbox();
+    let Some(bench) = Bench::new(vec![("team", team)], vec![]).await else { return };
+    let budget = async |bytes: u64| {
+        let said = format!("{{\"memory_budget\": {bytes}}}");
+        bench.run(&format!("update backstay.worker set admission = '{said}'")).await;
+        bench.run("update backstay.message set due_at = now() - interval '2 min'").await;
+        bench.watch_and_tell().await;
+    };
+    bench.serve(&["reports"]).await;
+    bench.run("select backstay.enqueue('report', '{}', '{\"queue\": \"reports\", \"memory\": \"1GiB\"}')").await;
+    bench.run("update backstay.ready set ready_at = now() - interval '2 min'").await;
+    budget(1 << 30).await;
+    assert!(teams.try_recv().is_err(), "it fits, alone");
+    budget(1000 << 20).await;
+    let alert = teams.recv().await.unwrap();
+    assert_eq!((alert.rule, alert.subject.as_str()), (Rule::NeedsMemory, "reports"));
+    assert!(alert.text.contains("asks for 1024 MiB"), "{}", alert.text);
+    budget(2 << 30).await;
+    let alert = teams.recv().await.unwrap();
+    assert_eq!((alert.rule, alert.state), (Rule::NeedsMemory, AlertState::Resolved));
+}
+
+#[tokio::test]
 async fn a_kind_that_no_worker_knows_is_told_after_five_minutes() {
     let (team, mut teams) = inbox();
     let Some(bench) = Bench::new(vec![("team", team)], vec![]).await else { return };
