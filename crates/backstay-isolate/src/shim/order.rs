@@ -106,7 +106,8 @@ mod tests {
     fn order(arguments: Vec<String>, env: Vec<(String, String)>, warm: bool) -> ShimOrder {
         let confinement = Confinement::new(&Limits::default(), warm);
         let (argv, scratch) = (Argv::Command(arguments), "/tmp/x".into());
-        ShimOrder { argv, dir: None, env, scratch, confinement, seat: None, warm }
+        let hold_until_ms = warm.then_some(7);
+        ShimOrder { argv, dir: None, env, scratch, confinement, seat: None, hold_until_ms, warm }
     }
 
     proptest! {
