@@ -1,6 +1,6 @@
 //! Which addresses may be called: those of the public internet, and inner networks that the settings name.
 //!
-//! An alert's address comes from the settings, yet whoever can write it must not reach what only the
+//! An address comes from the settings, yet whoever can write it must not reach what only the
 //! worker's host can reach: a cloud's metadata service, a database without a password.
 
 use std::error::Error;
@@ -17,32 +17,44 @@ pub struct Reach {
     allowed: Arc<[Network]>,
     /// Only what is allowed by name: for calls without TLS.
     only_allowed: bool,
+    /// The setting that would allow more.
+    setting: &'static str,
 }
 
 /// An address that is not called.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
     /// It is not public.
-    #[error("`{0}` is an inner address; to allow it, add its network to `alerts.allow_networks`")]
-    Inner(String),
+    #[error("`{address}` is an inner address; to allow it, add its network to `{setting}`")]
+    Inner {
+        /// The address.
+        address: String,
+        /// The setting that would allow it.
+        setting: &'static str,
+    },
     /// It would be called without TLS.
     #[error(
-        "`{0}` would be called without TLS; use https://, or add its network to `alerts.allow_networks`"
+        "`{address}` would be called without TLS; use https://, or add its network to `{setting}`"
     )]
-    Plain(String),
+    Plain {
+        /// The address.
+        address: String,
+        /// The setting that would allow it.
+        setting: &'static str,
+    },
 }
 
 impl Reach {
-    /// The public internet and the networks of the settings.
+    /// The public internet and the networks that `setting` names.
     #[must_use]
-    pub fn public(allowed: &[Network]) -> Self {
-        Self { allowed: allowed.into(), only_allowed: false }
+    pub fn public(allowed: &[Network], setting: &'static str) -> Self {
+        Self { allowed: allowed.into(), only_allowed: false, setting }
     }
 
-    /// Only the networks of the settings, where calls without TLS are allowed.
+    /// Only the networks that `setting` names, where calls without TLS are allowed.
     #[must_use]
-    pub fn inner(allowed: &[Network]) -> Self {
-        Self { allowed: allowed.into(), only_allowed: true }
+    pub fn inner(allowed: &[Network], setting: &'static str) -> Self {
+        Self { allowed: allowed.into(), only_allowed: true, setting }
     }
 
     /// Looks at one address.
@@ -54,10 +66,12 @@ impl Reach {
         if self.allowed.iter().any(|network| network.contains(address)) {
             return Ok(());
         }
-        if self.only_allowed {
-            return Err(Refused::Plain(address.to_string()));
+        let (address, setting, may) = (address.to_string(), self.setting, is_public(address));
+        match (self.only_allowed, may) {
+            (true, _) => Err(Refused::Plain { address, setting }),
+            (false, false) => Err(Refused::Inner { address, setting }),
+            (false, true) => Ok(()),
         }
-        if is_public(address) { Ok(()) } else { Err(Refused::Inner(address.to_string())) }
     }
 
     /// Looks at a URL whose host is an address: such a one never passes a resolver.
@@ -148,13 +162,15 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
 mod tests {
     use super::*;
 
+    const SETTING: &str = "alerts.allow_networks";
+
     fn inner(texts: &[&str]) -> Vec<Network> {
         texts.iter().map(|text| text.parse().unwrap()).collect()
     }
 
     #[test]
     fn inner_addresses_are_refused_in_every_form() {
-        let reach = Reach::public(&[]);
+        let reach = Reach::public(&[], SETTING);
         for address in [
             "0.0.0.0",
             "10.0.0.1",
@@ -202,7 +218,7 @@ mod tests {
 
     #[test]
     fn public_addresses_may_be_called() {
-        let reach = Reach::public(&[]);
+        let reach = Reach::public(&[], SETTING);
         for address in [
             "1.1.1.1",
             "8.8.8.8",
@@ -226,7 +242,7 @@ mod tests {
 
     #[test]
     fn a_network_of_the_settings_opens_itself_and_nothing_else() {
-        let reach = Reach::public(&inner(&["10.1.0.0/16"]));
+        let reach = Reach::public(&inner(&["10.1.0.0/16"]), SETTING);
         assert_eq!(reach.check("10.1.2.3".parse().unwrap()), Ok(()));
         let refused = reach.check("10.2.0.1".parse().unwrap()).unwrap_err();
         assert!(refused.to_string().contains("`alerts.allow_networks`"), "{refused}");
@@ -234,15 +250,15 @@ mod tests {
 
     #[test]
     fn without_tls_only_networks_of_the_settings_are_reached() {
-        let reach = Reach::inner(&inner(&["127.0.0.0/8"]));
+        let reach = Reach::inner(&inner(&["127.0.0.0/8"]), SETTING);
         assert_eq!(reach.check("127.0.0.1".parse().unwrap()), Ok(()));
         let refused = reach.check("8.8.8.8".parse().unwrap()).unwrap_err();
-        assert!(matches!(refused, Refused::Plain(_)));
+        assert!(matches!(refused, Refused::Plain { .. }));
     }
 
     #[test]
     fn an_address_in_a_url_is_seen_in_every_spelling() {
-        let reach = Reach::public(&[]);
+        let reach = Reach::public(&[], SETTING);
         for url in [
             "https://127.0.0.1/",
             "https://127.1/",
@@ -262,7 +278,7 @@ mod tests {
 
     #[test]
     fn a_name_keeps_its_public_addresses_only() {
-        let reach = Reach::public(&[]);
+        let reach = Reach::public(&[], SETTING);
         let found = |addresses: &[&str]| -> Vec<SocketAddr> {
             addresses.iter().map(|address| (address.parse::<IpAddr>().unwrap(), 0).into()).collect()
         };

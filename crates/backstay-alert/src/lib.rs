@@ -1,4 +1,4 @@
-//! The channels by which alerts of Backstay reach people: webhooks, Slack, mail, a command.
+//! What Backstay says to the outside: alerts to people, by webhook, Slack, mail or a command, and jobs to `http` handlers.
 //!
 //! [`channels`] makes them of the settings; a worker delivers by them. A channel says `Ok` only when
 //! the other side has accepted. Everything else is tried again for three days: an address may be
@@ -23,8 +23,10 @@ use backstay::model::alert::{Alert, AlertState, Rule, dedupe_key};
 use backstay::{Channels, Deliver, DeliverError};
 
 pub mod address;
+mod call;
 mod command;
 mod email;
+mod handler;
 mod message;
 mod reason;
 pub mod sign;
@@ -32,7 +34,8 @@ mod slack;
 mod tls;
 mod webhook;
 
-pub use reason::{ChannelError, Reason};
+pub use handler::pushes;
+pub use reason::{ChannelError, HandlerError, Reason};
 
 /// Makes the channels of the settings, with their routes; the environment is the worker's to add.
 ///

@@ -1,4 +1,4 @@
-//! Why a channel cannot be made of its settings.
+//! Why a channel, or the call of a handler, cannot be made of its settings.
 
 use crate::address;
 
@@ -20,7 +20,25 @@ impl ChannelError {
     }
 }
 
-/// What is wrong with the settings of a channel.
+/// The address of a kind that cannot be called.
+#[derive(Debug, thiserror::Error)]
+#[error("kind `{kind}`: {reason}")]
+pub struct HandlerError {
+    /// Whose address.
+    pub kind: String,
+    /// What is wrong; it never shows a secret.
+    pub reason: Reason,
+}
+
+impl HandlerError {
+    /// The stable code: a setting with a bad value.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        "BS402"
+    }
+}
+
+/// What is wrong with the settings of a channel or a handler.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Reason {
@@ -28,10 +46,8 @@ pub enum Reason {
     #[error("the address is not understood: {0}")]
     Url(String),
     /// The call would not be encrypted.
-    #[error(
-        "http:// is not encrypted; use https://, or name the inner network in `alerts.allow_networks`"
-    )]
-    Plain,
+    #[error("http:// is not encrypted; use https://, or name the inner network in `{0}`")]
+    Plain(&'static str),
     /// The address may not be called.
     #[error(transparent)]
     Refused(#[from] address::Refused),

@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::*;
 
+mod handler;
 mod mail;
 mod program;
 mod web;

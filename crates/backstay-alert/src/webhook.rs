@@ -6,49 +6,29 @@ use std::time::{Duration, SystemTime};
 use backstay::config::{Network, Secret};
 use backstay::model::alert::Alert;
 use backstay::{Deliver, DeliverError};
-use reqwest::header::CONTENT_TYPE;
-use reqwest::redirect::Policy;
-use reqwest::{Client, Response, Url};
+use reqwest::Response;
 
-use crate::address::Reach;
-use crate::reason::{Reason, causes};
+use crate::call::Call;
+use crate::reason::Reason;
 use crate::{sign, tls};
 
 /// A whole call may take this long.
-const CALL: Duration = Duration::from_secs(5);
+const WHOLE: Duration = Duration::from_secs(5);
+/// The setting that allows inner networks.
+const SETTING: &str = "alerts.allow_networks";
 /// More of an answer is not read; what is read is thrown away.
 const ANSWER_BYTES: usize = 64 * 1024;
 
 /// Posts JSON. What it says of failures never holds the address, which may be a credential.
 #[derive(Debug, Clone)]
-pub(crate) struct Post {
-    client: Client,
-    url: Url,
-    reach: Reach,
-}
+pub(crate) struct Post(Call);
 
 impl Post {
     pub(crate) fn new(url: &Secret, allowed: &[Network]) -> Result<Self, Reason> {
-        let url = Url::parse(url.expose()).map_err(|error| Reason::Url(error.to_string()))?;
-        let reach = match url.scheme() {
-            "https" => Reach::public(allowed),
-            "http" if allowed.is_empty() => return Err(Reason::Plain),
-            "http" => Reach::inner(allowed),
-            other => return Err(Reason::Url(format!("`{other}` is neither http nor https"))),
-        };
-        reach.check_literal(&url)?;
-        // A proxy of the environment would carry the call past the check of addresses, and so would a
-        // redirect.
-        let client = Client::builder()
-            .tls_backend_preconfigured(tls::client()?)
-            .dns_resolver(reach.clone())
-            .no_proxy()
-            .redirect(Policy::none())
-            .timeout(CALL)
-            .user_agent(concat!("backstay/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .map_err(|error| Reason::Client(causes(&error.without_url())))?;
-        Ok(Self { client, url, reach })
+        let call = Call::new(url.expose(), allowed, SETTING, tls::client()?, |client| {
+            client.timeout(WHOLE)
+        })?;
+        Ok(Self(call))
     }
 
     /// Any 2xx is acceptance. Every other answer may change within three days, so none is final.
@@ -57,16 +37,8 @@ impl Post {
         body: Vec<u8>,
         headers: &[(&'static str, String)],
     ) -> Result<(), DeliverError> {
-        self.reach.check_literal(&self.url).map_err(|why| DeliverError::later(why.to_string()))?;
-        let mut request = self.client.post(self.url.clone()).body(body);
-        request = request.header(CONTENT_TYPE, "application/json");
-        for (name, value) in headers {
-            request = request.header(*name, value);
-        }
-        let mut answer = request
-            .send()
-            .await
-            .map_err(|error| DeliverError::later(causes(&error.without_url())))?;
+        let sent = self.0.post(body, headers).await;
+        let mut answer = sent.map_err(|why| DeliverError::later(why.to_string()))?;
         let status = answer.status();
         discard(&mut answer).await;
         if status.is_success() {

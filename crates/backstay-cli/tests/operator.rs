@@ -8,6 +8,7 @@ mod operator {
     pub(crate) mod dead;
     pub(crate) mod doctor;
     pub(crate) mod enqueue;
+    pub(crate) mod http;
     pub(crate) mod install;
     pub(crate) mod jobs;
     pub(crate) mod level;

@@ -111,6 +111,7 @@ mod worker_side {
     pub use crate::model::alert::Alert;
     pub use crate::model::claim::JobInfo;
     pub use crate::model::config::Cpu;
+    pub use crate::model::push::{PushAnswer, PushRequest};
     pub use crate::runtime::around::Next;
     pub use crate::runtime::context::{Ctx, Denied, Level};
     pub use crate::runtime::deliver::{Channels, Deliver, DeliverError};
@@ -118,6 +119,7 @@ mod worker_side {
     pub use crate::runtime::handler::{Argument, FromRef, Handler, State};
     pub use crate::runtime::host::{enter, is_child};
     pub use crate::runtime::main::main;
+    pub use crate::runtime::push::{Push, PushError, Pushes};
     pub use crate::runtime::worker::build::{BuildError, Worker};
     pub use crate::runtime::worker::queue::{Command, Queue};
     pub use crate::runtime::worker::{Running, StartError};

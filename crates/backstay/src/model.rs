@@ -26,6 +26,7 @@ pub mod outcome;
 pub mod peak;
 pub mod printed;
 pub mod priority;
+pub mod push;
 pub mod request;
 pub mod retry;
 pub mod route;

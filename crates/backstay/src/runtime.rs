@@ -12,5 +12,6 @@ pub(crate) mod host;
 pub(crate) mod inline;
 pub(crate) mod looper;
 pub(crate) mod main;
+pub(crate) mod push;
 pub(crate) mod settle;
 pub(crate) mod worker;

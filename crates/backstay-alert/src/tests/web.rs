@@ -9,20 +9,20 @@ use super::*;
 const LOOPBACK: &str = "127.0.0.0/8";
 
 /// One request as it came.
-struct Request {
-    head: String,
-    body: Vec<u8>,
+pub(super) struct Request {
+    pub(super) head: String,
+    pub(super) body: Vec<u8>,
 }
 
 impl Request {
-    fn header(&self, name: &str) -> &str {
+    pub(super) fn header(&self, name: &str) -> &str {
         let mut lines = self.head.lines().filter_map(|line| line.split_once(": "));
         lines.find(|(key, _)| key.eq_ignore_ascii_case(name)).map_or("", |(_, value)| value)
     }
 }
 
 /// Answers each connection with the next of these texts; the last one again and again.
-async fn server(answers: &'static [&'static str]) -> (u16, UnboundedReceiver<Request>) {
+pub(super) async fn server(answers: &'static [&'static str]) -> (u16, UnboundedReceiver<Request>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     let (heard, hears) = unbounded_channel();
@@ -39,7 +39,7 @@ async fn server(answers: &'static [&'static str]) -> (u16, UnboundedReceiver<Req
     (port, hears)
 }
 
-async fn read(stream: &mut TcpStream) -> Request {
+pub(super) async fn read(stream: &mut TcpStream) -> Request {
     let mut bytes = Vec::new();
     loop {
         let mut chunk = [0; 4096];

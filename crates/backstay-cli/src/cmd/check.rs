@@ -1,8 +1,9 @@
-//! `backstay check`: every fault of the configuration at once, and whether its programs are there.
+//! `backstay check`: every fault of the configuration at once, whether its programs are there, and whether its addresses may be called.
 
 use std::path::Path;
 
 use backstay::config::{BAD_VALUE, Fault, Origin};
+use backstay_alert::HandlerError;
 use backstay_isolate::{scratch_default, scratch_lies_in_memory, scratch_refusal};
 use serde_json::{Value as Json, json};
 
@@ -23,7 +24,8 @@ pub(crate) fn run(
     let mut loaded = settings::load(sources, environment, Need::Everything)?;
     printer.detail(settings::read_from(&loaded));
     let programs = missing_programs(&loaded, environment);
-    loaded.faults.extend(programs);
+    let addresses = refused_addresses(&loaded);
+    loaded.faults.extend(programs.into_iter().chain(addresses));
     look_at_scratch(&mut loaded);
     if args.strict {
         let notes = std::mem::take(&mut loaded.notes);
@@ -91,9 +93,8 @@ fn missing_programs(loaded: &Loaded, environment: &Environment) -> Vec<Fault> {
         let program = runner.argv().first()?;
         let why = unusable(program, &dir.unwrap_or_else(|| loaded.folder.clone()), search)?;
         let path = row_path(loaded, section, name, runner.key());
-        let place = loaded.rows.iter().find(|row| row.path == path);
-        let place = place.map_or(Origin::Default, |row| row.origin.clone());
-        Some(Fault { code: NOT_EXECUTABLE, place, path, message: format!("`{program}` {why}") })
+        let (place, message) = (origin(loaded, &path), format!("`{program}` {why}"));
+        Some(Fault { code: NOT_EXECUTABLE, place, path, message })
     });
     missing.collect()
 }
@@ -102,8 +103,7 @@ fn missing_programs(loaded: &Loaded, environment: &Environment) -> Vec<Fault> {
 fn look_at_scratch(loaded: &mut Loaded) {
     let written = loaded.settings.worker.scratch_dir.clone();
     let path = "worker.scratch_dir".to_owned();
-    let place = loaded.rows.iter().find(|row| row.path == path);
-    let place = place.map_or(Origin::Default, |row| row.origin.clone());
+    let place = origin(loaded, &path);
     let fault = |message| Fault { code: BAD_VALUE, place, path, message };
     if let Some(why) = written.as_deref().and_then(scratch_refusal) {
         loaded.faults.push(fault(format!("{why}; name a folder of the worker's own")));
@@ -114,6 +114,25 @@ fn look_at_scratch(loaded: &mut Loaded) {
         let message = format!("`{}` lies in memory, which counts as nobody's", folder.display());
         loaded.notes.push(fault(message));
     }
+}
+
+/// Addresses of kinds are only looked at: no job is sent, and no name is looked up.
+pub(super) fn refused_addresses(loaded: &Loaded) -> Vec<Fault> {
+    let refused = backstay_alert::pushes(&loaded.settings).err().unwrap_or_default();
+    let fault = |refused: HandlerError| {
+        let inner = row_path(loaded, "kinds", &refused.kind, "http.url");
+        let is_table = loaded.rows.iter().any(|row| row.path == inner);
+        let path = if is_table { inner } else { row_path(loaded, "kinds", &refused.kind, "http") };
+        let (place, message) = (origin(loaded, &path), refused.reason.to_string());
+        Fault { code: refused.code(), place, path, message }
+    };
+    refused.into_iter().map(fault).collect()
+}
+
+/// Where a setting was written.
+fn origin(loaded: &Loaded, path: &str) -> Origin {
+    let row = loaded.rows.iter().find(|row| row.path == path);
+    row.map_or(Origin::Default, |row| row.origin.clone())
 }
 
 fn row_path(loaded: &Loaded, section: &str, name: &str, key: &str) -> String {

@@ -5,7 +5,7 @@ mod reload;
 use backstay::config::{Settings, Value};
 use backstay::model::event::{self, Event};
 use backstay::model::nearest::nearest;
-use backstay::{BuildError, Database, Running, Worker};
+use backstay::{BuildError, Database, Pushes, Running, Worker};
 use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -92,7 +92,10 @@ pub(crate) fn load(
     environment: &Environment,
     tree: Value,
 ) -> Result<Settings, Failure> {
-    Ok(settings::load_over(tree, sources, environment, Need::Everything)?.checked()?.settings)
+    let mut loaded = settings::load_over(tree, sources, environment, Need::Everything)?;
+    let addresses = super::check::refused_addresses(&loaded);
+    loaded.faults.extend(addresses);
+    Ok(loaded.checked()?.settings)
 }
 
 fn only(settings: &mut Settings, queues: &[String]) -> Result<(), Failure> {
@@ -160,7 +163,7 @@ pub(crate) async fn work<S: Clone + Send + Sync + 'static>(
         |error: std::io::Error| Failure::new("BS999", "signals cannot be heard").because(&error);
     let mut signals = Signals::listen().map_err(unset)?;
     let queues: Vec<String> = settings.queues.iter().map(|queue| queue.name.clone()).collect();
-    let worker = worker.channels(super::alerts::channels(&settings)?);
+    let worker = worker.channels(super::alerts::channels(&settings)?).pushes(pushes(&settings)?);
     let mut running =
         worker.start_with(database, settings).await.map_err(|error| connect::of_start(&error))?;
     let mut idle = std::pin::pin!(until_idle(database, &queues, once));
@@ -182,6 +185,14 @@ pub(crate) async fn work<S: Clone + Send + Sync + 'static>(
             }
         }
     }
+}
+
+/// What sends the jobs of kinds that an address handles.
+fn pushes(settings: &Settings) -> Result<Pushes, Failure> {
+    backstay_alert::pushes(settings).map_err(|errors| {
+        let whole: Vec<String> = errors.iter().map(ToString::to_string).collect();
+        Failure::new("BS402", whole.join("; "))
+    })
 }
 
 /// Waits until the queues hold nothing that is due; how many jobs have died meanwhile.

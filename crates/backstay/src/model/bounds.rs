@@ -34,6 +34,10 @@ pub const ERRORS_KEPT: usize = 20;
 pub const OUTPUT_BYTES: usize = 256 * 1024;
 /// The most that the settings may allow for output: one line of the child protocol.
 pub const OUTPUT_BYTES_MOST: usize = LINE_BYTES;
+/// Longest answer that is read from the address of a kind.
+pub const PUSH_ANSWER_BYTES: usize = 1024 * 1024;
+/// How much of an answer goes into the message of a failed attempt.
+pub const PUSH_MESSAGE_BYTES: usize = 2 * 1024;
 /// Longest checkpoint as JSON text.
 pub const CHECKPOINT_BYTES: usize = 64 * 1024;
 /// Longest note of a progress report, in characters.

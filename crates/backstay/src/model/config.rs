@@ -98,6 +98,7 @@ mod database;
 mod env;
 mod fault;
 mod form;
+mod http;
 mod key;
 mod kind;
 mod limit;
@@ -120,6 +121,7 @@ pub use env::EnvSettings;
 pub use fault::{
     BAD_VALUE, DUPLICATE, Fault, MISSING, SECRET_UNREADABLE, UNKNOWN_KEY, UNKNOWN_REFERENCE,
 };
+pub use http::HttpHandler;
 pub use key::{Form, Key, Keys};
 pub use kind::{History, KindSettings};
 pub use limit::{Cap, Cpu, KindLimits, Memory, QueueLimits};

@@ -100,6 +100,8 @@ pub enum Verdict {
 /// The shortest and the longest snooze, and the longest wait that a handler may ask for.
 const SHORTEST_SNOOZE: Duration = Duration::from_secs(1);
 const LONGEST_SNOOZE: Duration = Duration::from_secs(366 * 86_400);
+/// A server that asks for more has probably got its clock wrong.
+const LONGEST_PATIENCE: Duration = Duration::from_secs(24 * 3600);
 /// A host that needed room has it again, or another host takes the job.
 const AFTER_EVICTION: Duration = Duration::from_secs(30);
 /// By then the other suspect has ended or another worker is free; a fifth of it is jitter, so that suspects part.
@@ -316,7 +318,8 @@ fn is_last(count: i16, limit: i16, action: Option<&OnAction>) -> bool {
     with_this >= limit
 }
 
-/// The handler's wish, else the rule's delay, else the policy's backoff after `count` earlier ends.
+/// The handler's wish, else the rule's delay, else the policy's backoff after `count` earlier ends; of
+/// these two never less than a server asked for.
 fn wait(
     attempted: &Attempted,
     policy: &Policy,
@@ -327,10 +330,11 @@ fn wait(
     if let Some(asked) = attempted.asked {
         return asked.min(LONGEST_SNOOZE);
     }
-    if let Some(OnAction::Delay(wait)) = action {
-        return *wait;
-    }
-    delay(&policy.backoff, count.max(0) as u32 + 1, jitter)
+    let wait = match action {
+        Some(OnAction::Delay(wait)) => *wait,
+        _ => delay(&policy.backoff, count.max(0) as u32 + 1, jitter),
+    };
+    wait.max(attempted.not_before.unwrap_or_default().min(LONGEST_PATIENCE))
 }
 
 #[cfg(test)]

@@ -176,6 +176,8 @@ pub struct Attempted {
     pub outcome: Outcome,
     /// The wait that the handler asked for, with a retry or a snooze.
     pub asked: Option<Duration>,
+    /// The shortest wait before the next attempt, whatever else decides it: a server asked for patience.
+    pub not_before: Option<Duration>,
     /// The class of the error, such as `smtp.550` or `KeyError`.
     pub error_class: Option<String>,
     /// The exit code of the program, where there was one.
@@ -197,7 +199,14 @@ impl Attempted {
     /// Makes an ended attempt of which only the word is known.
     #[must_use]
     pub fn of(outcome: Outcome) -> Self {
-        Self { outcome, asked: None, error_class: None, exit_code: None, allowed: None }
+        Self {
+            outcome,
+            asked: None,
+            not_before: None,
+            error_class: None,
+            exit_code: None,
+            allowed: None,
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::fault::{BAD_VALUE, DUPLICATE};
 use super::form;
 use super::key::{Form, Keys, key};
-use super::network::{BadNetwork, Network};
+use super::network::{self, Network};
 use super::route::{Route, read_routes};
 use super::secret::Secret;
 use super::section::{Book, Section};
@@ -142,14 +142,8 @@ pub(super) fn read<'a>(book: &'a Book<'a>, section: &Section<'a>) -> AlertSettin
         .collect();
     let routes = read_routes(book, section, &names);
     let (quiet, unread) = (section.span_set("quiet"), section.span_set("unread"));
-    let allow_networks =
-        section.take("allow_networks", |_, value| networks(value)).unwrap_or_default();
+    let allow_networks = network::read(section, "allow_networks");
     AlertSettings { quiet, unread, allow_networks, channels, routes }
-}
-
-fn networks(value: &Value) -> Result<Vec<Network>, String> {
-    let read = |text: &String| text.parse().map_err(|bad: BadNetwork| bad.to_string());
-    form::texts(value)?.iter().map(read).collect()
 }
 
 fn read_channel<'a>(

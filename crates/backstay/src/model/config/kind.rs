@@ -1,4 +1,4 @@
-//! `[kinds.NAME]`: the contract that every job of a kind gets, and the program that handles it.
+//! `[kinds.NAME]`: the contract that every job of a kind gets, and the program or address that handles it.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -9,6 +9,7 @@ use super::contract;
 use super::env::{EnvSettings, read_env};
 use super::fault::{BAD_VALUE, DUPLICATE};
 use super::form;
+use super::http;
 use super::key::{Form, Key, Keys, key};
 use super::limit::{self, KindLimits};
 use super::queue::{ISOLATIONS, Isolation, Runner};
@@ -16,7 +17,7 @@ use super::section::Section;
 use super::value::Value;
 use crate::model::bounds;
 
-const OWN: [Key; 24] = [
+const OWN: [Key; 25] = [
     key("queue", Form::Name, "", "The queue of its jobs; `default` if not set"),
     key(
         "priority",
@@ -105,6 +106,12 @@ const OWN: [Key; 24] = [
         "",
         "The program that handles it: a warm process per slot that speaks the child protocol",
     ),
+    key(
+        "http",
+        Form::Other("an address, or { url, secret }"),
+        "",
+        "The address that handles it: each attempt is a signed POST, and the answer decides",
+    ),
     key("dir", Form::Text, "", "Working directory; else the queue's, else the file's folder"),
     key(
         "env",
@@ -115,7 +122,7 @@ const OWN: [Key; 24] = [
     key("isolation", Form::Words(ISOLATIONS), "", "Where it runs; else as the queue says"),
 ];
 
-const ALL: [Key; 34] = limit::joined::<_, _, 34>(OWN, limit::OF_KIND);
+const ALL: [Key; 35] = limit::joined::<_, _, 35>(OWN, limit::OF_KIND);
 
 pub(super) const KEYS: Keys = Keys {
     now: &ALL,
@@ -128,7 +135,6 @@ pub(super) const KEYS: Keys = Keys {
         "weight",
         "sequence",
         "chunk",
-        "http",
         "args",
         "breaker",
         "deadline_in",
@@ -158,7 +164,7 @@ pub struct KindSettings {
     pub name: String,
     /// The queue of its jobs.
     pub queue: Option<String>,
-    /// The program that handles it, where it is not the application itself.
+    /// The program or address that handles it, where it is not the application itself.
     pub runner: Option<Runner>,
     /// Working directory of the program.
     pub dir: Option<PathBuf>,
@@ -198,11 +204,14 @@ pub(super) fn read(section: &Section<'_>, name: &str) -> KindSettings {
     let contract = contract::read(section);
     let runner = read_runner(section);
     let isolation = section.word("isolation").map(Isolation::of);
-    if runner.is_some() && isolation == Some(Isolation::Inline) {
+    if let Some(Runner::Http(_)) = runner {
+        refuse_for_address(section);
+    } else if runner.is_some() && isolation == Some(Isolation::Inline) {
         let message = "a program is a process of its own, which `inline` is not; leave it out";
         section.fault(BAD_VALUE, "isolation", message);
     }
-    if isolation == Some(Isolation::Inline) {
+    let is_address = matches!(runner, Some(Runner::Http(_)));
+    if isolation == Some(Isolation::Inline) && !is_address {
         limit::refuse_written(section, "it runs inside the worker, and nothing holds it");
     }
     let history = match section.word("history") {
@@ -231,14 +240,27 @@ pub(super) fn read(section: &Section<'_>, name: &str) -> KindSettings {
     }
 }
 
-/// The program that handles the kind; two of them are one too many.
+/// What handles the kind; two of them are one too many.
 fn read_runner(section: &Section<'_>) -> Option<Runner> {
+    let written: Vec<&str> =
+        ["command", "serve", "http"].into_iter().filter(|name| section.has(name)).collect();
+    if let [first, second, ..] = written[..] {
+        let message = format!("handled twice: by `{first}` and by `{second}`");
+        section.fault(DUPLICATE, first, message);
+    }
     let command = section.command("command").map(Runner::Command);
     let serve = section.command("serve").map(Runner::Serve);
-    if command.is_some() && serve.is_some() {
-        section.fault(DUPLICATE, "command", "handled twice: by `command` and by `serve`");
+    let http = http::read(section).map(Runner::Http);
+    command.or(serve).or(http)
+}
+
+/// What is written for a process means nothing where there is none.
+fn refuse_for_address(section: &Section<'_>) {
+    for name in ["isolation", "dir", "env"].into_iter().filter(|name| section.has(name)) {
+        let message = format!("an address runs in no process of ours: leave `{name}` out");
+        section.fault(BAD_VALUE, name, message);
     }
-    command.or(serve)
+    limit::refuse_written(section, "nothing here can hold what works behind an address");
 }
 
 fn pointers(value: &Value) -> Result<Vec<String>, String> {

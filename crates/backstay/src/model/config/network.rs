@@ -4,6 +4,9 @@ use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
+use super::form;
+use super::section::Section;
+
 /// All addresses that share their first bits with one.
 ///
 /// ```
@@ -74,6 +77,15 @@ impl fmt::Display for Network {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.address, self.bits)
     }
+}
+
+/// Reads a list of networks; none where nothing is written.
+pub(super) fn read(section: &Section<'_>, name: &str) -> Vec<Network> {
+    let parse = |text: &String| text.parse().map_err(|bad: BadNetwork| bad.to_string());
+    let read = section.take(name, |_, value| {
+        form::texts(value)?.iter().map(parse).collect::<Result<Vec<Network>, String>>()
+    });
+    read.unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use super::Settings;
 use super::fault::{BAD_VALUE, Fault, UNKNOWN_REFERENCE};
 use super::kind::{self, KindSettings};
 use super::limit::{self, Memory};
-use super::queue::{Isolation, QueueSettings};
+use super::queue::{Isolation, QueueSettings, Runner};
 use super::section::{self, Book, Section};
 use super::value::{Shape, Value};
 use crate::model::unit::{format_duration, format_size, parse_size};
@@ -23,7 +23,9 @@ pub(super) fn check_kinds<'a>(book: &'a Book<'a>, tree: &'a Value, settings: &Se
         }
         check_limits(&section, kind, &queue);
         check_on_oom(&section, kind, settings, &queue);
+        let is_address = matches!(kind.runner, Some(Runner::Http(_)));
         let inherits = kind.isolation.is_none() && queue.isolation == Isolation::Inline;
+        let inherits = inherits && !is_address;
         if let (Some(runner), true) = (&kind.runner, inherits) {
             let message = format!(
                 "queue `{}` runs inline, a program needs a process: add isolation = \"process\"",

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::env::{EnvSettings, read_env};
 use super::fault::BAD_VALUE;
 use super::form;
+use super::http::HttpHandler;
 use super::key::{Form, Key, Keys, key};
 use super::limit::{self, QueueLimits};
 use super::section::Section;
@@ -23,7 +24,6 @@ const LATER: &[&str] = &[
     "sandbox",
     "sandbox_write",
     "user",
-    "http",
     "fair",
     "waiting_max",
 ];
@@ -115,6 +115,7 @@ pub(super) const KEYS: Keys = Keys {
     later: LATER,
     moved: &[
         ("command", "a command handles one kind: write it under [kinds.NAME], with queue = \"…\""),
+        ("http", "an address handles one kind: write it under [kinds.NAME], with queue = \"…\""),
         ("priority", "a queue has no priority: write it under [kinds.NAME], or give it at enqueue"),
         ("max_retries", "retries belong to a kind: write it under [kinds.NAME]"),
     ],
@@ -243,13 +244,15 @@ impl ContactLost {
     }
 }
 
-/// A program that handles jobs; never a line for a shell.
+/// What handles jobs outside of the application: a program, never a line for a shell; or an address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Runner {
     /// A process per job: args on stdin, the exit code decides.
     Command(Vec<String>),
     /// A warm process per slot that speaks the child protocol.
     Serve(Vec<String>),
+    /// An address that gets each attempt by POST.
+    Http(HttpHandler),
 }
 
 impl Runner {
@@ -259,14 +262,16 @@ impl Runner {
         match self {
             Self::Command(_) => "command",
             Self::Serve(_) => "serve",
+            Self::Http(_) => "http",
         }
     }
 
-    /// The program and its arguments.
+    /// The program and its arguments; empty for an address.
     #[must_use]
     pub fn argv(&self) -> &[String] {
         match self {
             Self::Command(argv) | Self::Serve(argv) => argv,
+            Self::Http(_) => &[],
         }
     }
 }

@@ -85,8 +85,8 @@ fn a_key_of_a_later_version_is_refused_by_name() {
         ],
     );
     check(
-        json!({"kinds": {"k": {"http": {}}}}),
-        &["BS401 kinds.k.http: `http` is not available in this version"],
+        json!({"kinds": {"k": {"http": {"url": "https://a.example/", "headers": {}}}}}),
+        &["BS401 kinds.k.http.headers: `headers` is not available in this version"],
     );
     check(
         json!({"kinds": {"k": {"unique": {"wait_in": "1s"}}}}),
@@ -274,6 +274,93 @@ fn a_contract_keeps_the_forms_of_the_enqueue_options() {
     let kind = resolved.settings.kind("report").unwrap();
     assert_eq!(serde_json::Value::Object(kind.contract.clone()), contract);
     assert_eq!(kind.timeout, Some(Duration::from_secs(1800)));
+}
+
+#[test]
+fn an_address_handles_a_kind_with_or_without_a_key() {
+    let resolved = resolve(&json!({
+        "queues": {"default": {"isolation": "inline"}},
+        "kinds": {
+            "plain": {"http": "https://app.example/jobs?a=b", "timeout": "1m"},
+            "kept": {"http": {"env": "SET"}},
+            "signed": {"http": {"url": {"env": "SET"}, "secret": "hunter2"}},
+        },
+        "worker": {"allow_networks": ["10.0.0.0/8"]},
+    }));
+    assert_eq!(resolved.faults, [], "a queue that runs inline is nothing to an address");
+    let http = |name: &str| match &resolved.settings.kind(name).unwrap().runner {
+        Some(Runner::Http(http)) => http.clone(),
+        other => panic!("{other:?}"),
+    };
+    let secret = None;
+    assert_eq!(http("plain"), HttpHandler { url: "https://app.example/jobs?a=b".into(), secret });
+    assert_eq!(http("kept").url, "https://set.example/");
+    assert_eq!(http("signed").secret.as_ref().unwrap().expose(), "hunter2");
+    assert_eq!(resolved.settings.worker.allow_networks.len(), 1);
+    let row = |path: &str| resolved.rows.iter().find(|row| row.path == path).unwrap();
+    assert_eq!(row("kinds.signed.http.secret").value.as_deref(), Some("\"***\""));
+    assert_eq!(row("kinds.kept.http").value.as_deref(), Some("{ env = \"SET\" }"));
+    assert!(!format!("{:?}", resolved.settings).contains("hunter2"));
+}
+
+#[test]
+fn an_address_that_cannot_be_one_says_so() {
+    for (http, expected) in [
+        (json!("app.example"), "BS402 kinds.k.http: an address starts with https:// or http://"),
+        (json!("https://"), "BS402 kinds.k.http: the address names no host"),
+        (json!("https://a b/"), "BS402 kinds.k.http: an address holds no blanks"),
+        (
+            json!("https://u:p@a.example/"),
+            "BS402 kinds.k.http: leave the login out of the address: the receiver can check the signature",
+        ),
+        (json!(7), "BS402 kinds.k.http: a text is wanted: write \"7\""),
+        (json!({}), "BS403 kinds.k.http.url: give the address that gets each attempt"),
+        (
+            json!({"url": "https://a.example/", "secret": ""}),
+            "BS402 kinds.k.http.secret: the key that signs the requests is empty",
+        ),
+        (
+            json!({"url": "https://a.example/", "secert": "x"}),
+            "BS401 kinds.k.http.secert: unknown key; did you mean `secret`?",
+        ),
+        (json!({"env": "NO"}), "BS407 kinds.k.http: variable `NO` is not set"),
+    ] {
+        check(json!({"kinds": {"k": {"http": http}}}), &[expected]);
+    }
+    check(
+        json!({"queues": {"q": {"http": "https://a.example/"}}}),
+        &[
+            "BS401 queues.q.http: an address handles one kind: write it under [kinds.NAME], with queue = \"…\"",
+        ],
+    );
+}
+
+#[test]
+fn what_only_a_process_can_have_is_refused_beside_an_address() {
+    let http = "https://a.example/";
+    for isolation in ["process", "fresh", "inline"] {
+        check(
+            json!({"kinds": {"k": {"http": http, "isolation": isolation}}}),
+            &[
+                "BS402 kinds.k.isolation: an address runs in no process of ours: leave `isolation` out",
+            ],
+        );
+    }
+    let limits = json!({"memory": "64MiB", "cpu_time": "5s", "processes": 9, "disk": "1GiB"});
+    for (name, value) in limits.as_object().unwrap() {
+        let fault = format!(
+            "BS402 kinds.k.{name}: nothing here can hold what works behind an address: leave `{name}` out"
+        );
+        check(json!({"kinds": {"k": {"http": http, name: value}}}), &[&fault]);
+    }
+    check(
+        json!({"kinds": {"k": {"http": http, "dir": "jobs"}}}),
+        &["BS402 kinds.k.dir: an address runs in no process of ours: leave `dir` out"],
+    );
+    check(
+        json!({"kinds": {"k": {"http": http, "serve": ["node"]}}}),
+        &["BS405 kinds.k.serve: handled twice: by `serve` and by `http`"],
+    );
 }
 
 #[test]

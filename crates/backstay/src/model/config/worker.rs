@@ -8,6 +8,7 @@ use super::fault::BAD_VALUE;
 use super::form;
 use super::key::{Form, Keys, key};
 use super::limit::Memory;
+use super::network::{self, Network};
 use super::secret::Secret;
 use super::section::Section;
 use crate::model::brake::BrakeMarks;
@@ -76,6 +77,12 @@ pub(super) const KEYS: Keys = Keys {
             "",
             "What handlers get as DATABASE_URL, with a login of their own; also BACKSTAY_HANDLER_DATABASE_URL",
         ),
+        key(
+            "allow_networks",
+            Form::Texts,
+            "[]",
+            "Inner networks that http handlers may reach, such as \"10.0.0.0/8\"; http:// works there only",
+        ),
     ],
     later: &[],
     moved: &[],
@@ -136,6 +143,8 @@ pub struct WorkerSettings {
     pub scratch_dir: Option<PathBuf>,
     /// What handlers get as `DATABASE_URL`; none where they find their database by themselves.
     pub handler_database_url: Option<Secret>,
+    /// Inner networks that `http` handlers may reach; none unless it is said \[none\].
+    pub allow_networks: Vec<Network>,
     /// The rhythm of beats and rescue; not a setting, since a fleet must agree on it.
     pub times: Times,
     /// When the database counts as troubled; not a setting, since nobody could say better.
@@ -214,6 +223,7 @@ pub(super) fn read(section: &Section<'_>) -> WorkerSettings {
         },
         scratch_dir: section.text("scratch_dir").map(PathBuf::from),
         handler_database_url: address(section, "handler_database_url"),
+        allow_networks: network::read(section, "allow_networks"),
         times: Times::normal(),
         brake_marks: BrakeMarks::normal(),
         memory_marks: read_brake(&section.inner("brake", BRAKE)),

@@ -192,6 +192,20 @@ fn the_wait_that_a_handler_asked_for_wins() {
 }
 
 #[test]
+fn the_patience_that_a_server_asked_for_lengthens_the_wait_and_never_shortens_it() {
+    let after = |seconds: u64, policy: &Policy| {
+        let not_before = Some(Duration::from_secs(seconds));
+        let attempted = Attempted { not_before, ..Attempted::of(Outcome::Failed) };
+        judge(&attempted, &counted(0, 0, 0), policy, NEUTRAL)
+    };
+    let rule = policy(json!({"on": {"failed": {"delay": "5m"}}}));
+    assert_eq!(after(120, &Policy::default()), later(120, Bill::Retry));
+    assert_eq!(after(1, &Policy::default()), later(15, Bill::Retry));
+    assert_eq!(after(120, &rule), later(300, Bill::Retry));
+    assert_eq!(after(u64::MAX, &rule), later(86_400, Bill::Retry));
+}
+
+#[test]
 fn a_rule_may_bury_cancel_or_cap() {
     let rules = policy(json!({"on": {
         "timed_out": "bury", "exit:3": "cancel", "failed": 2, "crashed": 0, "lost": 1,
@@ -318,15 +332,17 @@ fn any_attempted() -> impl Strategy<Value = Attempted> {
     (
         prop::sample::select(Outcome::ALL.to_vec()),
         prop::option::of((0u64..=u64::MAX).prop_map(Duration::from_millis)),
+        prop::option::of((0u64..=u64::MAX).prop_map(Duration::from_millis)),
         prop::option::of("[A-C]{0,3}"),
         prop::option::of(any::<i32>()),
         prop::option::of(
             any::<(u64, Option<u64>)>().prop_map(|(bytes, most)| Allowed { bytes, most }),
         ),
     )
-        .prop_map(|(outcome, asked, error_class, exit_code, allowed)| Attempted {
+        .prop_map(|(outcome, asked, not_before, error_class, exit_code, allowed)| Attempted {
             outcome,
             asked,
+            not_before,
             error_class,
             exit_code,
             allowed,

@@ -23,6 +23,7 @@ use crate::runtime::deliver::{Channels, Deliver};
 use crate::runtime::fail::{Fail, Output};
 use crate::runtime::handler::{Handler, Handlers};
 use crate::runtime::host;
+use crate::runtime::push::Pushes;
 use crate::store::database::Database;
 
 /// What is wrong with a worker as it was put together.
@@ -88,6 +89,7 @@ pub struct Worker<S> {
     commands: BTreeMap<String, Vec<String>>,
     queues: Vec<Queue>,
     channels: Channels,
+    pushes: Pushes,
     duplicate: Option<String>,
 }
 
@@ -137,6 +139,7 @@ impl<S: Clone + Send + Sync + 'static> Worker<S> {
             commands: BTreeMap::new(),
             queues: Vec::new(),
             channels: Channels::default(),
+            pushes: Pushes::new(),
             duplicate: None,
         }
     }
@@ -200,6 +203,12 @@ impl<S: Clone + Send + Sync + 'static> Worker<S> {
     /// Adds many channels, such as those that `backstay_alert::channels` makes of the settings.
     pub fn channels(mut self, channels: Channels) -> Worker<S> {
         self.channels.by_name.extend(channels.by_name);
+        self
+    }
+
+    /// Adds what sends the attempts of kinds whose settings name an address, such as `backstay_alert::pushes` makes of them.
+    pub fn pushes(mut self, pushes: Pushes) -> Worker<S> {
+        self.pushes.extend(pushes);
         self
     }
 
@@ -344,9 +353,12 @@ impl<S: Clone + Send + Sync + 'static> Worker<S> {
             sets: HashMap::new(),
             threads: None,
             inline: None,
+            pushes: &self.pushes,
+            push_thread: None,
         };
         let queues = setting.queues().await?;
         let (launcher, threads) = (setting.launcher.take(), setting.threads.take());
+        let push_thread = setting.push_thread.take();
         let is_lean = |kind: &&KindSettings| matches!(kind.history, History::Lean);
         let runner = Runner {
             queues,
@@ -379,6 +391,7 @@ impl<S: Clone + Send + Sync + 'static> Worker<S> {
                 keeper,
                 draining: draining_sender,
                 threads,
+                push_thread,
                 channels,
                 allowance,
                 memory: plan,

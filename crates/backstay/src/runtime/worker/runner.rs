@@ -92,12 +92,13 @@ impl Runner {
         let (backends, samples) = (self.backends.clone(), self.samples.clone());
         let own = match &way {
             Way::Child(_, terms) => self.own.of(terms, claimed.memory, &job_ref(&claimed)),
-            Way::Inline(_) => None,
+            Way::Inline(_) | Way::Push(_) => None,
         };
         let (draining, finished) = (self.draining.clone(), self.finished.clone());
         let home = self.home.get().expect("set before the first claim");
         home.spawn(async move {
             let ended = match way {
+                Way::Push(push) => push.run(&claimed, stopping, &tails).await,
                 Way::Inline(inline) => {
                     inline.run(&claimed, grace, draining, stopping, &requests, &tails).await
                 }
@@ -119,7 +120,7 @@ impl Runner {
         });
     }
 
-    /// The memory that this attempt may use; handlers inside the worker have no share of their own.
+    /// The memory that this attempt may use; handlers inside the worker or behind an address have no share of their own.
     pub(crate) fn memory_of(&self, claimed: &Claimed) -> u64 {
         let info = &claimed.info;
         let way = self.queues.get(&info.queue).and_then(|queue| queue.way(&info.kind));
@@ -138,14 +139,14 @@ impl Runner {
         if claimed.memory.is_some() || claimed.counters.is_suspect() { 0 } else { pool.idle() }
     }
 
-    /// The least memory that a job of this queue takes; nothing where its handlers run inside the worker.
+    /// The least memory that a job of this queue takes; nothing where one of its handlers runs in no child.
     pub(crate) fn least_memory(&self, queue: &str) -> u64 {
         let Some(queue) = self.queues.get(queue) else { return 0 };
         let kinds = queue.known();
         let ways = kinds.keys().filter_map(|kind| queue.way(kind));
         let least = ways.map(|way| match way {
             Way::Child(_, terms) => terms.limits.memory_bytes.unwrap_or(0),
-            Way::Inline(_) => 0,
+            Way::Inline(_) | Way::Push(_) => 0,
         });
         least.min().unwrap_or(0)
     }

@@ -24,6 +24,7 @@ use crate::model::lease::BeatBook;
 use crate::runtime::deliver::Channels;
 use crate::runtime::duties::Duties;
 use crate::runtime::inline::InlineThreads;
+use crate::runtime::push::PushThread;
 use crate::store::attempt::Introduction;
 use crate::store::database::{Database, Purpose};
 use crate::store::migrate::{self, MigrateError};
@@ -79,6 +80,14 @@ pub enum StartError {
         kind: String,
         /// Where.
         queue: String,
+    },
+    /// A kind whose handler is an address, in a worker that was given nothing to send with.
+    #[error(
+        "the kind `{kind}` is handled by an address, and this worker has nothing that sends requests; run it by `backstay work`, or add `.pushes(backstay_alert::pushes(&settings)?)`"
+    )]
+    NoPush {
+        /// Which kind.
+        kind: String,
     },
     /// `backstay::enter()` did not come first.
     #[error(
@@ -156,6 +165,7 @@ impl StartError {
             StartError::Duplicate { .. } => "BS405",
             StartError::NotDurable(_) => "BS508",
             StartError::NotEntered | StartError::EnteredLate | StartError::State(_) => "BS604",
+            StartError::NoPush { .. } => "BS402",
             StartError::Memory(_) => "BS408",
             StartError::Level { .. } => "BS601",
             StartError::Scratch { .. } => "BS402",
@@ -174,6 +184,7 @@ pub(crate) struct Parts {
     pub(crate) keeper: tail::Keeper,
     pub(crate) draining: watch::Sender<bool>,
     pub(crate) threads: Option<InlineThreads>,
+    pub(crate) push_thread: Option<PushThread>,
     pub(crate) channels: Channels,
     pub(crate) allowance: Allowance,
     /// What all jobs may use together.
@@ -202,6 +213,7 @@ pub(crate) async fn start(id: Uuid, mut parts: Parts) -> Result<Running, StartEr
         keeper,
         draining,
         threads,
+        push_thread,
         channels,
         ..
     } = parts;
@@ -258,6 +270,7 @@ pub(crate) async fn start(id: Uuid, mut parts: Parts) -> Result<Running, StartEr
         // Beating stops last: until here everybody knows that this worker lives.
         drop(heart.thread.join());
         drop(threads);
+        drop(push_thread);
         event::emit(&Event::WorkerStopped { worker: id, released: 0 });
         // Nobody may be waiting for the end.
         let _unheard = ended_sender.send(());

@@ -1,4 +1,4 @@
-//! The way in which an attempt runs: in this process, in a child, as a command.
+//! The way in which an attempt runs: in this process, in a child, as a command, behind an address.
 
 use std::sync::Arc;
 
@@ -6,6 +6,7 @@ use backstay_isolate::Pool;
 
 use crate::model::limits::InForce;
 use crate::runtime::inline::Inline;
+use crate::runtime::push::Pushing;
 
 /// What an attempt needs to begin, once its way is chosen.
 pub(crate) enum Way {
@@ -13,6 +14,8 @@ pub(crate) enum Way {
     Inline(Inline),
     /// In a child, or as a command; under these limits.
     Child(Pool, Arc<InForce>),
+    /// Behind an address.
+    Push(Pushing),
 }
 
 impl Clone for Way {
@@ -20,6 +23,7 @@ impl Clone for Way {
         match self {
             Way::Inline(inline) => Way::Inline(inline.clone()),
             Way::Child(pool, terms) => Way::Child(pool.clone(), terms.clone()),
+            Way::Push(push) => Way::Push(push.clone()),
         }
     }
 }
@@ -28,7 +32,7 @@ impl Way {
     /// Its children, where it has any.
     pub(crate) fn pool(&self) -> Option<&Pool> {
         match self {
-            Way::Inline(_) => None,
+            Way::Inline(_) | Way::Push(_) => None,
             Way::Child(pool, _) => Some(pool),
         }
     }

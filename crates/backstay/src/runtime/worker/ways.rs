@@ -26,6 +26,7 @@ use crate::model::event::{self, Event};
 use crate::model::limits::Limits;
 use crate::runtime::handler::Handlers;
 use crate::runtime::inline::{Inline, InlineThreads};
+use crate::runtime::push::{PushThread, Pushes};
 
 pub(super) type StateError = Box<dyn Error + Send + Sync>;
 pub(super) type Building<S> = Pin<Box<dyn Future<Output = Result<S, StateError>> + Send>>;
@@ -53,6 +54,9 @@ pub(super) struct Setting<'a, S> {
     pub(super) sets: HashMap<String, PoolSet>,
     pub(super) threads: Option<InlineThreads>,
     pub(super) inline: Option<Inline>,
+    /// What sends attempts, by kind.
+    pub(super) pushes: &'a Pushes,
+    pub(super) push_thread: Option<PushThread>,
 }
 
 impl<S: Clone + Send + Sync + 'static> Setting<'_, S> {
@@ -113,6 +117,7 @@ impl<S: Clone + Send + Sync + 'static> Setting<'_, S> {
                     self.command_way(queue, argv, dir, &kind.env, limits).await?
                 }
                 Some(Runner::Serve(argv)) => self.serve_way(queue, kind, argv).await?,
+                Some(Runner::Http(_)) => self.push_way(&kind.name)?,
                 None => continue,
             };
             if ways.insert(kind.name.clone(), way).is_some() {
@@ -173,6 +178,18 @@ impl<S: Clone + Send + Sync + 'static> Setting<'_, S> {
     /// What all programs of a queue share.
     fn set(&mut self, queue: &QueueSettings) -> PoolSet {
         self.sets.entry(queue.name.clone()).or_insert_with(|| children::set(queue)).clone()
+    }
+
+    fn push_way(&mut self, kind: &str) -> Result<Way, StartError> {
+        let Some(target) = self.pushes.get(kind).cloned() else {
+            return Err(StartError::NoPush { kind: kind.to_owned() });
+        };
+        let thread = match &mut self.push_thread {
+            Some(thread) => thread,
+            none => none.insert(PushThread::start()?),
+        };
+        self.sound += 1;
+        Ok(Way::Push(thread.runner(target)))
     }
 
     fn launcher(&mut self) -> Result<Launcher, StartError> {
