@@ -8,6 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use backstay_postgres::template;
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 use crate::{Desk, desk};
@@ -41,13 +42,8 @@ pub(crate) fn crew_as(
     let desk = desk()?;
     let folder = std::env::temp_dir().join(format!("backstay-{name}-{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
-    let file = folder.join("backstay.toml");
-    std::fs::write(&file, settings(&folder)).unwrap();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_backstay"));
-    command.args(["work", "--config"]).arg(&file).env_clear().env("PATH", "/usr/bin:/bin");
-    command.env("DATABASE_URL", &desk.database.url).current_dir(&folder);
-    let log = std::fs::File::create(folder.join("log")).unwrap();
-    command.stdout(Stdio::null()).stderr(log);
+    std::fs::write(folder.join("backstay.toml"), settings(&folder)).unwrap();
+    let mut command = work(&desk, &folder);
     if let Some(user) = user {
         chown(&folder, Some(user), Some(user)).unwrap();
         command.uid(user).gid(user).env("TMPDIR", &folder);
@@ -68,7 +64,27 @@ pub(crate) fn crew_as(
     Some(crew)
 }
 
+fn work(desk: &Desk, folder: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_backstay"));
+    command.args(["work", "--config"]).arg(folder.join("backstay.toml"));
+    command.env_clear().env("PATH", "/usr/bin:/bin").env("DATABASE_URL", &desk.database.url);
+    let log = std::fs::File::options().create(true).append(true).open(folder.join("log")).unwrap();
+    command.current_dir(folder).stdout(Stdio::null()).stderr(log);
+    command
+}
+
 impl Crew {
+    /// Ends the worker by this signal, and waits until it is gone.
+    pub(crate) fn end_worker(&mut self, signal: Signal) {
+        kill_process(Pid::from_child(&self.worker), signal).unwrap();
+        self.worker.wait().unwrap();
+    }
+
+    /// Starts another worker with the same settings, where the last one has ended.
+    pub(crate) fn start_worker(&mut self) {
+        self.worker = work(&self.desk, &self.folder).spawn().unwrap();
+    }
+
     pub(crate) fn wait_until(&self, what: &str, is_so: impl Fn() -> bool) {
         let begun = Instant::now();
         while !is_so() {

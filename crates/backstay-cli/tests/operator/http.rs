@@ -2,11 +2,16 @@
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::process::{Child, Command};
 use std::sync::{Arc, Mutex};
 
+use rustix::process::Signal;
 use serde_json::{Value, json};
 
+use crate::bare;
 use crate::operator::crew::{Crew, crew};
+
+const PAGE: &str = include_str!("../../../../docs/http-handlers.md");
 
 /// Requests as they came: path, head, body.
 type Heard = Arc<Mutex<Vec<(String, String, Vec<u8>)>>>;
@@ -21,7 +26,8 @@ struct Server {
 
 const NO_CUSTOMER: &str = "no such customer\0 for https://u:hunter2@db.example/";
 
-fn respond(path: &str) -> Option<String> {
+/// `times` counts the requests for this path, this one among them.
+fn respond(path: &str, times: usize) -> Option<String> {
     let answer = |head: &str, body: &str| {
         let length = body.len();
         Some(format!(
@@ -34,6 +40,7 @@ fn respond(path: &str) -> Option<String> {
         }
         "/busy" => answer("503 Busy\r\nRetry-After: 7200", "later"),
         "/never" => answer("422 Unprocessable", NO_CUSTOMER),
+        "/again" if times > 1 => answer("204 No Content", ""),
         // Never: whoever asked must go.
         _ => None,
     }
@@ -78,8 +85,12 @@ fn serve(mut stream: TcpStream, heard: &Heard, dropped: &Mutex<Vec<String>>) {
         }
     };
     let path = head.split(' ').nth(1).unwrap().to_owned();
-    heard.lock().unwrap().push((path.clone(), head, body));
-    match respond(&path) {
+    let times = {
+        let mut heard = heard.lock().unwrap();
+        heard.push((path.clone(), head, body));
+        heard.iter().filter(|(heard, ..)| *heard == path).count()
+    };
+    match respond(&path, times) {
         Some(answer) => stream.write_all(answer.as_bytes()).unwrap(),
         None => {
             // The end of the connection, however it comes.
@@ -98,7 +109,7 @@ fn header<'a>(head: &'a str, name: &str) -> &'a str {
 fn with_server(name: &str) -> Option<(Crew, Server)> {
     let server = Server::start();
     let port = server.port;
-    let kinds = ["good", "busy", "never", "slow", "hang"].map(|kind| {
+    let kinds = ["good", "busy", "never", "slow", "hang", "again"].map(|kind| {
         let timeout = if kind == "slow" { "1s" } else { "1m" };
         format!(
             "[kinds.{kind}]\ntimeout = \"{timeout}\"\nhttp = {{ url = \"http://127.0.0.1:{port}/{kind}\", secret = \"hunter2\" }}\n"
@@ -177,4 +188,96 @@ fn the_answer_of_an_address_decides_about_the_job() {
     crew.wait_until("the cancelled call is dropped", || server.has_dropped("/hang"));
     let log = crew.log();
     assert!(!log.contains("hunter2"), "{log}");
+}
+
+#[test]
+fn a_call_whose_worker_ends_is_made_again_by_the_next() {
+    let Some((mut crew, server)) = with_server("http-killed") else { return };
+    let again = crew.desk.enqueue(&["again"]);
+    crew.wait_until("the call has begun", || server.has_heard("/again"));
+    crew.end_worker(Signal::KILL);
+    crew.start_worker();
+    let job = crew.wait_for(&again, "completed");
+    let outcomes: Vec<&Value> =
+        job["attempts"].as_array().unwrap().iter().map(|attempt| &attempt["outcome"]).collect();
+    assert_eq!(outcomes, ["lost", "completed"]);
+
+    let hang = crew.desk.enqueue(&["hang"]);
+    crew.wait_until("the call has begun", || server.has_heard("/hang"));
+    crew.end_worker(Signal::TERM);
+    crew.wait_until("the call is dropped", || server.has_dropped("/hang"));
+    let job = crew.desk.run(&["jobs", "show", &hang, "--attempts", "--json"]).json();
+    assert_eq!((&job["state"], &last(&job)["outcome"]), (&json!("ready"), &json!("interrupted")));
+}
+
+/// A receiver that ends with the test.
+struct Receiver(Child);
+
+impl Drop for Receiver {
+    fn drop(&mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+}
+
+#[test]
+fn the_receivers_of_the_page_know_who_asks_them() {
+    for (program, mark, name) in
+        [("python3", "```python\n", "jobs.py"), ("node", "```js\n", "jobs.mjs")]
+    {
+        if !Command::new(program).arg("--version").output().is_ok_and(|out| out.status.success()) {
+            eprintln!("SKIPPED for {program}: it is not installed here");
+            continue;
+        }
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let kind = |name: &str, secret: &str| {
+            format!(
+                "[kinds.{name}]\nhttp = {{ url = \"http://127.0.0.1:{port}/\", secret = \"{secret}\" }}\n"
+            )
+        };
+        let file = format!(
+            "[worker]\nallow_networks = [\"127.0.0.1\"]\n{}{}",
+            kind("sum", "hunter2"),
+            kind("forged", "hunter3")
+        );
+        let Some(crew) = crew(&format!("http-{program}"), |_| file) else { return };
+        let code = PAGE.split(mark).nth(1).unwrap().split("```").next().unwrap();
+        std::fs::write(crew.folder.join(name), code).unwrap();
+        let mut command = Command::new(program);
+        command.arg(name).current_dir(&crew.folder);
+        command.env("PORT", port.to_string()).env("HOOK_SECRET", "hunter2");
+        let _receiver = Receiver(command.spawn().unwrap());
+        crew.wait_until("it listens", || TcpStream::connect(("127.0.0.1", port)).is_ok());
+        let sum = crew.desk.enqueue(&["sum", "{\"numbers\": [1, 2, 3]}"]);
+        assert_eq!(crew.wait_for(&sum, "completed")["output"], json!({ "sum": 6 }), "{program}");
+        let forged = crew.desk.enqueue(&["forged", "{\"numbers\": [1]}"]);
+        let job = crew.wait_for(&forged, "dead");
+        assert_eq!(last(&job)["error_class"], "http_401", "{program}");
+    }
+}
+
+#[test]
+fn an_address_that_may_not_be_called_is_told_with_its_line_before_anything_starts() {
+    let folder = std::env::temp_dir().join(format!("backstay-http-check-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let file = folder.join("backstay.toml");
+    let text = "[kinds.inner]\nhttp = \"https://127.0.0.1/\"\n[kinds.\"a.b\"]\nhttp = { url = \"https://[::1\" }\n";
+    std::fs::write(&file, text).unwrap();
+    let file = file.to_str().unwrap();
+    let database = ["--database-url", "postgres://nobody@127.0.0.1:1/none"];
+    for command in [&["check"][..], &[&["work"], &database[..]].concat()] {
+        let said = bare(&[command, &["--config", file]].concat()).exits(78);
+        let text = said.out + &said.err;
+        for part in [
+            "backstay.toml:2",
+            "kinds.inner.http",
+            "add its network to `worker.allow_networks`",
+            "backstay.toml:4",
+            "kinds.\"a.b\".http.url",
+            "the address is not understood",
+        ] {
+            assert!(text.contains(part), "{part}: {text}");
+        }
+    }
+    std::fs::remove_dir_all(&folder).unwrap();
 }

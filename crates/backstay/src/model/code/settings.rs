@@ -30,6 +30,7 @@ pub(super) const CODES: &[Code] = &[
             "a duration or a size without its unit: \"30s\", \"512MiB\"",
             "a number in quotes, or a text without them",
             "a value that contradicts another, such as a `timeout` above `timeout_max`",
+            "an address of an alert channel or an `http` handler that lies in an inner network which `allow_networks` does not name",
         ],
         remedy: "Change the value as the message says; it shows the bounds.",
         example: "BS402  backstay.toml:34  queues.reports.timeout  `30` has no unit; did you mean \"30s\"?",
