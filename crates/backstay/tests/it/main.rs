@@ -30,6 +30,7 @@ mod order;
 mod output;
 mod pause;
 mod poison;
+mod push;
 mod readme;
 mod rescue;
 mod retry;

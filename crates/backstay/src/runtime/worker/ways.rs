@@ -233,6 +233,10 @@ impl<S: Clone + Send + Sync + 'static> Setting<'_, S> {
         if self.launcher.is_some() || matches!(required, RequireLevel::Any | RequireLevel::Inline) {
             return Ok(());
         }
+        // What only sends requests runs no handler here that a level could hold.
+        if self.inline.is_none() && self.push_thread.is_some() {
+            return Ok(());
+        }
         Err(StartError::Level {
             required: required.as_str(),
             why: "all handlers run inside the worker, where nothing holds them".to_owned(),
