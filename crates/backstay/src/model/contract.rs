@@ -26,12 +26,12 @@ use super::unit::Bytes;
 ///     .unique(by(["tenant", "month"]))
 ///     .group(by(["tenant"]));
 ///
-/// use backstay::{OnAction, OnOom, Restart};
+/// use backstay::{MemoryMost, OnAction, OnOom, Restart};
 /// let careful = Contract::new()
 ///     .crash_limit(1)
 ///     .lost_limit(2)
 ///     .on([("timed_out", OnAction::Bury), ("error:Rate*", OnAction::Delay(mins(5)))])
-///     .on_oom(OnOom { retry: 2, ..OnOom::default() })
+///     .on_oom(OnOom { retry: 2, most: MemoryMost::Times(8.0), ..OnOom::default() })
 ///     .restart(Restart::Never)
 ///     .sensitive(["/card", "/users/*/email"]);
 /// # let _ = (contract, careful);
