@@ -2,7 +2,7 @@
 //!
 //! ```
 //! use backstay::inspect::{
-//!     self, AttemptRecord, DeadGroup, DeadLetter, JobFilter, JobTerms, KindStatus, MessageStatus, OutputPart, Page, PauseStatus,
+//!     self, Admission, AttemptRecord, BrakeStatus, DeadGroup, DeadLetter, JobFilter, JobTerms, KindStatus, MessageStatus, OutputPart, Page, PauseStatus,
 //!     PeakStatus, QueueStatus, ReplayStatus, RunningJob, WorkerStatus,
 //! };
 //! use backstay::testing::TestQueue;
@@ -39,6 +39,10 @@
 //! assert!(kinds.len() <= 1);
 //! let workers: Vec<WorkerStatus> = inspect::workers(database, false).await?;
 //! assert_eq!(workers.len(), 1);
+//! let Admission { brakes, .. } = &workers[0].admission;
+//! for BrakeStatus { what, reason, .. } in brakes {
+//!     println!("it claims less because of the {what}: {reason}");
+//! }
 //!
 //! operate::bury(database, &[id], "for the example").await?;
 //! let groups: Vec<DeadGroup> = inspect::dead_groups(database, &reports, None, 50).await?.items;

@@ -5,9 +5,9 @@
 //!
 //! ```
 //! use backstay::config::{
-//!     AlertSettings, BoundSettings, Cap, ContactLost, Cpu, DatabaseSettings, EnvSettings, History, Isolation, Keep,
+//!     AlertSettings, BoundSettings, Cap, ContactLost, Cpu, DatabaseSettings, EnvSettings, History, HttpHandler, Isolation, Keep,
 //!     KeepOutput, KindLimits, KindSettings, LogFormat, LogSettings, Memory, Origin, Overcommit, Pooler,
-//!     QueueLimits, QueueSettings, Recycle, Resolved, Retention, Route, Row, Runner, Secret, Settings, Shape, Source,
+//!     QueueLimits, QueueSettings, Recycle, RequireLevel, Resolved, Retention, Route, Row, Runner, Secret, Settings, Shape, Source,
 //!     Value, Way, WorkerSettings,
 //! };
 //! use std::path::Path;
@@ -16,7 +16,10 @@
 //! let file = serde_json::json!({
 //!     "database": { "url": { "env": "SHOP_DATABASE" } },
 //!     "queues": { "reports": { "slots": 2, "memory": "1GiB", "cpu_time": "10m" } },
-//!     "kinds": { "report": { "queue": "reports", "command": ["/bin/true"], "history": "lean" } },
+//!     "kinds": {
+//!         "report": { "queue": "reports", "command": ["/bin/true"], "history": "lean" },
+//!         "charge": { "http": "https://shop.example.com/hooks/charge" },
+//!     },
 //!     "alerts": {
 //!         "channels": { "team": { "slack": "https://hooks.example.com/x" } },
 //!         "routes": [{ "kinds": ["report"], "to": ["team"] }],
@@ -56,12 +59,17 @@
 //! assert_eq!((report.history, &report.env), (History::Lean, &EnvSettings::default()));
 //! assert_eq!((report.limits, report.limits.over(&reports.limits)), (KindLimits::default(), reports.limits));
 //!
+//! let charge = settings.kind("charge").ok_or("the file declares it")?;
+//! let Some(Runner::Http(HttpHandler { url, .. })) = &charge.runner else { panic!("an address") };
+//! assert_eq!(url, "https://shop.example.com/hooks/charge");
+//!
 //! let AlertSettings { channels, routes, .. } = &settings.alerts;
 //! assert!(matches!(channels[0].way, Way::Slack { .. }));
 //! let Route { kinds, to, .. } = &routes[0];
 //! assert_eq!((kinds.len(), to[0].as_str()), (1, "team"));
 //!
-//! let WorkerSettings { overcommit, .. } = &settings.worker;
+//! let WorkerSettings { overcommit, require_level, .. } = &settings.worker;
+//! assert_eq!(*require_level, RequireLevel::Any);
 //! let BoundSettings { args_bytes, .. } = settings.bounds;
 //! let Retention { dead, .. } = settings.retention;
 //! let LogSettings { format, .. } = settings.log;

@@ -35,6 +35,36 @@ impl PushError {
 }
 
 /// The address that handles the jobs of a kind.
+///
+/// `backstay_alert::pushes` makes them of the settings, with addresses checked and requests signed. One of your own:
+///
+/// ```
+/// use std::pin::Pin;
+/// use std::sync::Arc;
+/// use backstay::{Push, PushAnswer, PushError, PushRequest, Pushes, Worker};
+///
+/// struct Mine;
+///
+/// impl Push for Mine {
+///     fn push<'a>(
+///         &'a self,
+///         request: &'a PushRequest,
+///     ) -> Pin<Box<dyn Future<Output = Result<PushAnswer, PushError>> + Send + 'a>> {
+///         Box::pin(async move {
+///             if request.body.is_empty() {
+///                 return Err(PushError::new("the line is down"));
+///             }
+///             let body = br#"{"booked": true}"#.to_vec();
+///             Ok(PushAnswer { status: 200, retry_after: None, body, is_cut: false })
+///         })
+///     }
+/// }
+///
+/// let mut pushes = Pushes::new();
+/// pushes.insert("charge".into(), Arc::new(Mine)); // of the kind whose settings say `http = "…"`
+/// let worker = Worker::without_state().pushes(pushes);
+/// # drop(worker);
+/// ```
 pub trait Push: Send + Sync + 'static {
     /// Sends one attempt, and reads at most 1 MiB of the answer. Any status is an answer.
     ///
