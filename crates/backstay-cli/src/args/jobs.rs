@@ -33,7 +33,6 @@ Examples:
     /// End jobs for good, waiting or running
     #[command(after_help = "\
 Examples:
-  backstay jobs cancel 4187 --reason \"wrong month\"
   backstay jobs cancel 4187 --grace 0s
   backstay jobs cancel --kind digest --group tenant-7 --expect 12")]
     Cancel(CancelArgs),
