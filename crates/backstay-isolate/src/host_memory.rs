@@ -27,8 +27,8 @@ fn smallest(groups: &str, host: u64, read: impl Fn(&Path) -> Option<String>) -> 
     limits.filter(|limit| *limit < host).min()
 }
 
-/// The files with a limit for one line of `/proc/self/cgroup`, the nearest group first. Inside a container its own path may not exist, but the
-/// root that it sees does.
+/// The files with a limit for one line of `/proc/self/cgroup`, the nearest group first. Inside a container its own path may
+/// not exist, but the root that it sees does.
 pub(crate) fn limit_files(cgroups: &Path, line: &str) -> Vec<PathBuf> {
     let mut parts = line.splitn(3, ':').skip(1);
     let (Some(controllers), Some(path)) = (parts.next(), parts.next()) else { return Vec::new() };

@@ -266,7 +266,7 @@ async fn mend(pool: Weak<Inner>, mut health: watch::Receiver<Health>) {
 /// Starts a child for one that is about to go, unless another one waits already.
 fn replace(pool: &Weak<Inner>) {
     let Some(pool) = pool.upgrade() else { return };
-    if pool.shelf.is_empty() && pool.shelf.circuit.broken().is_none() {
+    if pool.shelf.count() == 0 && pool.shelf.circuit.broken().is_none() {
         pool.start(None, None, pool.set.stand_in());
     }
 }

@@ -59,10 +59,6 @@ impl Shelf {
         self.idle().iter().map(|it| (it.since, it.number)).min()
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.idle().is_empty()
-    }
-
     /// Takes a child off if another one stays; says whether it did.
     pub(crate) fn take_surplus(&self, number: u64) -> bool {
         let mut idle = self.idle();

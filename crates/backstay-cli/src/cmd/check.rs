@@ -1,4 +1,5 @@
-//! `backstay check`: every fault of the configuration at once, whether its programs are there, and whether its addresses may be called.
+//! `backstay check`: every fault of the configuration at once, whether its programs are there, and whether its addresses
+//! may be called.
 
 use std::path::Path;
 

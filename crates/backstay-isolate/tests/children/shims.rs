@@ -1,7 +1,7 @@
 //! Trees: nothing that a job has started outlives it, its shim or its supervisor.
 
 use std::io::{BufRead, BufReader};
-use std::process::{Command, ExitCode, Stdio};
+use std::process::{Child, Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
 use backstay_isolate::{
@@ -119,16 +119,23 @@ pub(crate) fn supervise() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-fn nothing_outlives_a_killed_supervisor() {
-    let sleep = unique_sleep();
-    let mut supervisor = Command::new("/proc/self/exe")
-        .args(["supervise", &sleep])
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
+/// Another supervisor, in one of the roles that this binary has for it.
+fn supervisor(role: &str, sleep: &str) -> Child {
+    let mut binary = Command::new("/proc/self/exe");
+    binary.args([role, sleep]).stdout(Stdio::piped()).spawn().unwrap()
+}
+
+/// The first line that it prints.
+fn said(supervisor: &mut Child) -> String {
     let mut line = String::new();
     BufReader::new(supervisor.stdout.take().unwrap()).read_line(&mut line).unwrap();
-    assert_eq!(line.trim(), "running");
+    line.trim().to_owned()
+}
+
+fn nothing_outlives_a_killed_supervisor() {
+    let sleep = unique_sleep();
+    let mut supervisor = supervisor("supervise", &sleep);
+    assert_eq!(said(&mut supervisor), "running");
     grown(&sleep);
     let shims = with_text(&format!("--backstay-shim-v1\0{}", supervisor.id()));
     assert_eq!(shims.len(), 3, "one shim per child");
@@ -366,19 +373,13 @@ pub(crate) fn supervise_held() -> ExitCode {
 /// The supervisor is stopped as a whole; nobody but the shim is left to act.
 fn a_frozen_supervisor() {
     let sleep = unique_sleep();
-    let mut supervisor = Command::new("/proc/self/exe")
-        .args(["supervise-held", &sleep])
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut supervisor = supervisor("supervise-held", &sleep);
     grown(&sleep);
     let pid = Pid::from_child(&supervisor);
     kill_process(pid, Signal::STOP).unwrap();
     gone(&sleep, Duration::from_secs(5));
     kill_process(pid, Signal::CONT).unwrap();
-    let mut said = String::new();
-    BufReader::new(supervisor.stdout.take().unwrap()).read_line(&mut said).unwrap();
-    assert_eq!(said.trim(), "stale", "back again, it knows why");
+    assert_eq!(said(&mut supervisor), "stale", "back again, it knows why");
     supervisor.wait().unwrap();
 }
 
@@ -401,15 +402,9 @@ pub(crate) fn supervise_standing() -> ExitCode {
 
 fn a_thread_stands_still() {
     let sleep = unique_sleep();
-    let mut supervisor = Command::new("/proc/self/exe")
-        .args(["supervise-standing", &sleep])
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut supervisor = supervisor("supervise-standing", &sleep);
     grown(&sleep);
-    let mut said = String::new();
-    BufReader::new(supervisor.stdout.take().unwrap()).read_line(&mut said).unwrap();
-    assert_eq!(said.trim(), "turned", "it lives as long as it turns");
+    assert_eq!(said(&mut supervisor), "turned", "it lives as long as it turns");
     assert_eq!(supervisor.wait().unwrap().code(), Some(70));
     gone(&sleep, Duration::from_secs(1));
 }

@@ -206,7 +206,8 @@ impl<S: Clone + Send + Sync + 'static> Worker<S> {
         self
     }
 
-    /// Adds what sends the attempts of kinds whose settings name an address ([`Push`](crate::Push) shows it), such as `backstay_alert::pushes` makes of them.
+    /// Adds what sends the attempts of kinds whose settings name an address ([`Push`](crate::Push) shows one), such as
+    /// `backstay_alert::pushes` makes of them.
     pub fn pushes(mut self, pushes: Pushes) -> Worker<S> {
         self.pushes.extend(pushes);
         self
