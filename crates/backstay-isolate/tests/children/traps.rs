@@ -187,6 +187,7 @@ const TRAPS: &[(&str, &[&str])] = &[
             "nothing_outlives_a_killed_shim",
             "a_stopped_shim_cannot_hold_a_place",
             "a_frozen_worker_comes_back_and_changes_nothing",
+            "a_frozen_supervisor_does_not_keep_a_held_tree",
         ],
     ),
     (
