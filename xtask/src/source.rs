@@ -27,7 +27,7 @@ pub(crate) struct Tree {
 impl Tree {
     pub(crate) fn read(root: &Path) -> Result<Tree, String> {
         let mut homes: Vec<PathBuf> = list(&root.join("crates"))?;
-        homes.push(root.join("xtask"));
+        homes.extend(["faults", "xtask"].map(|name| root.join(name)));
         let mut files = Vec::new();
         for home in homes.iter().filter(|home| home.join("src").is_dir()) {
             for path in walk(&home.join("src"), "rs")? {

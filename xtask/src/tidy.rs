@@ -57,6 +57,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("crates/backstay-derive", &[]),
     ("crates/backstay-alert", &["backstay"]),
     ("crates/backstay-web", &["backstay"]),
+    ("faults", &[]),
     (
         "crates/backstay-cli",
         &["backstay", "backstay_alert", "backstay_isolate", "backstay_postgres", "backstay_web"],

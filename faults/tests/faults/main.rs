@@ -9,7 +9,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 mod backends;
-#[path = "../it/database.rs"]
+#[path = "../../../crates/backstay/tests/it/database.rs"]
 #[allow(dead_code)]
 mod database;
 mod drains;
