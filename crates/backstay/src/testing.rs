@@ -44,7 +44,7 @@
 
 mod clock;
 mod expect;
-mod place;
+pub(crate) mod place;
 mod queue;
 mod trial;
 

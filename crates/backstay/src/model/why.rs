@@ -11,7 +11,7 @@ use super::unit::format_size;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Why {
-    /// `no_worker brake pool_broken kind_braked needs_memory in_hand`.
+    /// `no_worker level_lost brake pool_broken kind_braked needs_memory in_hand`.
     pub reason: &'static str,
     /// One sentence.
     pub text: String,
@@ -58,6 +58,11 @@ pub fn why(job: &JobDocument, workers: &[WorkerStatus]) -> Option<Why> {
 fn obstacle(job: &JobDocument, worker: &WorkerStatus) -> Option<Why> {
     let admission = &worker.admission;
     let why = |reason, text, remedy: &str| Some(Why { reason, text, remedy: remedy.to_owned() });
+    if let Some(lost) = &admission.level_lost {
+        let text =
+            format!("its worker on {} claims nothing: limits cannot be held, {lost}", worker.host);
+        return why("level_lost", text, "backstay alerts list");
+    }
     if let Some(brake) = admission.brakes.first() {
         let text = format!("its worker on {} {}", worker.host, brake.line());
         return why("brake", text, "backstay workers list");
@@ -128,7 +133,11 @@ mod tests {
         let brake = json!({ "brakes": [{ "what": "memory", "reason": "92 % of the limit is in use", "since": "2026-11-24T11:58:00Z" }] });
         let told = "its worker on app-1 claims less, the memory is in trouble: 92 % of the limit is in use";
         check("ready", std::slice::from_ref(&brake), Some(("brake", told)));
-        check("ready", &[brake, json!({})], None);
+        check("ready", &[brake.clone(), json!({})], None);
+        let lost = json!({ "level_lost": "no control group can be made: No such file", "brakes": brake["brakes"] });
+        let told = "its worker on app-1 claims nothing: limits cannot be held, no control group can be made: No such file";
+        check("ready", std::slice::from_ref(&lost), Some(("level_lost", told)));
+        check("ready", &[lost, json!({})], None);
         check("ready", &[json!({})], None);
         let broken = json!({ "pool_broken": { "default": ["export"] }, "kind_braked": ["export"] });
         check(

@@ -21,6 +21,7 @@ pub(super) fn check_kinds<'a>(book: &'a Book<'a>, tree: &'a Value, settings: &Se
             let message = format!("above `{most}`, the timeout_max of queue `{}`", queue.name);
             section.fault(BAD_VALUE, "timeout", message);
         }
+        check_grace(&section, kind, settings);
         check_limits(&section, kind, &queue);
         check_on_oom(&section, kind, settings, &queue);
         let is_address = matches!(kind.runner, Some(Runner::Http(_)));
@@ -36,6 +37,21 @@ pub(super) fn check_kinds<'a>(book: &'a Book<'a>, tree: &'a Value, settings: &Se
             let why = format!("queue `{}` runs inline, where nothing holds a handler", queue.name);
             limit::refuse_written(&section, &why);
         }
+    }
+}
+
+/// A job that is told to stop would get as much time again as it had; an address is told nothing.
+fn check_grace(section: &Section<'_>, kind: &KindSettings, settings: &Settings) {
+    let home = kind.queue.as_deref().unwrap_or("default");
+    // What another worker's queue grants is not known here.
+    let queue = settings.queues.iter().find(|queue| queue.name == home);
+    let (Some(timeout), Some(queue)) = (kind.timeout, queue) else { return };
+    if timeout <= queue.grace && !matches!(kind.runner, Some(Runner::Http(_))) {
+        let [timeout, grace] = [timeout, queue.grace].map(format_duration);
+        let name = &queue.name;
+        let message =
+            format!("`{timeout}` is not more than the grace of `{grace}` of queue `{name}`");
+        section.fault(BAD_VALUE, "timeout", message);
     }
 }
 

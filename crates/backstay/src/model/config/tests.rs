@@ -239,6 +239,20 @@ fn values_that_contradict_each_other_are_refused() {
 }
 
 #[test]
+fn a_kind_whose_time_is_over_before_its_grace_is_refused_with_both() {
+    let with =
+        |kind: serde_json::Value| json!({"queues": {"q": {"grace": "20s"}}, "kinds": {"k": kind}});
+    check(
+        with(json!({"queue": "q", "timeout": "20s"})),
+        &["BS402 kinds.k.timeout: `20s` is not more than the grace of `20s` of queue `q`"],
+    );
+    check(with(json!({"queue": "q", "timeout": "21s"})), &[]);
+    check(with(json!({"queue": "q", "timeout": "5s", "http": "https://app.example/"})), &[]);
+    // The queue of another worker.
+    check(with(json!({"queue": "elsewhere", "timeout": "5s"})), &[]);
+}
+
+#[test]
 fn a_fault_in_the_defaults_is_told_once() {
     check(
         json!({"defaults": {"timeout": "5"}, "queues": {"a": {}, "b": {}}}),

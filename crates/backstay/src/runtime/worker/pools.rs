@@ -84,3 +84,6 @@ async fn watch(
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
