@@ -62,11 +62,16 @@ begin
       backstay.jobs, backstay.ended, backstay.dead_letters, backstay.queues, backstay.workers, backstay.attempts,
       backstay.ready, backstay.scheduled, backstay.parked, backstay.running, backstay.progress,
       backstay.dead_group, backstay.alert, backstay.message, backstay.replay, backstay.replay_job, backstay.pause, backstay.duty, backstay.leader,
-      backstay.installation, backstay.migration, backstay.body, backstay.output_log, backstay.terms, backstay.peak
+      backstay.installation, backstay.migration, backstay.body, backstay.output_log, backstay.terms, backstay.peak,
+      backstay.check_job, backstay.check_claim, backstay.check_queue, backstay.check_unique, backstay.check_alert, backstay.check_audit,
+      backstay.check_place
       to backstay_viewer;
     grant select (name, set_at) on backstay.queue, backstay.kind to backstay_viewer;
     grant select (id, enqueued_at, priority, queue, kind, unique_label, group_key, limit_key, tags) on backstay.job to backstay_viewer;
-    grant select on sequence backstay.entry_seq, backstay.lowered_seq, backstay.gate_seq, backstay.presence_seq to backstay_viewer;
+    grant select on sequence
+      backstay.entry_seq, backstay.lowered_seq, backstay.gate_seq, backstay.presence_seq, backstay.alert_id_seq,
+      backstay.message_id_seq, backstay.replay_id_seq, backstay.audit_id_seq, backstay.terms_no_seq
+      to backstay_viewer;
   end if;
 
   if exists (select from pg_roles where rolname = 'backstay_operator') then
@@ -84,16 +89,25 @@ begin
       backstay.jobs, backstay.ended, backstay.dead_letters, backstay.queues, backstay.workers, backstay.attempts,
       backstay.ready, backstay.scheduled, backstay.parked, backstay.running, backstay.progress,
       backstay.dead_group, backstay.alert, backstay.message, backstay.replay, backstay.replay_job, backstay.pause, backstay.duty, backstay.leader,
-      backstay.installation, backstay.migration, backstay.body, backstay.output_log, backstay.terms, backstay.peak
+      backstay.installation, backstay.migration, backstay.body, backstay.output_log, backstay.terms, backstay.peak,
+      backstay.check_job, backstay.check_claim, backstay.check_queue, backstay.check_unique, backstay.check_alert, backstay.check_audit,
+      backstay.check_place
       to backstay_operator;
     grant select (name, set_at) on backstay.queue, backstay.kind to backstay_operator;
     grant select (id, enqueued_at, priority, queue, kind, unique_label, group_key, limit_key, tags) on backstay.job to backstay_operator;
-    grant select on sequence backstay.entry_seq, backstay.lowered_seq, backstay.gate_seq, backstay.presence_seq to backstay_operator;
+    grant select on sequence
+      backstay.entry_seq, backstay.lowered_seq, backstay.gate_seq, backstay.presence_seq, backstay.alert_id_seq,
+      backstay.message_id_seq, backstay.replay_id_seq, backstay.audit_id_seq, backstay.terms_no_seq
+      to backstay_operator;
   end if;
 
   if exists (select from pg_roles where rolname = 'backstay_auditor') then
     grant usage on schema backstay to backstay_auditor;
-    grant select on backstay.audit to backstay_auditor;
+    grant select on
+      backstay.audit, backstay.check_job, backstay.check_claim, backstay.check_queue, backstay.check_unique, backstay.check_alert,
+      backstay.check_audit, backstay.check_place
+      to backstay_auditor;
+    grant execute on function backstay.clock() to backstay_auditor;
   end if;
 
   if exists (select from pg_roles where rolname = 'backstay_worker') then
@@ -115,6 +129,10 @@ begin
     grant insert on backstay.output_log to backstay_worker;
     grant select on backstay.wish to backstay_worker;
     grant select on backstay.migration, backstay.body, backstay.standing to backstay_worker;
+    grant select on
+      backstay.check_job, backstay.check_claim, backstay.check_queue, backstay.check_unique, backstay.check_alert, backstay.check_audit,
+      backstay.check_place
+      to backstay_worker;
     grant insert on backstay.audit to backstay_worker;
     grant usage on sequence backstay.entry_seq, backstay.presence_seq, backstay.message_id_seq to backstay_worker;
     grant select, usage on sequence backstay.lowered_seq to backstay_worker;

@@ -30,7 +30,7 @@ begin
     'abi assert_lease cancel checkpoint complete contract enqueue enqueue_many enqueue_rows find progress show', 'enqueuer: functions');
   perform pg_temp.same(row(pg_temp.reads('backstay_enqueuer'), pg_temp.writes('backstay_enqueuer'))::text, '(,)', 'enqueuer: tables');
   perform pg_temp.same(pg_temp.may('backstay_viewer'), 'abi clock contract find redact show step_into tail', 'viewer: functions');
-  perform pg_temp.same(pg_temp.reads('backstay_viewer'), 'alert attempts body dead_group dead_letters duty ended installation job jobs kind leader message migration output_log parked pause ' ||
+  perform pg_temp.same(pg_temp.reads('backstay_viewer'), 'alert attempts body check_alert check_audit check_claim check_job check_place check_queue check_unique dead_group dead_letters duty ended installation job jobs kind leader message migration output_log parked pause ' ||
     'peak progress queue queues ready replay replay_job running scheduled terms workers', 'viewer: tables');
   perform pg_temp.same((has_column_privilege('backstay_viewer', 'backstay.job', 'args', 'select') or has_column_privilege('backstay_viewer', 'backstay.job', 'meta', 'select')
     or has_column_privilege('backstay_viewer', 'backstay.queue', 'settings', 'select'))::text, 'false', 'viewer: neither args nor settings');
@@ -38,7 +38,8 @@ begin
   perform pg_temp.same(pg_temp.may('backstay_operator'), 'abi acknowledge bury cancel clock contract discard drain edit enqueue enqueue_many enqueue_rows find ' ||
     'mute pause promote redact replay restore resume resume_replay reveal revive show step_into stop_replay tail', 'operator: functions');
   perform pg_temp.same(pg_temp.writes('backstay_operator'), null, 'operator: no writing past the verbs');
-  perform pg_temp.same(row(pg_temp.may('backstay_auditor'), pg_temp.reads('backstay_auditor'), pg_temp.writes('backstay_auditor'))::text, '(,audit,)', 'auditor');
+  perform pg_temp.same(row(pg_temp.may('backstay_auditor'), pg_temp.reads('backstay_auditor'), pg_temp.writes('backstay_auditor'))::text,
+    '(clock,"audit check_alert check_audit check_claim check_job check_place check_queue check_unique",)', 'auditor');
   perform pg_temp.same(has_table_privilege('backstay_worker', 'backstay.audit', 'select, update, delete'), false, 'worker: writes to the audit and no more');
   perform pg_temp.same(has_any_column_privilege('backstay_worker', 'backstay.job', 'insert'), false, 'worker: enqueues through the door');
   perform pg_temp.same(has_column_privilege('backstay_worker', 'backstay.job', 'args', 'update'), false, 'worker: leaves args alone');
