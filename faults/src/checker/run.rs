@@ -1,0 +1,137 @@
+//! H5, H7, H8 and H9: what handlers did, how often, and whether two of them did it at once.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use super::joined::{Harm, Joined, Work};
+use super::{Finding, Sort};
+use crate::facts::{Row, Stands, Way};
+use crate::history::{Fault, Op};
+
+pub(super) fn check(joined: &Joined<'_>, lease: Duration) -> Vec<Finding> {
+    let mut found = effects(joined);
+    for (id, works) in &joined.works {
+        found.extend(after_the_end(joined, *id, works));
+        found.extend(repeats(joined, *id, works));
+        found.extend(overlaps(joined, *id, works, lease));
+    }
+    found
+}
+
+/// H5: attempts only grow, so one above that which has ended the job was claimed after its end; one that was claimed
+/// before may start late, where its worker stood still.
+fn after_the_end(joined: &Joined<'_>, id: i64, works: &[Work]) -> Vec<Finding> {
+    let mut found = Vec::new();
+    for work in works {
+        let ends = joined.ends.get(&id).map_or(&[][..], Vec::as_slice);
+        let before = ends.iter().filter(|end| end.is_before(work));
+        let Some(end) = before.max_by_key(|end| end.attempt) else { continue };
+        if end.is_death && joined.revived.contains(&id) {
+            continue;
+        }
+        let what = format!(
+            "attempt {} started, although attempt {} has ended the job",
+            work.attempt, end.attempt
+        );
+        found.push(Finding { rule: "H5", sort: Sort::Unexpected, job: Some(id), what });
+    }
+    found
+}
+
+/// H7
+fn repeats(joined: &Joined<'_>, id: i64, works: &[Work]) -> Vec<Finding> {
+    let mut starts: BTreeMap<i32, usize> = BTreeMap::new();
+    for work in works {
+        *starts.entry(work.attempt).or_default() += 1;
+    }
+    let mut found = Vec::new();
+    let mut add = |explained, what| {
+        let sort = Sort::Duplicated { explained };
+        found.push(Finding { rule: "H7", sort, job: Some(id), what });
+    };
+    for (attempt, count) in starts.iter().filter(|(_, count)| **count > 1) {
+        add(false, format!("attempt {attempt} started {count} times"));
+    }
+    let last = starts.keys().next_back().copied();
+    for attempt in starts.keys().filter(|attempt| Some(**attempt) != last) {
+        match left(joined, id, *attempt) {
+            // A retry, a snooze or a release: its own worker gave it back, or a person revived the dead letter.
+            Some(row) if !row.is_by_duty() => {}
+            Some(row) => match joined.cause(row) {
+                Some(harm) => add(true, format!("attempt {attempt} was lost by a {}", harm.fault)),
+                None => {
+                    add(false, format!("attempt {attempt} was taken over, and no fault lost it"))
+                }
+            },
+            None => add(false, format!("attempt {attempt} never ended, and another one started")),
+        }
+    }
+    found
+}
+
+/// How an attempt left `running`.
+fn left<'a>(joined: &Joined<'a>, id: i64, attempt: i32) -> Option<&'a Row> {
+    let mut rows = joined.moves(id).iter();
+    rows.find(|row| row.is_running(Way::Leave) && row.attempt == Some(attempt)).copied()
+}
+
+/// H8
+fn effects(joined: &Joined<'_>) -> Vec<Finding> {
+    let mut rows: BTreeMap<i64, usize> = BTreeMap::new();
+    for line in joined.history {
+        if let Op::Effect { id, .. } = line.op {
+            rows.entry(id).or_default();
+        }
+    }
+    for id in &joined.facts.effects {
+        *rows.entry(*id).or_default() += 1;
+    }
+    let mut found = Vec::new();
+    for (id, count) in rows {
+        let is_done = joined.jobs.get(&id).is_some_and(|job| job.stands == Stands::Completed);
+        let (sort, what) = match (is_done, count) {
+            (true, 1) | (false, 0) => continue,
+            (true, 0) => (Sort::Lost, "it is completed, and its effect is not there".to_owned()),
+            (false, 1) => {
+                (Sort::Unexpected, "its effect is there, and it is not completed".to_owned())
+            }
+            _ => {
+                let sort = Sort::Duplicated { explained: false };
+                (sort, format!("its effect is there {count} times"))
+            }
+        };
+        found.push(Finding { rule: "H8", sort, job: Some(id), what });
+    }
+    found
+}
+
+/// H9
+fn overlaps(joined: &Joined<'_>, id: i64, works: &[Work], lease: Duration) -> Vec<Finding> {
+    let mut found = Vec::new();
+    let mut seen = BTreeSet::new();
+    for (first, second) in pairs(works) {
+        let is_new = seen.insert((first.attempt, second.attempt));
+        let is_over = first.ended_us.is_none_or(|end| end <= second.began_us);
+        if is_over || first.attempt == second.attempt || !is_new {
+            continue;
+        }
+        let worker = left(joined, id, first.attempt).and_then(|row| row.worker);
+        let is_cause = |harm: &&Harm| {
+            matches!(harm.fault, Fault::Freeze | Fault::Cut)
+                && harm.worker.is_some()
+                && harm.worker == worker
+                && harm.began_us < second.began_us
+                && harm.lasted() >= lease
+        };
+        let cause = joined.harms.iter().find(is_cause);
+        let what = format!("attempt {} began while {} was at work", second.attempt, first.attempt);
+        let sort = Sort::Overlap { explained: cause.is_some() };
+        found.push(Finding { rule: "H9", sort, job: Some(id), what });
+    }
+    found
+}
+
+/// Each two, in the order in which they began.
+fn pairs(works: &[Work]) -> impl Iterator<Item = (Work, Work)> {
+    (0..works.len()).flat_map(move |n| works[n + 1..].iter().map(move |later| (works[n], *later)))
+}
