@@ -39,6 +39,10 @@ gen:
 sizes:
     cargo xtask sizes
 
-# Bans, licences and advisories (needs cargo-deny).
-deny:
-    cargo deny check
+# Sources, licences and bans of what others wrote; `just supply --advisories` asks for the newest of these too.
+supply *args:
+    cargo xtask supply {{ args }}
+
+# The bill of materials of the binary, as CycloneDX.
+sbom:
+    cargo xtask sbom

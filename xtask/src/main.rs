@@ -4,9 +4,13 @@
 #![allow(clippy::print_stdout)]
 
 mod r#gen;
+mod licence;
+mod packages;
 mod path;
+mod sbom;
 mod sizes;
 mod source;
+mod supply;
 mod tidy;
 
 use std::path::Path;
@@ -18,17 +22,24 @@ const USAGE: &str = "cargo xtask CHORE
 
   tidy    checks imports, cycles, the code map and where SQL stands
   gen     writes the code map into ARCHITECTURE.md
-  sizes   prints the ten longest functions and files";
+  sizes   prints the ten longest functions and files
+  supply  holds deny.toml against the lock file, without the network; `--advisories` asks for the newest of these too
+  sbom    prints the bill of materials of the binary, as CycloneDX 1.5";
 
 fn main() -> ExitCode {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask stands in the root");
-    let chore = std::env::args().nth(1).unwrap_or_default();
-    let done = Tree::read(root).and_then(|tree| match chore.as_str() {
-        "tidy" => tidy::run(root, &tree),
-        "gen" => r#gen::write(root, &tree),
-        "sizes" => Ok(sizes::print(&tree)),
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let tree = || Tree::read(root);
+    let done = match words.as_slice() {
+        ["tidy"] => tree().and_then(|tree| tidy::run(root, &tree)),
+        ["gen"] => tree().and_then(|tree| r#gen::write(root, &tree)),
+        ["sizes"] => tree().map(|tree| sizes::print(&tree)),
+        ["supply"] => supply::run(root, false),
+        ["supply", "--advisories"] => supply::run(root, true),
+        ["sbom"] => sbom::write(root),
         _ => Err(USAGE.to_owned()),
-    });
+    };
     match done {
         Ok(said) => {
             println!("{said}");
