@@ -60,6 +60,9 @@
 #[cfg(feature = "worker")]
 mod admin;
 mod call;
+#[cfg(feature = "worker")]
+#[doc(hidden)]
+pub mod failpoint;
 /// The rules, for the other crates of Backstay. What an application needs of them stands at the top of this crate;
 /// everything else in here may change with any version.
 #[doc(hidden)]

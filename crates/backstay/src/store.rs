@@ -12,6 +12,7 @@ pub(crate) mod listen;
 pub mod migrate;
 pub(crate) mod operate;
 pub(crate) mod presence;
+pub(crate) mod record;
 pub(crate) mod settle;
 pub(crate) mod sqlstate;
 pub(crate) mod statement;

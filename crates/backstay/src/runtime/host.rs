@@ -13,6 +13,7 @@ use super::context::{Ctx, CtxEnds, Denied, Say};
 use super::fail::{Fail, Output, Then};
 use super::handler::Handlers;
 use super::inline::panic_text;
+use crate::failpoint::failpoint;
 use crate::model::claim::JobInfo;
 
 /// The line to the supervisor, from [`enter`] until somebody serves on it.
@@ -154,11 +155,14 @@ impl<S: Clone + Send + Sync + 'static> Host<S> {
 
     fn hear(&mut self, message: ToChild) {
         match message {
-            ToChild::Hello { .. } => self.send(&FromChild::Ready {
-                protocol: 1,
-                kinds: self.handlers.kinds().map(str::to_owned).collect(),
-                name: Some(format!("backstay {}", env!("CARGO_PKG_VERSION"))),
-            }),
+            ToChild::Hello { .. } => {
+                failpoint!(pass "child.ready");
+                self.send(&FromChild::Ready {
+                    protocol: 1,
+                    kinds: self.handlers.kinds().map(str::to_owned).collect(),
+                    name: Some(format!("backstay {}", env!("CARGO_PKG_VERSION"))),
+                });
+            }
             ToChild::Job { id, attempt, raw } => self.begin(id, attempt, raw.get()),
             ToChild::Cancel { id, attempt, .. } => {
                 if let Some(current) =
@@ -254,16 +258,16 @@ impl<S: Clone + Send + Sync + 'static> Host<S> {
         self.answers.clear();
         // A line without its end would come out with the next job's; where stdout is closed, nobody reads it.
         drop(std::io::stdout().flush());
+        failpoint!(pass "child.done_before_frame");
         match answer {
-            Ok(output) => self.send(&FromChild::Done {
-                id,
-                attempt,
-                output,
-                completed_in_tx: ctx.has_completed(),
-            }),
+            Ok(output) => {
+                let completed_in_tx = ctx.has_completed();
+                self.send(&FromChild::Done { id, attempt, output, completed_in_tx });
+            }
             // Where the handler's own transaction has committed, this verdict finds no row and changes nothing.
             Err(fail) => self.fail(id, attempt, fail),
         }
+        failpoint!(pass "child.done_after_frame");
     }
 
     fn fail(&self, id: String, attempt: i32, fail: Fail) {

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use crate::failpoint;
+
 macro_rules! file {
     ($name:literal) => {
         ($name, include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/sql/", $name, ".sql")))
@@ -43,7 +45,7 @@ fn place(
             .expect("a test looks that every need is a file");
         place(name, sql, done, ordered);
     }
-    ordered.push((name, sql));
+    ordered.push((name, failpoint::text(name, sql)));
 }
 
 pub(crate) const SCHEMA: &[(&str, &str)] = &[

@@ -6,6 +6,7 @@ use super::StoreError;
 use super::database::Database;
 use super::files;
 use super::statement::{Link, Sql, sql};
+use crate::failpoint::failpoint;
 use sha2::{Digest, Sha256};
 
 /// The schema that this version makes and serves.
@@ -369,6 +370,7 @@ async fn steps(link: &Link, options: &Options) -> Result<Report, StoreError> {
         }
         link.batch(step.sql).await.map_err(|error| named(error, &step))?;
         note(link, &step).await?;
+        failpoint!("migrate.between_steps");
         report.steps.push(step);
     }
     Ok(report)

@@ -63,6 +63,12 @@ pub(crate) struct Settled {
     pub(crate) facts: Facts,
 }
 
+impl Settled {
+    pub(crate) fn is_burial(&self) -> bool {
+        matches!(self.verdict, Verdict::Bury { .. })
+    }
+}
+
 /// What is known of an attempt when it is settled.
 #[derive(Debug, Clone)]
 pub(crate) struct Facts {

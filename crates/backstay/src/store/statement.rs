@@ -11,6 +11,7 @@ use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Row, Statement};
 
 use super::StoreError;
+use crate::failpoint;
 
 /// One file of `sql/`.
 #[derive(Debug)]
@@ -86,7 +87,7 @@ impl Link {
                 return Ok(self.client.query(&statement, params).await?);
             }
             let typed: Vec<_> = params.iter().copied().zip(sql.types.iter().cloned()).collect();
-            Ok(self.client.query_typed(sql.text, &typed).await?)
+            Ok(self.client.query_typed(failpoint::text(sql.name, sql.text), &typed).await?)
         })
         .await
     }
@@ -115,7 +116,8 @@ impl Link {
         if let Some(statement) = known {
             return Ok(statement);
         }
-        let statement = self.client.prepare_typed(sql.text, sql.types).await?;
+        let statement =
+            self.client.prepare_typed(failpoint::text(sql.name, sql.text), sql.types).await?;
         self.prepared
             .lock()
             .expect("nobody panics while holding it")

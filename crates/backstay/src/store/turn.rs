@@ -9,8 +9,10 @@ use uuid::Uuid;
 
 use super::StoreError;
 use super::database::STEADY_PLANS_LOCALLY;
+use super::record;
 use super::settle::{self, Columns, Settled};
 use super::statement::{self, Link, Param, Sql, millis, pipelined, sql};
+use crate::failpoint::{self, failpoint};
 use crate::model::claim::{Claimed, JobInfo};
 use crate::model::job::Counters;
 
@@ -60,6 +62,24 @@ pub(crate) async fn turn(
     settled: &[Settled],
     asks: &[Ask],
 ) -> Result<Turn, StoreError> {
+    record::begin("settle", settled);
+    let turn = send(link, worker, release, settled, asks).await;
+    record::end("settle", settled, turn.as_ref().ok().map(|turn| &turn.accepted));
+    if let Ok(turn) = &turn {
+        record::claimed(&turn.claimed);
+    }
+    turn
+}
+
+async fn send(
+    link: &Link,
+    worker: Uuid,
+    release: &str,
+    settled: &[Settled],
+    asks: &[Ask],
+) -> Result<Turn, StoreError> {
+    failpoint!("settle.before_send", if !settled.is_empty());
+    failpoint!("claim.before_send", if !asks.is_empty());
     let columns = Columns::of(settled);
     let asked: Vec<Asked> = asks.iter().map(Asked::of).collect();
     let begin = if link.is_direct() {
@@ -76,8 +96,7 @@ pub(crate) async fn turn(
         calls.push(query(link, &GATE, gate));
         calls.push(query(link, &CLAIM, claim));
     }
-    calls.push(command(link, "commit"));
-    let mut answers = pipelined(calls).await;
+    let mut answers = committed(link, calls, settled, asks).await?;
     if answers.iter().any(Result::is_err) {
         return Err(first_cause(answers));
     }
@@ -95,7 +114,30 @@ pub(crate) async fn turn(
         turn.lowered = rows.first().map_or(turn.lowered, |row| row.get("lowered"));
         turn.claimed.push(rows.iter().filter_map(|row| claimed(row, worker, ask)).collect());
     }
+    failpoint!("settle.after_commit", if !settled.is_empty());
+    failpoint!("bury.after_commit", if settled.iter().any(Settled::is_burial));
+    failpoint!("claim.after_commit", if turn.claimed.iter().any(|claimed| !claimed.is_empty()));
     Ok(turn)
+}
+
+/// Sends all with the commit behind it; where a test wants to break in before the commit, that goes out by itself.
+async fn committed<'a>(
+    link: &'a Link,
+    mut calls: Vec<Call<'a>>,
+    settled: &[Settled],
+    asks: &[Ask],
+) -> Result<Vec<Result<Vec<Row>, StoreError>>, StoreError> {
+    let commit = command(link, "commit");
+    if !failpoint::is_parted() {
+        calls.push(commit);
+        return Ok(pipelined(calls).await);
+    }
+    let mut answers = pipelined(calls).await;
+    failpoint!("settle.before_commit", if !settled.is_empty());
+    failpoint!("bury.before_commit", if settled.iter().any(Settled::is_burial));
+    failpoint!("claim.before_commit", if !asks.is_empty());
+    answers.push(commit.await);
+    Ok(answers)
 }
 
 /// The first error that is a cause: the statements behind it only say that the transaction had failed already.

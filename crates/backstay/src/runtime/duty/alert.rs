@@ -11,6 +11,7 @@ use serde_json::Value;
 use tokio::sync::{Mutex, Notify};
 
 use self::courier::Courier;
+use crate::failpoint::failpoint;
 use crate::model::alert::{
     Alert, Deaths, Folding, How, News, Pace, Raised, Scene, compose, fold, subjects,
 };
@@ -77,6 +78,7 @@ impl Alerts {
         if raised.is_empty() {
             return Ok(());
         }
+        failpoint!("alert.before_fold");
         let (known, now) = alert::incidents(link, subjects(&raised)).await?;
         let folding = fold(now, &raised, &known, &self.pace);
         alert::fold_groups(link, &each_group_once(&folding)).await?;

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use crate::failpoint::failpoint;
 use crate::store::statement::Link;
 use crate::store::{StoreError, duty};
 
@@ -34,7 +35,9 @@ impl Promote {
         let look_back = (!from_start).then_some(LOOK_BACK);
         let mut moved_all = 0;
         for _ in 0..ROUNDS {
+            failpoint!("promote.before_send");
             let (moved, next_in) = duty::promote(link, ROWS, look_back).await?;
+            failpoint!("promote.after_commit", if moved > 0);
             self.next_in = next_in;
             moved_all += moved;
             if moved < i64::from(ROWS) {

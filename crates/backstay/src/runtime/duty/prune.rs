@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::failpoint::failpoint;
 use crate::model::config::{Keep, Retention};
 use crate::store::statement::Link;
 use crate::store::{StoreError, duty};
@@ -27,6 +28,7 @@ pub(crate) async fn expired(link: &Link) -> Result<(), StoreError> {
 
 /// One round.
 pub(crate) async fn tick(link: &Link, retention: &Retention) -> Result<(), StoreError> {
+    failpoint!("prune.before_send");
     duty::prune(link, ROWS).await?;
     let dead: Option<Duration> = match retention.dead {
         Keep::Forever => None,

@@ -1,9 +1,11 @@
 //! Takes over the jobs of workers that are lost, on proof of death, under the dead worker's own fence.
 
+use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use uuid::Uuid;
 
+use crate::failpoint::failpoint;
 use crate::model::account;
 use crate::model::event::{self, Event};
 use crate::model::fingerprint::fingerprint;
@@ -14,10 +16,10 @@ use crate::model::outcome::{Attempted, Outcome};
 use crate::model::sample::Sample;
 use crate::runtime::looper::Dice;
 use crate::runtime::worker::control::Shared;
-use crate::store::StoreError;
 use crate::store::duty::{self, Doomed, Suspect};
 use crate::store::settle::{Facts, Settled, settle_for};
 use crate::store::statement::Link;
+use crate::store::{StoreError, record};
 
 /// Jobs of one transaction.
 const ROWS: i32 = 500;
@@ -134,7 +136,6 @@ impl Rescue {
         loop {
             link.batch("begin isolation level read committed").await?;
             let n = self.some(link, worker, evidence, &mut blamed).await?;
-            link.batch("commit").await?;
             jobs += n;
             if n < usize::try_from(ROWS).expect("a small number") {
                 break;
@@ -157,7 +158,7 @@ impl Rescue {
         Ok(())
     }
 
-    /// One transaction. Who is `blamed` is found in the first: later ones no longer see a suspect that was settled.
+    /// One transaction, with its commit. Who is `blamed` is found in the first: later ones no longer see a suspect that was settled.
     async fn some(
         &mut self,
         link: &Link,
@@ -166,10 +167,15 @@ impl Rescue {
         blamed: &mut Option<i64>,
     ) -> Result<usize, StoreError> {
         let doomed = duty::doomed(link, worker, ROWS, evidence == Evidence::Deadline).await?;
+        failpoint!("rescue.after_lock", if !doomed.is_empty());
         *blamed = blamed.or(doomed.first().and_then(|job| job.suspect));
         let settled: Vec<Settled> =
             doomed.iter().map(|job| self.verdict(worker, job, evidence, *blamed)).collect();
-        settle_for(link, worker, &settled).await?;
+        failpoint!("rescue.after_judge", if !settled.is_empty());
+        record::begin("rescue", &settled);
+        let done = write(link, worker, &settled).await;
+        record::end("rescue", &settled, done.as_ref().ok());
+        done?;
         Ok(doomed.len())
     }
 
@@ -226,4 +232,13 @@ impl Rescue {
             facts,
         }
     }
+}
+
+/// Writes the verdicts and commits; which jobs were settled.
+async fn write(link: &Link, lost: Uuid, settled: &[Settled]) -> Result<HashSet<i64>, StoreError> {
+    let done = settle_for(link, lost, settled).await?;
+    failpoint!("rescue.before_commit", if !settled.is_empty());
+    link.batch("commit").await?;
+    failpoint!("rescue.after_commit", if !settled.is_empty());
+    Ok(done)
 }

@@ -12,6 +12,7 @@ use uuid::Uuid;
 use super::Signal;
 use super::samples::Samples;
 use super::tail::Wishes;
+use crate::failpoint::failpoint;
 use crate::model::event::{self, Event};
 use crate::model::lease::{Beat, BeatBook, Times};
 use crate::runtime::looper::{Dice, Patience};
@@ -138,7 +139,9 @@ impl Control {
                     self.me.kinds.clone_from(&self.kinds.borrow());
                     self.me.admission.clone_from(&self.admission.borrow());
                     let sent = Instant::now();
+                    failpoint!("beat.before_send");
                     let answer = beat(&session.link, &self.me, &self.samples.told()).await?;
+                    failpoint!("beat.after_send");
                     let took = sent.elapsed();
                     if patience.is_worn() {
                         self.signal(Signal::Restored);

@@ -13,6 +13,7 @@ use super::bulkhead;
 use super::requests::{Line, Requests};
 use super::samples::Samples;
 use super::tail::{Tail, Tails};
+use crate::failpoint::failpoint;
 use crate::model::account;
 use crate::model::claim::Claimed;
 use crate::model::limits::InForce;
@@ -181,10 +182,12 @@ pub(crate) async fn run(
     let began = Instant::now();
     let mut line = Line::new(claimed.fence(), lines.requests.clone());
     let mut hurry = None;
+    failpoint!(pass "spawn.before");
     let mut run = tokio::select! {
         run = pool.run(order(claimed, &bounds)) => run,
         asked = stopping.asked() => return asked.ended(began.elapsed()),
     };
+    failpoint!(pass "spawn.after");
     let stopper = run.stopper();
     let _seen = lines.samples.watch(claimed.fence(), run.gauge(), bounds.terms.clone());
     let mut tail = Tail::new(lines.tails, claimed, run.output());

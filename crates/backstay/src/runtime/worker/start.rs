@@ -17,6 +17,7 @@ use super::room::Room;
 use super::running::Running;
 use super::sync::sync;
 use super::{Allowance, Finished, Runner, Signal, pools, pressure, release, requests, tail};
+use crate::failpoint::failpoint;
 use crate::model::config::Settings;
 use crate::model::drain::Drain;
 use crate::model::event::{self, Event};
@@ -399,6 +400,7 @@ async fn work(
     let farewell = async {
         let link = database.open(Purpose::Duty, Some(&id.to_string())).await?;
         duty::resign(&link, id).await?;
+        failpoint!("drain.before_goodbye");
         attempt::goodbye(&link, id).await
     };
     if let Err(error) = farewell.await {

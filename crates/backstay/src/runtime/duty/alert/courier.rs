@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::sync::{Mutex, Notify, watch};
 use tokio::task::JoinSet;
 
+use crate::failpoint::failpoint;
 use crate::model::alert::{Alert, AlertState, LOG, Rule, next_try};
 use crate::model::bounds::{ERROR_MESSAGE_BYTES, clip};
 use crate::model::event::{self, Event};
@@ -100,6 +101,7 @@ impl Courier {
             Ok(alert) => Alert { id: message.id.to_string(), ..alert },
             Err(error) => return self.unreadable(&message, &error.to_string()).await,
         };
+        failpoint!(pass "alert.before_send");
         let answer = match self.channels.by_name.get(&message.channel) {
             Some(channel) => call(channel.clone(), alert.clone()).await,
             None => {
@@ -109,6 +111,7 @@ impl Courier {
         };
         match answer {
             Ok(()) => {
+                failpoint!(pass "alert.after_accept");
                 self.note(message.id, &Note::Accepted).await;
                 event::emit(&Event::AlertSent {
                     channel: message.channel,

@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::super::run::Hurry;
 use super::Claims;
+use crate::failpoint::failpoint;
 use crate::model::config::ContactLost;
 use crate::model::drain::{Left, Step};
 use crate::model::event::{self, Event};
@@ -55,6 +56,7 @@ impl Claims {
             }
             Step::Kill => self.runner.kill_all(),
             Step::Release => {
+                failpoint!(pass "drain.before_release");
                 // What was refused gets its last chance.
                 self.state.offer_again_at = Some(Instant::now());
                 self.give_all_back();
