@@ -149,7 +149,8 @@ Examples:
     #[command(after_help = "\
 Examples:
   backstay doctor
-  backstay doctor --limits                   also lets seven small runaways loose here, to see them held")]
+  backstay doctor --limits                   also lets seven small runaways loose here, to see them held
+  backstay doctor --invariants               looks instead whether what must always hold in the database does")]
     Doctor(DoctorArgs),
     /// A runaway of the doctor
     #[command(name = "__limits", hide = true, subcommand)]

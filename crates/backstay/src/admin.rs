@@ -1,5 +1,6 @@
-//! What operators do and see: verbs, lists, and the doctor.
+//! What operators do and see: verbs, lists, the doctor, and the invariants.
 
+pub mod check;
 pub mod doctor;
 pub mod inspect;
 pub mod operate;

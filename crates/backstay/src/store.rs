@@ -3,6 +3,7 @@
 pub(crate) mod alert;
 pub(crate) mod attempt;
 pub(crate) mod backends;
+pub(crate) mod check;
 pub(crate) mod database;
 pub(crate) mod doctor;
 pub(crate) mod duty;

@@ -7,6 +7,9 @@ pub(crate) struct DoctorArgs {
     /// Also prove that this machine holds the limits of jobs: seven runaways, five seconds; needs no database
     #[arg(long)]
     pub(crate) limits: bool,
+    /// Look instead whether what must hold in every database does hold, such as that each job stands in one place
+    #[arg(long, conflicts_with = "limits")]
+    pub(crate) invariants: bool,
 }
 
 /// A process that misbehaves on purpose, each in one way; it ends by itself where nobody ends it.

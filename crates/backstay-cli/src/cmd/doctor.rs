@@ -1,5 +1,6 @@
 //! `backstay doctor`: all that could be wrong, each with its remedy; the last line says ready, or what to do first.
 
+mod invariants;
 mod limits;
 mod row;
 
@@ -23,6 +24,11 @@ pub(crate) fn run(
     printer: &Printer,
     consent: &Consent,
 ) -> Result<Exit, Failure> {
+    if args.invariants {
+        return desk::run(sources, environment, printer, consent, async |desk| {
+            invariants::look(&desk.database, printer).await
+        });
+    }
     let mut rows = Vec::new();
     let looked = desk::run(sources, environment, printer, consent, async |desk| {
         rows = examine_database(desk).await;

@@ -26,3 +26,29 @@ fn a_database_without_backstay_is_not_ready() {
     let said = desk.run(&["doctor"]).exits(1);
     assert_eq!(said.out.lines().last(), Some("not ready: backstay migrate up"));
 }
+
+#[test]
+fn what_must_always_hold_is_looked_at_as_whoever_may_look() {
+    let Some(desk) = desk() else { return };
+    let id = desk.enqueue(&["report"]);
+    let well = desk.run(&["doctor", "--invariants"]).exits(0);
+    let first = "ok    i01_one_place           Every job stands in exactly one place";
+    assert_eq!(well.out.lines().next(), Some(first));
+    assert_eq!(well.out.lines().last(), Some("all 14 hold"));
+    for role in ["backstay_viewer", "backstay_worker", "backstay_auditor"] {
+        let said = desk.run_as(role, &["doctor", "--invariants"]).exits(0);
+        assert_eq!(said.out.lines().last(), Some("13 hold, 1 to look at, no defect"));
+        assert!(said.out.contains("not visible to this login: grant pg_monitor"), "{}", said.out);
+    }
+    desk.run_as("backstay_enqueuer", &["doctor", "--invariants"]).exits(77);
+
+    desk.sql(&format!("delete from backstay.job where id = {id}"));
+    let ill = desk.run(&["doctor", "--invariants"]).exits(1);
+    let finding = format!("1 found: {id} stands in ready without a body: backstay explain BS512");
+    assert!(ill.out.contains(&finding), "{}", ill.out);
+    let json = desk.run(&["doctor", "--invariants", "--json"]).exits(1).json();
+    assert_eq!((&json["holds"], &json["part"]), (&false.into(), &serde_json::Value::Null));
+    let item = &json["items"][1];
+    assert_eq!((&item["id"], &item["standing"]), (&"i02_body_present".into(), &"broken".into()));
+    assert_eq!((&item["sort"], &item["found"][0]["subject"]), (&"defect".into(), &id.into()));
+}

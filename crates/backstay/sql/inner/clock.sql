@@ -2,3 +2,4 @@
 create or replace function backstay.clock() returns timestamptz
 language sql stable parallel safe
 as 'select statement_timestamp()';
+revoke all on function backstay.clock() from public;

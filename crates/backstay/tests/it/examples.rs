@@ -23,7 +23,8 @@ const PLUMBING: [&str; 12] = [
 ];
 
 /// Where the functions stand that users call.
-const FILES: [&str; 30] = [
+const FILES: [&str; 31] = [
+    "admin/check.rs",
     "admin/doctor.rs",
     "admin/inspect/dead.rs",
     "admin/inspect/jobs.rs",

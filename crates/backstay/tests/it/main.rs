@@ -21,6 +21,7 @@ mod enqueue;
 mod examples;
 mod expiry;
 mod inspect;
+mod invariants;
 mod job;
 mod keep;
 mod kit;

@@ -165,4 +165,22 @@ pub(super) const CODES: &[Code] = &[
         remedy: "Make room, best by deleting what does not belong to the database, or enlarge the disk.",
         example: "select slot_name, active, restart_lsn from pg_replication_slots;",
     },
+    Code {
+        code: "BS512",
+        name: "invariant_broken",
+        status: None,
+        title: "something that must hold in every database does not",
+        meaning: "`backstay doctor --invariants` found jobs, keys or things of the schema that no way through \
+                  Backstay leads to. No job is changed by the look, and workers go on.",
+        causes: &[
+            "a defect in Backstay",
+            "somebody changed our tables with statements of their own, past the doors",
+            "a server that lost what it had confirmed, or a copy that does not belong together",
+            "for our_sessions: a program of ours was stopped, not ended, in the middle of a transaction",
+            "for catalogue: an index whose making was broken off; `reindex index concurrently` mends it",
+        ],
+        remedy: "Keep the finding before anything is mended: the JSON names up to 100 rows of each. Look up one job \
+                 with `backstay jobs show ID --attempts`. If nobody worked past the doors, report it as a defect.",
+        example: "backstay doctor --invariants --json > finding.json",
+    },
 ];
