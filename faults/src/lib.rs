@@ -5,3 +5,4 @@
 pub mod checker;
 pub mod facts;
 pub mod history;
+pub mod proxy;
