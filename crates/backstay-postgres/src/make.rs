@@ -93,7 +93,8 @@ fn initdb(fit: &Fit, programs: &Programs, options: &Options) -> Result<Record, O
     Ok(record)
 }
 
-fn give(path: &Path, identity: &Identity) -> std::io::Result<()> {
+/// Only whoever runs the server reads what the server needs.
+pub(crate) fn give(path: &Path, identity: &Identity) -> std::io::Result<()> {
     match identity {
         Identity::Drop { uid, gid, .. } => std::os::unix::fs::lchown(path, Some(*uid), Some(*gid)),
         Identity::Caller | Identity::Namespace { .. } => Ok(()),

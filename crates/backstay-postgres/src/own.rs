@@ -4,6 +4,8 @@ use std::env;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+use std::process::Command;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, SystemTime};
 
@@ -12,9 +14,13 @@ use rustix::process::Signal;
 use crate::cluster::Cluster;
 use crate::error::ObtainError;
 use crate::fit;
-use crate::lock::open_lock;
-use crate::options::Options;
+use crate::lock::{lock_within, open_lock};
+use crate::make::{give, make_home};
+use crate::options::{Options, USER};
+use crate::place;
 use crate::process::effective_uid;
+use crate::record::{Record, write_new};
+use crate::run::run_well;
 use crate::search::{Refusal, with_programs};
 use crate::start::{self, Port};
 
@@ -23,6 +29,9 @@ const YOUNG: Duration = Duration::from_secs(60);
 
 /// How long a restarted server outlives a test process that was killed.
 const RESTART_IDLE: Duration = Duration::from_secs(1);
+
+/// A copy of a test's data, some 40 MiB, takes a fraction of a second.
+const COPY: Duration = Duration::from_secs(60);
 
 /// How many leftovers of killed processes one start removes.
 const SWEPT: usize = 20;
@@ -129,7 +138,66 @@ impl Cluster {
         self.start()
     }
 
+    /// Makes a second cluster of one's own that follows this one over `through`, a port of the loopback: this server's
+    /// port, or that of a proxy before it. `application_name` is `standby` there. The second has the same password.
+    ///
+    /// The data is copied while nobody writes it, so this server is stopped and started again.
+    ///
+    /// # Errors
+    /// `BS901` with what could not be copied, or with the end of a server's log.
+    pub fn standby(
+        &self,
+        through: u16,
+        settings: &[(String, String)],
+    ) -> Result<Cluster, ObtainError> {
+        self.stop_fast();
+        let home = self.home.with_file_name(folder_name());
+        let mut record = self.record.clone();
+        record.port = None;
+        record.socket_dir = place::socket_dir(&home, record.identity.is_dropped());
+        make_home(&home, &record.identity)?;
+        let users = open_lock(&home.join("users.lock"))?;
+        lock_within(&users, true, COPY, &home)?;
+        let mut copy = Command::new("cp");
+        copy.arg("-a").arg(self.home.join("data")).arg(home.join("data"));
+        run_well(&mut copy, COPY).map_err(|why| ObtainError::Start { why })?;
+        self.start()?;
+        let settings = [follow(&home, &record, through)?, settings.to_vec()].concat();
+        let running = start::boot(&home, &mut record, &settings, RESTART_IDLE, Port::Kept)?;
+        Ok(Cluster {
+            home,
+            record,
+            running: Mutex::new(running),
+            users: Some(users),
+            joined: false,
+            own: true,
+            settings,
+        })
+    }
+
     fn assert_own(&self) {
         assert!(self.own, "only a cluster of `Where::Own` may be stopped by one of its users");
     }
+}
+
+/// Notes in copied data that it follows another server, and gives the settings by which it finds that.
+fn follow(
+    home: &Path,
+    record: &Record,
+    through: u16,
+) -> Result<Vec<(String, String)>, ObtainError> {
+    let (signal, passwords) = (home.join("data/standby.signal"), home.join("passwords"));
+    let line = format!("127.0.0.1:{through}:*:{USER}:{}\n", record.password);
+    for (path, text) in [(&signal, ""), (&passwords, line.as_str())] {
+        write_new(path, text.as_bytes())
+            .and_then(|()| give(path, &record.identity))
+            .map_err(|error| ObtainError::place(path, error.to_string()))?;
+    }
+    let primary = format!(
+        "host=127.0.0.1 port={through} user={USER} passfile='{}' application_name=standby",
+        passwords.display()
+    );
+    let settings =
+        [("primary_conninfo", primary.as_str()), ("wal_retrieve_retry_interval", "200ms")];
+    Ok(settings.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec())
 }

@@ -200,6 +200,26 @@ fn a_cluster_of_ones_own_survives_kills_and_leaves_nothing_behind() {
 }
 
 #[test]
+fn a_standby_follows_refuses_writes_and_takes_over() {
+    if is_skipped() {
+        return;
+    }
+    let first = Cluster::obtain(Options::own()).unwrap();
+    run_sql(&first.url("postgres"), "create table seen (n int)").unwrap();
+    let second = first.standby(first.port(), &[]).unwrap();
+    run_sql(&first.url("postgres"), "insert into seen values (1)").unwrap();
+    let url = second.url("postgres");
+    until("the row arrives", || ask(&url, "select count(*) from seen") == "1");
+    assert!(run_sql(&url, "insert into seen values (2)").unwrap_err().contains("read-only"));
+    first.kill9();
+    assert_eq!(ask(&url, "select pg_promote()"), "t");
+    run_sql(&url, "insert into seen values (2)").unwrap();
+    let home = second.home().to_path_buf();
+    drop(second);
+    assert!(!home.exists());
+}
+
+#[test]
 fn each_test_has_its_own_copy_of_a_template_that_is_built_once() {
     if is_skipped() {
         return;
