@@ -50,5 +50,5 @@ pub(crate) async fn ceilings(link: &Link, handlers: Option<&str>) -> Result<Ceil
 
 /// The login that an address names.
 pub(crate) fn login_of(address: &str) -> Option<String> {
-    url::parse(address).ok()?.config.get_user().map(str::to_owned)
+    url::parse(address).ok()?.config().get_user().map(str::to_owned)
 }

@@ -1,14 +1,17 @@
 //! The handle on a database: its address, its TLS, whether a pooler stands between, and a few connections for short calls.
 
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::sync::{OnceCell, Semaphore};
-use tokio_postgres::NoTls;
+use tokio_postgres::config::TargetSessionAttrs;
 use tokio_postgres::types::Type;
+use tokio_postgres::{Client, Config, NoTls};
 
 use super::StoreError;
+use super::listen::{self, Notices};
 use super::statement::Link;
 use super::url::{self, Address, Verify};
 use crate::model::config::Pooler;
@@ -17,6 +20,8 @@ use crate::model::config::Pooler;
 const CALLS: usize = 4;
 /// A short call waits this long for its answer.
 const CALL_DEADLINE: Duration = Duration::from_secs(33);
+/// Within this long a second session answers, unless it must wait for the first.
+const ONE_WAITS_FOR_THE_OTHER: Duration = Duration::from_secs(1);
 
 /// What a connection is for; its name in `pg_stat_activity` says so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -154,19 +159,14 @@ impl Database {
 
     /// The name of the database.
     pub fn name(&self) -> &str {
-        self.inner.address.config.get_dbname().unwrap_or("")
+        self.inner.address.config().get_dbname().unwrap_or("")
     }
 
-    /// The login, and where the server is; no password.
+    /// The login, and where the server is, or each of several; no password.
     pub fn place(&self) -> String {
-        let config = &self.inner.address.config;
-        let host = match config.get_hosts().first() {
-            Some(tokio_postgres::config::Host::Tcp(name)) => name.clone(),
-            Some(tokio_postgres::config::Host::Unix(path)) => path.display().to_string(),
-            None => String::new(),
-        };
-        let port = config.get_ports().first().copied().unwrap_or(5432);
-        format!("{}@{host}:{port}/{}", config.get_user().unwrap_or(""), self.name())
+        let address = &self.inner.address;
+        let user = address.config().get_user().unwrap_or("");
+        format!("{user}@{}/{}", address.places(), self.name())
     }
 
     /// Opens a connection of a worker's own; `worker` is shown in its name.
@@ -188,7 +188,7 @@ impl Database {
     pub(crate) async fn open_listening(
         &self,
         worker: &str,
-    ) -> Result<(Link, Option<super::listen::Notices>), StoreError> {
+    ) -> Result<(Link, Option<Notices>), StoreError> {
         let (address, direct) = match &self.inner.past_pooler {
             Some(address) => (address, true),
             None => (&self.inner.address, !self.is_pooled().await?),
@@ -215,7 +215,7 @@ impl Database {
                 .iter()
                 .map(|param| (param as super::statement::Param<'_>, Type::TEXT))
                 .collect();
-            let rows = link.client().query_typed(text, &typed).await?;
+            let rows = link.query_text(text, &typed).await?;
             let row = rows
                 .first()
                 .ok_or_else(|| StoreError::Unreachable("the answer has no row".into()))?;
@@ -278,51 +278,82 @@ pub(crate) const STEADY_PLANS_LOCALLY: &str = "set local enable_seqscan = off; s
     set local enable_hashjoin = off; set local enable_mergejoin = off; set local jit = off; \
     set local statement_timeout = '5s'; set local lock_timeout = '500ms'";
 
+/// Asks the hosts in turn, first the one that answered last; each has `connect_timeout` for all that a connection needs.
 async fn dial(
     address: &Address,
     purpose: Purpose,
     worker: Option<&str>,
     direct: bool,
-) -> Result<(tokio_postgres::Client, super::listen::Notices), StoreError> {
-    let mut config = address.config.clone();
-    let who = worker.map(|id| &id[..8.min(id.len())]).unwrap_or("-");
-    config.application_name(format!("backstay work {who} {}", purpose.word()));
-    if matches!(purpose, Purpose::Call) {
-        config.application_name("backstay operate");
-    }
-    if direct && !matches!(purpose, Purpose::Call) {
-        config.target_session_attrs(tokio_postgres::config::TargetSessionAttrs::ReadWrite);
-    }
-    match address.verify {
-        Verify::Off => {
-            let (client, connection) = config.connect(NoTls).await?;
-            Ok((client, super::listen::drive(connection)))
+) -> Result<(Client, Notices), StoreError> {
+    let (count, last) = (address.hosts.len(), address.last.load(Ordering::Relaxed));
+    let mut refused = Vec::new();
+    for at in (0..count).map(|n| (last + n) % count) {
+        let mut config = address.hosts[at].clone();
+        name_session(&mut config, purpose, worker);
+        if asks_for_writes(&config, purpose, direct, count) {
+            config.target_session_attrs(TargetSessionAttrs::ReadWrite);
         }
-        _ => dial_tls(&config, address).await,
+        match dial_host(&config, address).await {
+            Ok(found) => {
+                address.last.store(at, Ordering::Relaxed);
+                return Ok(found);
+            }
+            Err(error) if count == 1 => return Err(error),
+            Err(error) => refused.push(format!("{}: {error}", url::place(&config))),
+        }
+    }
+    Err(StoreError::Unreachable(format!("no host will do: {}", refused.join("; "))))
+}
+
+fn name_session(config: &mut Config, purpose: Purpose, worker: Option<&str>) {
+    let who = worker.map(|id| &id[..8.min(id.len())]).unwrap_or("-");
+    config.application_name(match purpose {
+        Purpose::Call => "backstay operate".to_owned(),
+        _ => format!("backstay work {who} {}", purpose.word()),
+    });
+}
+
+/// A worker has nothing to do where nothing can be written; of several hosts nobody else has either.
+fn asks_for_writes(config: &Config, purpose: Purpose, direct: bool, hosts: usize) -> bool {
+    if purpose == Purpose::Call || !direct {
+        return hosts > 1 && config.get_target_session_attrs() == TargetSessionAttrs::Any;
+    }
+    true
+}
+
+/// Bounds all of it: the driver bounds the first packet only, and a host that accepts may say nothing more.
+async fn dial_host(config: &Config, address: &Address) -> Result<(Client, Notices), StoreError> {
+    let most = config.get_connect_timeout().copied().unwrap_or(url::CONNECT);
+    let dialled = async {
+        match address.verify {
+            Verify::Off => {
+                let (client, connection) = config.connect(NoTls).await?;
+                Ok((client, listen::drive(connection)))
+            }
+            _ => dial_tls(config, address).await,
+        }
+    };
+    match tokio::time::timeout(most, dialled).await {
+        Ok(found) => found,
+        Err(_) => Err(StoreError::Unreachable(format!("no answer within {most:?}"))),
     }
 }
 
 #[cfg(feature = "tls")]
-async fn dial_tls(
-    config: &tokio_postgres::Config,
-    address: &Address,
-) -> Result<(tokio_postgres::Client, super::listen::Notices), StoreError> {
+async fn dial_tls(config: &Config, address: &Address) -> Result<(Client, Notices), StoreError> {
     let tls = super::tls::client(address.verify, address.roots.as_deref())?;
     let (client, connection) =
         config.connect(tokio_postgres_rustls::MakeRustlsConnect::new(tls)).await?;
-    Ok((client, super::listen::drive(connection)))
+    Ok((client, listen::drive(connection)))
 }
 
 #[cfg(not(feature = "tls"))]
-async fn dial_tls(
-    config: &tokio_postgres::Config,
-    address: &Address,
-) -> Result<(tokio_postgres::Client, super::listen::Notices), StoreError> {
+async fn dial_tls(config: &Config, address: &Address) -> Result<(Client, Notices), StoreError> {
     if !matches!(address.verify, Verify::Prefer) {
         return Err(StoreError::BadUrl("this program was built without the feature `tls`".into()));
     }
     let (client, connection) = config.connect(NoTls).await?;
-    Ok((client, super::listen::drive(connection)))
+    Ok((client, listen::drive(connection)))
 }
 
 /// Two clients in turn: behind a transaction pooler the second is handed the server that the first has just let go.
@@ -333,14 +364,16 @@ async fn sits_behind_pooler(address: &Address) -> Result<bool, StoreError> {
     );
     for _ in 0..2 {
         first.batch("begin").await?;
-        backend(&first).await?;
-        // A pool of one server keeps the second waiting for the first.
-        let Ok(before) = tokio::time::timeout(Duration::from_secs(1), backend(&second)).await
-        else {
-            return Ok(true);
-        };
+        let held = backend(&first).await?;
+        let mut asked = pin!(backend(&second));
+        let before = tokio::time::timeout(ONE_WAITS_FOR_THE_OTHER, &mut asked).await;
         first.batch("commit").await?;
-        if before? != backend(&second).await? {
+        let is_handed_on = match before {
+            Ok(before) => before? != backend(&second).await?,
+            // A pool of one server keeps the second waiting for the first; a slow line only seems to.
+            Err(_) => asked.await? == held,
+        };
+        if is_handed_on {
             return Ok(true);
         }
     }
@@ -348,5 +381,5 @@ async fn sits_behind_pooler(address: &Address) -> Result<bool, StoreError> {
 }
 
 async fn backend(link: &Link) -> Result<i32, StoreError> {
-    Ok(link.client().query_typed("select pg_backend_pid()", &[]).await?[0].get(0))
+    Ok(link.query_text("select pg_backend_pid()", &[]).await?[0].get(0))
 }

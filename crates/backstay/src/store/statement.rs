@@ -54,10 +54,6 @@ impl Link {
         Link { client, direct, prepared: Mutex::default(), deadline }
     }
 
-    pub(crate) fn client(&self) -> &Client {
-        &self.client
-    }
-
     pub(crate) fn is_direct(&self) -> bool {
         self.direct
     }
@@ -103,6 +99,15 @@ impl Link {
             detail: None,
             hint: None,
         })
+    }
+
+    /// Sends one text that stands in no file of `sql/`.
+    pub(crate) async fn query_text(
+        &self,
+        text: &str,
+        params: &[(Param<'_>, Type)],
+    ) -> Result<Vec<Row>, StoreError> {
+        self.bounded(async { Ok(self.client.query_typed(text, params).await?) }).await
     }
 
     /// Sends text without parameters, perhaps several statements.

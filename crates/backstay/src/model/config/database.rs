@@ -6,7 +6,12 @@ use super::section::Section;
 
 pub(super) const KEYS: Keys = Keys {
     now: &[
-        key("url", Form::Secret, "", "Address of the database; without it DATABASE_URL is read"),
+        key(
+            "url",
+            Form::Secret,
+            "",
+            "Address of the database, with its standbys if there are any (@a:5432,b:5432/name); without it DATABASE_URL is read",
+        ),
         key(
             "direct_url",
             Form::Secret,
