@@ -3,12 +3,13 @@
 use std::time::{Duration, Instant};
 
 use super::super::room::LEVELS;
-use super::super::run::stop_line;
+use super::super::run::{Hurry, stop_line};
 use super::super::{Allowance, Finished, Signal};
+use super::drain::given_back;
 use super::{Claims, Hand};
 use crate::model::claim::Claimed;
 use crate::model::event::{self, Event};
-use crate::model::judge::Verdict;
+use crate::model::judge::{Bill, Verdict};
 use crate::model::outcome::Outcome;
 use crate::runtime::ended::{self, Ended};
 use crate::store::settle::Settled;
@@ -234,6 +235,10 @@ impl Claims {
     }
 
     pub(super) fn begin(&mut self, at: Duration, room: usize, claimed: Claimed) {
+        if self.outlived(&claimed) {
+            let (job, attempt) = (claimed.info.id, claimed.info.attempt);
+            return self.push(given_back(job, attempt, self.worker, Bill::Nothing));
+        }
         if self.state.allowance != Allowance::All {
             self.state.allowance = Allowance::Nothing;
         }
@@ -264,5 +269,16 @@ impl Claims {
             return self.put_off(&claimed);
         }
         self.admit(claimed, stopping);
+    }
+    /// Lets go of an earlier attempt that still runs here though the database has let its job go: others had it
+    /// meanwhile, or a standby took over that had not heard of it. True if the new claim carries the same fence, as only
+    /// the second can make happen: then no verdict may come of either.
+    fn outlived(&mut self, claimed: &Claimed) -> bool {
+        let Some(hand) = self.state.hands.get(&claimed.info.id) else { return false };
+        let is_same = hand.attempt == claimed.info.attempt;
+        hand.stop.tell(Hurry::stale());
+        event::emit(&Event::LeaseLost { job: hand.job.clone(), worker: self.worker });
+        self.let_go(claimed.info.id);
+        is_same
     }
 }
