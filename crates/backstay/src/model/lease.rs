@@ -48,6 +48,25 @@ impl Times {
         self.lease * 2 / 3
     }
 
+    /// Between two pings by which the connection that listens proves to itself that it hears, 10 s.
+    #[must_use]
+    pub fn ping(&self) -> Duration {
+        self.beat * 2
+    }
+
+    /// How long such a ping may stay without an answer, 5 s; it comes in milliseconds, or not at all.
+    #[must_use]
+    pub fn deaf_after(&self) -> Duration {
+        self.beat.max(Duration::from_secs(1))
+    }
+
+    /// How far apart the connections of one loop are at least, half a second: one that is made well and breaks at once must
+    /// not become a storm of them. Well below `looks_apart`, so that a live worker always shows its presence again in time.
+    #[must_use]
+    pub fn redial(&self) -> Duration {
+        self.presence_look / 2
+    }
+
     const fn in_units_of(unit: Duration) -> Self {
         Self {
             beat: unit.saturating_mul(5),

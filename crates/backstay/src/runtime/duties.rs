@@ -41,6 +41,7 @@ pub(crate) struct Duties {
     me: Uuid,
     database: Database,
     link: Arc<Mutex<Option<Link>>>,
+    dialled_at: Option<Instant>,
     settings: Settings,
     shared: Shared,
     lows: watch::Receiver<Vec<(String, i16, i64)>>,
@@ -89,6 +90,7 @@ impl Duties {
             me,
             database,
             link: Arc::default(),
+            dialled_at: None,
             rescue: Rescue::new(me, times, shared.clone()),
             alerts: Alerts::new(channels, &settings),
             settings,
@@ -190,6 +192,10 @@ impl Duties {
     async fn tick(&mut self, name: &str) -> Result<(), StoreError> {
         let mut guard = self.link.lock().await;
         if guard.as_ref().is_none_or(Link::is_closed) {
+            if !self.redial_in().is_zero() {
+                return Err(StoreError::Unreachable("the connection was lost a moment ago".into()));
+            }
+            self.dialled_at = Some(Instant::now());
             *guard = Some(self.database.open(Purpose::Duty, Some(&self.me.to_string())).await?);
             self.rescue.forget();
         }
@@ -230,7 +236,13 @@ impl Duties {
         }
         // One duty that cannot be done must not keep the others from being done.
         self.put_off(name);
-        self.patience.after_error(&mut self.dice)
+        self.patience.after_error(&mut self.dice).max(self.redial_in())
+    }
+
+    /// How long until the next connection may be made.
+    fn redial_in(&self) -> Duration {
+        let since = self.dialled_at.map_or(Duration::MAX, |at| at.elapsed());
+        self.settings.worker.times.redial().saturating_sub(since)
     }
 }
 

@@ -9,6 +9,7 @@ use super::database::Database;
 use super::inspect::{documents, look};
 use super::listen;
 use super::statement::{Sql, sql};
+use crate::model::lease::Times;
 
 static SERVER: Sql = sql!("doctor/server", []);
 static CLOCK: Sql = sql!("doctor/clock", []);
@@ -72,6 +73,7 @@ pub(crate) async fn ears(database: &Database) -> Result<Option<Duration>, StoreE
     let Some(notices) = notices else { return Ok(None) };
     listen::listen(&link).await?;
     let asked = Instant::now();
-    let heard = listen::hears(&link, &notices, &format!("doctor {}", uuid::Uuid::now_v7())).await?;
+    let ping = format!("doctor {}", uuid::Uuid::now_v7());
+    let heard = listen::hears(&link, &notices, &ping, Times::normal().deaf_after()).await?;
     Ok(heard.then(|| asked.elapsed()))
 }

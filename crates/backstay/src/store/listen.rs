@@ -10,9 +10,6 @@ use tokio_postgres::{AsyncMessage, Connection};
 use super::StoreError;
 use super::statement::Link;
 
-/// An answer to our own ping comes in milliseconds, or not at all.
-const DEAF_AFTER: Duration = Duration::from_secs(5);
-
 /// Hints of one connection, folded: however many came, somebody is woken once.
 #[derive(Clone)]
 pub(crate) struct Notices {
@@ -68,11 +65,16 @@ pub(crate) async fn listen(link: &Link) -> Result<(), StoreError> {
     link.batch("listen backstay").await
 }
 
-/// Whether a notification that we send ourselves comes back; a half-open connection looks healthy otherwise.
-pub(crate) async fn hears(link: &Link, notices: &Notices, ping: &str) -> Result<bool, StoreError> {
+/// Whether a notification that we send ourselves comes back in time; a half-open connection looks healthy otherwise.
+pub(crate) async fn hears(
+    link: &Link,
+    notices: &Notices,
+    ping: &str,
+    most: Duration,
+) -> Result<bool, StoreError> {
     ping.clone_into(&mut notices.last_ping.lock().expect("nobody panics while holding it"));
     link.query(&PING, &[&ping]).await?;
-    Ok(tokio::time::timeout(DEAF_AFTER, notices.pinged.notified()).await.is_ok())
+    Ok(tokio::time::timeout(most, notices.pinged.notified()).await.is_ok())
 }
 
 static PING: super::statement::Sql = super::statement::sql!("attempt/ping", [TEXT]);

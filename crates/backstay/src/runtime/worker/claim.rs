@@ -98,6 +98,7 @@ pub(crate) struct Claims {
 /// What changes while it runs.
 pub(crate) struct State {
     link: Option<Link>,
+    dialled_at: Option<Instant>,
     hands: HashMap<i64, Hand>,
     /// What is reserved of the memory.
     ledger: Ledger,
@@ -157,6 +158,7 @@ impl State {
         let now = Instant::now();
         State {
             link: None,
+            dialled_at: None,
             hands: HashMap::new(),
             ledger: Ledger::new(memory.budget),
             largest: memory.largest,
@@ -310,7 +312,7 @@ impl Claims {
                 self.state.look_again_at = Some(Instant::now() + LOOK_AGAIN);
             }
             Signal::Restored => {
-                self.state.not_before = None;
+                self.state.not_before = self.redial_at();
                 self.state.mine_at = Instant::now();
             }
             Signal::Lost => {
@@ -409,6 +411,11 @@ impl Claims {
         if self.state.link.as_ref().is_some_and(|link| !link.is_closed()) {
             return Ok(());
         }
+        if self.redial_at().is_some() {
+            let why = "the connection was lost, and the next attempt is due in a moment";
+            return Err(StoreError::Unreachable(why.into()));
+        }
+        self.state.dialled_at = Some(Instant::now());
         let is_again = self.state.link.take().is_some() || self.state.patience.is_worn();
         let link = self.database.open(Purpose::Work, Some(&self.worker.to_string())).await?;
         for hot in [&attempt::HOT[..], &verdicts::HOT, &turns::HOT] {
@@ -420,6 +427,12 @@ impl Claims {
             self.state.mine_at = Instant::now();
         }
         Ok(())
+    }
+
+    /// When the next connection may be made; none when that is now.
+    fn redial_at(&self) -> Option<Instant> {
+        let at = self.state.dialled_at? + self.settings.times.redial();
+        (at > Instant::now()).then_some(at)
     }
 
     /// After an error nobody knows what was committed: the verdicts stay, and the database is asked what runs here.
@@ -443,6 +456,9 @@ impl Claims {
                 }
                 self.rooms.iter_mut().for_each(Room::forget_marks);
             }
+        }
+        if self.state.link.is_none() {
+            self.state.not_before = self.state.not_before.max(self.redial_at());
         }
         self.state.mine_at = self.state.mine_at.min(Instant::now() + MINE_AGAIN);
     }

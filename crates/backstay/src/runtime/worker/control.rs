@@ -22,8 +22,6 @@ use crate::store::listen::{self, Notices};
 use crate::store::statement::Link;
 use crate::store::{StoreError, presence};
 
-/// The listener proves that it hears by a ping of its own.
-const PING_EVERY: Duration = Duration::from_secs(10);
 /// Hints come in flocks; between two looks for cancelled jobs lies this long.
 const CANCELS_EVERY: Duration = Duration::from_millis(200);
 
@@ -83,6 +81,7 @@ impl Control {
         let mut patience = Patience::default();
         let mut over = self.over.clone();
         loop {
+            let dialled_at = Instant::now();
             let lost = tokio::select! {
                 lost = self.session(&mut patience) => lost,
                 _ = over.wait_for(|over| *over) => return,
@@ -92,6 +91,7 @@ impl Control {
                 event::emit(&Event::DatabaseLost { error: lost.to_string() });
             }
             let wait = patience.after_error(&mut dice).min(self.times.beat);
+            let wait = wait.max(self.times.redial().saturating_sub(dialled_at.elapsed()));
             tokio::select! {
                 () = tokio::time::sleep(wait) => {}
                 _ = over.wait_for(|over| *over) => return,
@@ -127,7 +127,7 @@ impl Control {
         patience: &mut Patience,
     ) -> Result<std::convert::Infallible, StoreError> {
         let mut beat_at = tokio::time::Instant::now();
-        let mut ping_at = beat_at + PING_EVERY;
+        let mut ping_at = beat_at + self.times.ping();
         let mut looked_at = Instant::now();
         let ping = format!("ping {}", self.me.worker);
         loop {
@@ -161,9 +161,10 @@ impl Control {
                     }
                 }
                 () = tokio::time::sleep_until(ping_at), if session.notices.is_some() => {
-                    ping_at += PING_EVERY;
+                    ping_at += self.times.ping();
                     let notices = session.notices.as_ref().expect("asked for a line above");
-                    if !listen::hears(&session.link, notices, &ping).await? {
+                    let most = self.times.deaf_after();
+                    if !listen::hears(&session.link, notices, &ping, most).await? {
                         event::emit(&Event::ListenLost { error: "no answer to a ping of our own".into() });
                         return Err(StoreError::Unreachable("the listening connection is deaf".into()));
                     }
