@@ -156,7 +156,8 @@ async fn live(isolation: &str, url: &str) -> ExitCode {
     tracing_subscriber::fmt().with_writer(std::io::stderr).init();
     std::thread::spawn(end_with_the_test);
     let mut settings = Settings::from_value(&worker.tree()).unwrap();
-    settings.worker.times = Times::fast();
+    let usual = std::env::var("FAULTS_TIMES").is_ok_and(|times| times == "normal");
+    settings.worker.times = if usual { Times::normal() } else { Times::fast() };
     settings.worker.poll = Duration::from_millis(250);
     settings.worker.drain_timeout = Duration::from_secs(1);
     settings.queues[0].isolation =

@@ -9,11 +9,13 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 mod backends;
+mod clock;
 #[path = "../../../crates/backstay/tests/it/database.rs"]
 #[allow(dead_code)]
 mod database;
 mod drains;
 mod exhausted;
+mod failover;
 mod handlers;
 mod harm;
 mod kills;
@@ -23,6 +25,8 @@ mod pooler;
 mod process;
 mod room;
 mod server;
+mod sessions;
+mod wire;
 
 use std::process::ExitCode;
 use std::time::Instant;
@@ -55,7 +59,20 @@ const FAULTS: &[(&str, fn())] = &[
     ("a_worker_on_a_server_that_only_reads_waits_and_goes_on", exhausted::read_only),
     ("a_worker_on_a_full_disk_waits_and_goes_on", exhausted::disk),
     ("through_a_transaction_pooler_everything_works", pooler::transaction),
+    ("on_a_late_slow_torn_or_flapping_line_no_job_is_lost", wire::hurt),
+    ("a_worker_that_hears_no_hints_polls_and_notices", wire::deaf),
+    ("a_silent_line_is_noticed_and_costs_no_job", wire::silent),
+    ("what_a_worker_holds_that_is_cut_off_is_taken_over", wire::cut_off),
+    ("connections_that_break_at_once_are_made_twice_a_second_at_most", wire::storm),
+    ("a_host_that_accepts_and_says_nothing_is_passed_over", wire::mute_host),
+    ("sessions_that_are_ended_at_random_cost_no_job_and_no_worker", sessions::ended),
+    ("a_synchronous_standby_that_takes_over_has_every_job", failover::synchronous),
+    ("an_asynchronous_standby_that_takes_over_has_what_reached_it", failover::asynchronous),
+    ("a_worker_whose_wall_clock_is_wrong_is_neither_early_nor_late", clock::wrong),
 ];
+
+/// What takes too long for every run; whoever names one gets it.
+const CAMPAIGNS: &[(&str, fn())] = &[("campaign_on_a_line_that_fails_at_random", wire::at_random)];
 
 fn main() -> ExitCode {
     if std::env::args().nth(1).is_some_and(|first| first == "late") {
@@ -82,7 +99,8 @@ fn run(arguments: &[String]) -> ExitCode {
     let wanted = |name: &str| words.is_empty() || words.iter().any(|word| name.contains(*word));
     println!("faults: seed {}", process::seed());
     let (mut passed, mut failed) = (0, 0);
-    for (name, fault) in FAULTS.iter().filter(|(name, _)| wanted(name)) {
+    let campaigns = CAMPAIGNS.iter().filter(|_| !words.is_empty());
+    for (name, fault) in FAULTS.iter().chain(campaigns).filter(|(name, _)| wanted(name)) {
         let began = Instant::now();
         // Named like a test, so that what it prints and skips is told by its name.
         let thread = std::thread::Builder::new().name((*name).to_owned()).spawn(*fault).unwrap();

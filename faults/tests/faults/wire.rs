@@ -1,0 +1,272 @@
+//! The way to the database: late, slow, torn, silent, deaf or flapping, for everybody or for one session.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use backstay::Database;
+use backstay_faults::proxy::{Fault, Proxy, Rule, Way, Which};
+use backstay_postgres::template::TestDatabase;
+use rustix::process::Signal;
+
+use crate::database::fresh;
+use crate::handlers::SLOTS;
+use crate::place::Place;
+use crate::process::{Process, chance, seed};
+
+const LONG: Duration = Duration::from_secs(20);
+/// The three loops of a worker that hold a connection, by what they call it.
+const LOOPS: [Which; 3] = [Which::Named(" settle"), Which::Named(" beat"), Which::Named(" duty")];
+
+/// A database, and a proxy before it.
+struct Wire {
+    place: Place,
+    proxy: Proxy,
+    /// Through the proxy.
+    url: String,
+    jobs: std::cell::Cell<i64>,
+    _database: TestDatabase,
+}
+
+impl Wire {
+    fn lay() -> Option<Wire> {
+        let database = fresh()?;
+        let config: tokio_postgres::Config = database.url.parse().unwrap();
+        let port = config.get_ports()[0];
+        let proxy = Proxy::start(SocketAddr::from(([127, 0, 0, 1], port)), seed()).unwrap();
+        let url = database.url.replace(&format!(":{port}/"), &format!(":{}/", proxy.port()));
+        let place = Place::open(&database.url);
+        Some(Wire { place, proxy, url, jobs: std::cell::Cell::new(0), _database: database })
+    }
+
+    /// Enqueues jobs, not by the proxy.
+    fn add(&self, count: i64, ms: u64) {
+        let first = self.jobs.replace(self.jobs.get() + count);
+        self.place.add(first..first + count, ms);
+    }
+
+    /// All jobs so far are done, each once.
+    fn until_done(&self, what: &str) {
+        self.place.until(what, LONG, |place| place.completed() == self.jobs.get());
+    }
+
+    /// How often this loop of the worker has connected since then.
+    fn made(&self, since: Instant, which: Which) -> usize {
+        self.proxy.most_made_within(LONG, since, which)
+    }
+
+    /// Every job is done once, and nobody was taken for dead.
+    fn ends_well(&self, worker: &mut Process) {
+        self.until_done("all jobs are done");
+        assert!(worker.is_running(), "the worker has ended");
+        assert_eq!(self.place.double_ends(), 0);
+        let lost = "select count(*) from backstay.attempt where outcome = 'lost'";
+        assert_eq!(self.place.number(lost), 0, "nobody was lost");
+    }
+}
+
+/// Faults under which work goes on: the line is torn, flapping, late and slow, one after another.
+pub(crate) fn hurt() {
+    let Some(wire) = Wire::lay() else { return };
+    let mut worker = Process::start(&wire.url, "inline");
+    wire.add(4, 5);
+    wire.until_done("the worker works");
+
+    // The torn ends are in the middle of messages, and each time somewhere else.
+    for way in [Way::ToServer, Way::ToClient] {
+        let since = Instant::now();
+        let fault = Fault::Cut { after: 100 + chance(2000) };
+        wire.proxy.set(&[Rule { which: Which::All, way, fault }]);
+        wire.add(40, 5);
+        let are_torn = |_: &Place| LOOPS.iter().all(|which| wire.made(since, *which) >= 2);
+        wire.place.until("connections tear", LONG, are_torn);
+        wire.proxy.heal();
+        wire.until_done("jobs end after cuts");
+    }
+
+    let since = Instant::now();
+    let (up, down) = (Duration::from_millis(300), Duration::from_millis(200));
+    wire.proxy.hurt(Which::All, Fault::Flapping { up, down });
+    wire.add(40, 20);
+    let are_made = |_: &Place| LOOPS.iter().all(|which| wire.made(since, *which) >= 2);
+    wire.place.until("connections are made anew", LONG, are_made);
+    wire.proxy.heal();
+    wire.until_done("jobs end after the line has flapped");
+
+    // Few jobs: a database that is slow to answer is spared by its workers.
+    let (by, jitter) = (Duration::from_millis(50), Duration::from_millis(100));
+    wire.proxy.hurt(Which::All, Fault::Late { by, jitter });
+    wire.add(4, 5);
+    wire.until_done("jobs end on a late line");
+
+    wire.proxy.hurt(Which::All, Fault::Slow { bytes_per_second: 10_000 });
+    wire.add(4, 5);
+    wire.until_done("jobs end on a slow line");
+    wire.proxy.heal();
+    wire.ends_well(&mut worker);
+    worker.signal(Signal::TERM);
+    assert!(worker.wait(LONG).success());
+}
+
+/// Hints vanish: jobs are found by the poll, and the worker notices that it is deaf.
+pub(crate) fn deaf() {
+    let Some(wire) = Wire::lay() else { return };
+    let mut worker = Process::start(&wire.url, "inline");
+    wire.add(4, 0);
+    wire.until_done("the worker works");
+    let fault = Fault::Drop { letter: b'A' };
+    wire.proxy.set(&[Rule { which: Which::All, way: Way::ToClient, fault }]);
+    let since = Instant::now();
+    wire.add(4, 0);
+    // It polls every 250 ms, give or take; the rest is what a busy machine may take.
+    wire.place.until("the poll finds them", Duration::from_secs(3), |place| {
+        place.completed() == wire.jobs.get()
+    });
+    wire.place.until("it notices", LONG, |_| worker.has_said("no answer to a ping of our own"));
+    let beats = Which::Named(" beat");
+    wire.place.until("it listens anew", LONG, |_| wire.made(since, beats) > 0);
+    wire.proxy.heal();
+    wire.ends_well(&mut worker);
+}
+
+/// The line goes dead without a word: that is noticed, and what had ended meanwhile is written when it lives again.
+pub(crate) fn silent() {
+    let Some(wire) = Wire::lay() else { return };
+    let mut worker = Process::start(&wire.url, "inline");
+    wire.add(4, 5);
+    wire.until_done("the worker works");
+    wire.add(8, 400);
+    wire.place.until("jobs run", LONG, |place| place.running() == i64::from(SLOTS));
+    let began = Instant::now();
+    wire.proxy.hurt(Which::All, Fault::Silent);
+    let noticed = || worker.has_said("database.lost");
+    wire.place.until("it notices", Duration::from_secs(20), |_| noticed());
+    println!("a silent line was noticed after {:.1} s", began.elapsed().as_secs_f32());
+    // What lies in the dead line arrives late, and from connections that their owner has given up.
+    wire.proxy.heal();
+    wire.ends_well(&mut worker);
+}
+
+/// One worker's line goes dead: another takes its jobs over, and what the first says later changes nothing.
+pub(crate) fn cut_off() {
+    let Some(wire) = Wire::lay() else { return };
+    let hit = Process::start(&wire.url, "inline");
+    wire.place.until("it beats", LONG, |place| place.workers() == 1);
+    wire.add(12, 300);
+    wire.place.until("it is full", LONG, |place| place.running() == i64::from(SLOTS));
+    let began = Instant::now();
+    wire.proxy.hurt(Which::All, Fault::Silent);
+    let _other = Process::start(&wire.place.url, "inline");
+    wire.until_done("the other has done it all");
+    // A tenth of the 45 s of the usual times, and what it takes to start a worker and to run the jobs.
+    let took = began.elapsed();
+    println!("the jobs of a worker that was cut off were done after {:.1} s", took.as_secs_f32());
+    assert!(took < Duration::from_secs(12), "{took:?}");
+    let lost = "select count(*) from backstay.attempt where outcome = 'lost'";
+    assert_eq!(wire.place.number(lost), i64::from(SLOTS), "what it held was taken over");
+    wire.proxy.heal();
+    let worked = "select count(distinct worker) from backstay.history \
+         where finished_at > now() - interval '0.5 s'";
+    wire.place.until("both work again", LONG, |place| {
+        wire.add(16, 20);
+        wire.until_done("these are done");
+        place.number(worked) == 2
+    });
+    assert_eq!(wire.place.double_ends(), 0);
+    assert!(hit.has_said("settle.stale") || hit.has_said("lease.lost"), "it was told");
+}
+
+/// A campaign: one fault after another, by chance, for everybody or for one loop of both workers, for 60 minutes, or as
+/// many as `FAULTS_MINUTES` says.
+pub(crate) fn at_random() {
+    let Some(wire) = Wire::lay() else { return };
+    let minutes = std::env::var("FAULTS_MINUTES").ok().and_then(|minutes| minutes.parse().ok());
+    let end = Instant::now() + Duration::from_secs(60) * minutes.unwrap_or(60);
+    let usual = [("FAULTS_TIMES", "normal")];
+    let start = |isolation| Process::start_in(&wire.url, isolation, &usual);
+    let mut workers = ["inline", "process"].map(start);
+    wire.place
+        .until("both are there", LONG, |_| LOOPS.iter().all(|one| wire.proxy.open(*one) == 2));
+    while Instant::now() < end {
+        let which = LOOPS.get(pick(4)).copied().unwrap_or(Which::All);
+        let way = [Way::ToServer, Way::ToClient, Way::Both][pick(3)];
+        let fault = any_fault();
+        // Shorter than a lease: nobody may be taken for dead.
+        let span = Duration::from_millis(chance(15_000));
+        println!("{which:?} {way:?} {fault:?} for {span:?}");
+        let since = Instant::now();
+        wire.proxy.set(&[Rule { which, way, fault }]);
+        wire.add(40, 20);
+        std::thread::sleep(span);
+        if chance(2) == 0 {
+            wire.proxy.reset(which);
+        }
+        wire.proxy.heal();
+        wire.until_done("all jobs are done");
+        for which in LOOPS {
+            let most = wire.proxy.most_made_within(Duration::from_secs(1), since, which);
+            assert!(most <= 6, "{most} connections of {which:?} within a second, by two workers");
+        }
+    }
+    workers.iter_mut().for_each(|worker| wire.ends_well(worker));
+    println!("{} jobs, all of them done once", wire.jobs.get());
+}
+
+fn any_fault() -> Fault {
+    let ms = |most| Duration::from_millis(chance(most));
+    match chance(6) {
+        0 => Fault::Late { by: ms(250), jitter: ms(250) },
+        1 => Fault::Slow { bytes_per_second: 10_000 },
+        2 => Fault::Silent,
+        3 => Fault::Cut { after: chance(20_000) },
+        4 => Fault::Drop { letter: b'A' },
+        _ => Fault::Flapping { up: ms(2000), down: ms(1000) },
+    }
+}
+
+fn pick(end: u64) -> usize {
+    usize::try_from(chance(end)).unwrap()
+}
+
+/// Connections that are made well and break at once are made again twice a second at most.
+pub(crate) fn storm() {
+    let Some(wire) = Wire::lay() else { return };
+    // The bound is one of the usual times, so they hold here.
+    let mut worker = Process::start_in(&wire.url, "inline", &[("FAULTS_TIMES", "normal")]);
+    let is_open = |which: &Which| wire.proxy.open(*which) > 0;
+    wire.place.until("all loops are connected", LONG, |_| LOOPS.iter().all(is_open));
+    let since = Instant::now();
+    for round in 1..=4 {
+        wire.add(4, 0);
+        wire.proxy.reset(Which::All);
+        let is_back = |which: &Which| wire.made(since, *which) >= round;
+        wire.place.until("all loops are back", LONG, |_| LOOPS.iter().all(is_back));
+    }
+    for which in LOOPS {
+        let most = wire.proxy.most_made_within(Duration::from_secs(1), since, which);
+        // Half a second apart: at the beginning, in the middle, and nearly at the end.
+        assert!(most <= 3, "{most} connections of {which:?} within a second");
+    }
+    wire.ends_well(&mut worker);
+}
+
+/// Whoever connects to a host that accepts and says nothing hears so in time, or from the next host.
+pub(crate) fn mute_host() {
+    let Some(wire) = Wire::lay() else { return };
+    wire.proxy.hurt(Which::All, Fault::Silent);
+    let within = |work| wire.place.wait(async { tokio::time::timeout(LONG, work).await.unwrap() });
+    let mute = format!("{}?connect_timeout=1", wire.url);
+    let refused = within(Database::connect(&mute)).unwrap_err();
+    assert_eq!(refused.code(), "BS501", "{refused}");
+    assert!(refused.to_string().contains("no answer within 1s"), "{refused}");
+
+    let config: tokio_postgres::Config = wire.place.url.parse().unwrap();
+    let (silent, speaks) = (wire.proxy.port(), config.get_ports()[0]);
+    let both = mute
+        .replace(&format!("127.0.0.1:{silent}"), &format!("127.0.0.1:{silent},127.0.0.1:{speaks}"));
+    let database = within(Database::connect(&both)).unwrap();
+    assert!(database.place().contains(&format!("127.0.0.1:{silent},127.0.0.1:{speaks}")));
+    // From now on the one that answered is asked first.
+    let began = Instant::now();
+    assert!(!wire.place.wait(database.is_pooled()).unwrap());
+    assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
+}
