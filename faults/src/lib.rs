@@ -5,4 +5,5 @@
 pub mod checker;
 pub mod facts;
 pub mod history;
+pub mod page;
 pub mod proxy;

@@ -3,6 +3,7 @@
 // A chore talks to the terminal it was started from.
 #![allow(clippy::print_stdout)]
 
+mod campaign;
 mod r#gen;
 mod licence;
 mod packages;
@@ -24,6 +25,7 @@ const USAGE: &str = "cargo xtask CHORE
   gen     writes the code map into ARCHITECTURE.md
   sizes   prints the ten longest functions and files
   supply  holds deny.toml against the lock file, without the network; `--advisories` asks for the newest of these too
+  campaign  does every fault many times over and writes docs/reliability.md; `campaign --help` for how often
   sbom    prints the bill of materials of the binary, as CycloneDX 1.5";
 
 fn main() -> ExitCode {
@@ -37,6 +39,7 @@ fn main() -> ExitCode {
         ["sizes"] => tree().map(|tree| sizes::print(&tree)),
         ["supply"] => supply::run(root, false),
         ["supply", "--advisories"] => supply::run(root, true),
+        ["campaign", rest @ ..] => campaign::run(root, rest),
         ["sbom"] => sbom::write(root),
         _ => Err(USAGE.to_owned()),
     };

@@ -23,8 +23,6 @@ pub(super) struct Joined<'a> {
     /// Dead letters that somebody may have brought back.
     pub(super) revived: HashSet<i64>,
     pub(super) harms: Vec<Harm>,
-    /// By process, the worker that it is.
-    pub(super) workers: HashMap<Uuid, Uuid>,
 }
 
 /// An attempt with which a job ended.
@@ -88,7 +86,6 @@ impl<'a> Joined<'a> {
             trail.entry(row.job).or_default().push(row);
         }
         trail.values_mut().for_each(|rows| rows.sort_by_key(|row| row.seq));
-        let workers: HashMap<Uuid, Uuid> = history.iter().filter_map(worker).collect();
         Joined {
             history,
             facts,
@@ -98,8 +95,7 @@ impl<'a> Joined<'a> {
             works: works(history),
             ends: ends(history, facts),
             revived: history.iter().filter_map(revived).collect(),
-            harms: harms(history, &workers),
-            workers,
+            harms: harms(history),
         }
     }
 
@@ -206,18 +202,25 @@ fn worker(line: &Line) -> Option<(Uuid, Uuid)> {
     Some((line.process, worker))
 }
 
-fn harms(history: &[Line], workers: &HashMap<Uuid, Uuid>) -> Vec<Harm> {
+fn harms(history: &[Line]) -> Vec<Harm> {
+    let workers: HashMap<Uuid, Uuid> = history.iter().filter_map(worker).collect();
     let mut all = Vec::new();
-    // A number may be given again, so the newest process that had it is meant.
-    let mut by_pid: HashMap<i32, Uuid> = HashMap::new();
+    // One process may write several files, of which not each knows the worker. A number may be given again, so the newest
+    // that knows is meant.
+    let mut by_pid: HashMap<i32, Vec<Uuid>> = HashMap::new();
     for (number, line) in history.iter().enumerate() {
         match line.op {
-            Op::Begin { pid, role: Role::Worker, .. } => drop(by_pid.insert(pid, line.process)),
+            Op::Begin { pid, role: Role::Worker, .. } => {
+                by_pid.entry(pid).or_default().push(line.process);
+            }
             Op::Fault { fault, pid } if line.phase == Phase::Invoke => {
                 let end = end_of(history, number, |op| *op == line.op);
                 all.push(Harm {
                     fault,
-                    worker: pid.and_then(|pid| workers.get(by_pid.get(&pid)?).copied()),
+                    worker: pid.and_then(|pid| {
+                        let mut known = by_pid.get(&pid)?.iter().rev();
+                        known.find_map(|process| workers.get(process)).copied()
+                    }),
                     began_us: line.mono_us,
                     began_at: line.at,
                     ended_us: end.map(|end| end.mono_us),

@@ -115,7 +115,9 @@ fn overlaps(joined: &Joined<'_>, id: i64, works: &[Work], lease: Duration) -> Ve
         if is_over || first.attempt == second.attempt || !is_new {
             continue;
         }
-        let worker = left(joined, id, first.attempt).and_then(|row| row.worker);
+        // Which began later says nothing of whose claim was over: a worker may be frozen before it starts what it has.
+        let older = first.attempt.min(second.attempt);
+        let worker = left(joined, id, older).and_then(|row| row.worker);
         let is_cause = |harm: &&Harm| {
             matches!(harm.fault, Fault::Freeze | Fault::Cut)
                 && harm.worker.is_some()

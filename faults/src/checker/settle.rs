@@ -24,7 +24,7 @@ struct Fenced {
 type Fence = (i64, i32, Uuid);
 
 pub(super) fn check(joined: &Joined<'_>) -> Vec<Finding> {
-    let recorded: HashSet<Uuid> = joined.workers.values().copied().collect();
+    let recorded: HashSet<Uuid> = joined.history.iter().filter_map(recorded_worker).collect();
     let effects: HashSet<(i64, i32)> = joined.history.iter().filter_map(effect).collect();
     let mut found = Vec::new();
     for ((id, attempt, worker), fenced) in fenced(joined) {
@@ -52,6 +52,15 @@ pub(super) fn check(joined: &Joined<'_>) -> Vec<Finding> {
         found.push(Finding { rule: "H6", sort, job: Some(id), what });
     }
     found
+}
+
+/// A worker that writes down what it does.
+fn recorded_worker(line: &Line) -> Option<Uuid> {
+    match &line.op {
+        Op::Claim { worker, .. } => Some(*worker),
+        Op::Settle(settle) => Some(settle.worker),
+        _ => None,
+    }
 }
 
 /// A transaction of the handler that may have completed the job.

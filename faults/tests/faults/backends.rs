@@ -1,5 +1,6 @@
 //! What handlers do in PostgreSQL: under a login of their own, and not a moment longer than they live.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use backstay::Options;
@@ -21,7 +22,9 @@ struct Login<'p> {
 
 impl Login<'_> {
     fn new(place: &Place) -> Login<'_> {
-        let name = format!("faults_jobs_{}", std::process::id());
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("faults_jobs_{}_{number}", std::process::id());
         place.run(&format!("drop role if exists {name}"));
         let made = place.wait(login(place.database(), LoginSort::Handler, &name)).unwrap();
         let password = made.expect("it was not there");
@@ -56,7 +59,7 @@ pub(crate) fn killed() {
     let place = Place::open(&db.url);
     let login = Login::new(&place);
     let _worker = Process::start_in(&db.url, "process", &[("FAULTS_HANDLERS", &login.url)]);
-    let last = || Options::new().max_retries(0).timeout(Duration::from_secs(2));
+    let last = || Options::new().max_retries(0).timeout(Duration::from_secs(5));
     place.add_one(1, "sleep in sql", last());
     place.add_one(2, "work in sql", last());
     place.until("both queries run", Duration::from_secs(10), |_| login.active() == 2);

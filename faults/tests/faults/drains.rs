@@ -1,7 +1,6 @@
 //! A worker that is told to end: what can finish does, the rest goes back, and it costs nothing.
 
 use std::process::Command;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -9,27 +8,28 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::database::fresh;
 use crate::handlers::SLOTS;
 use crate::place::Place;
-use crate::process::Process;
+use crate::process::chance;
+use crate::run::{Judgement, Run};
 
 /// TERM while full: half of the jobs finish within the second, half do not.
 pub(crate) fn term() {
     for isolation in ["inline", "process"] {
         let Some(db) = fresh() else { return };
-        drain(&Place::open(&db.url), isolation);
+        drain(Run::begin(&db.url), isolation);
     }
 }
 
-fn drain(place: &Place, isolation: &str) {
+fn drain(run: Run, isolation: &str) {
     let (slots, half) = (i64::from(SLOTS), i64::from(SLOTS) / 2);
-    let starts = Starts::new();
-    let mut worker = Process::start_with(&place.url, isolation, &starts.0);
+    let place = &run.place;
+    let mut worker = run.worker(isolation);
     place.until("it beats", Duration::from_secs(20), |place| place.workers() == 1);
     place.add(0..half, 700);
     place.add(half..slots, 60_000);
-    place.until("it is full", Duration::from_secs(10), |_| starts.count() == slots);
+    place.until("it is full", Duration::from_secs(10), |_| run.starts() == slots);
     place.add(100..110, 5);
     let began = Instant::now();
-    worker.signal(Signal::TERM);
+    run.term(&worker);
     let status = worker.wait(Duration::from_secs(10));
     // A second to wait, half a second of grace, and what killing takes.
     println!("  {isolation}: ended after {:.1} s", began.elapsed().as_secs_f32());
@@ -44,54 +44,61 @@ fn drain(place: &Place, isolation: &str) {
     let alerts = "select count(*) from backstay.alert where rule = 'worker_lost'";
     assert_eq!(place.number(alerts), 0);
     place.run("update backstay.job set args = args || '{\"ms\": 5}'");
-    let _next = Process::start(&place.url, isolation);
+    let next = run.worker(isolation);
     place.until_done(Duration::from_secs(20));
-    assert_eq!((place.completed(), place.double_ends()), (slots + 10, 0));
+    assert_eq!(place.completed(), slots + 10);
+    drop(next);
+    run.finish();
 }
 
-/// A file in which every start of a handler is a line.
-struct Starts(String);
-
-impl Starts {
-    fn new() -> Starts {
-        static NEXT: AtomicU64 = AtomicU64::new(1);
-        let (number, pid) = (NEXT.fetch_add(1, Ordering::Relaxed), std::process::id());
-        Starts(format!("{}/drains-{pid}-{number}", env!("CARGO_TARGET_TMPDIR")))
+/// Workers are told to end one after the other under load, each replaced at once: no start is lost, none happens twice.
+pub(crate) fn rolling(drains: usize) -> Option<Judgement> {
+    let db = fresh()?;
+    let run = Run::begin(&db.url);
+    let place = &run.place;
+    let (mut jobs, isolations) = (0, ["inline", "process", "process"]);
+    let mut workers = isolations.map(|isolation| run.worker(isolation));
+    for n in 0..drains {
+        if place.waiting() < 60 {
+            place.add(jobs..jobs + 100, 100 + chance(1500));
+            jobs += 100;
+        }
+        place.until("they work", Duration::from_secs(20), |place| place.running() > 0);
+        std::thread::sleep(Duration::from_millis(chance(400)));
+        let turn = n % workers.len();
+        run.term(&workers[turn]);
+        let next = run.worker(isolations[turn]);
+        let status = workers[turn].wait(Duration::from_secs(10));
+        assert!(status.success(), "{status}");
+        workers[turn] = next;
     }
-
-    fn count(&self) -> i64 {
-        std::fs::read_to_string(&self.0).map_or(0, |text| text.lines().count() as i64)
-    }
-}
-
-impl Drop for Starts {
-    fn drop(&mut self) {
-        // Nothing has started where it is not there.
-        let _gone = std::fs::remove_file(&self.0);
-    }
+    place.until_done(Duration::from_secs(60));
+    drop(workers);
+    Some(run.judge())
 }
 
 /// As a service manager stops a service unless it is told otherwise: everything is signalled at once, jobs before their worker.
 pub(crate) fn term_to_all() {
     let Some(db) = fresh() else { return };
-    let place = Place::open(&db.url);
+    let run = Run::begin(&db.url);
+    let place = &run.place;
     let slots = i64::from(SLOTS);
-    let starts = Starts::new();
-    let mut worker = Process::start_with(&place.url, "process", &starts.0);
+    let mut worker = run.worker("process");
     place.until("it beats", Duration::from_secs(20), |place| place.workers() == 1);
     place.add(0..slots, 60_000);
-    place.until("it is full", Duration::from_secs(10), |_| starts.count() == slots);
+    place.until("it is full", Duration::from_secs(10), |_| run.starts() == slots);
     for pid in below(worker.pid()) {
         // One that is gone needs no signal.
         let _gone = kill_process(Pid::from_raw(pid).unwrap(), Signal::TERM);
     }
-    worker.signal(Signal::TERM);
+    run.term(&worker);
     assert!(worker.wait(Duration::from_secs(10)).success());
     let back = place.texts(
         "select format('%s %s %s %s', interrupt_count, retry_count, crash_count, lost_count) \
          from backstay.ready where attempt > 0",
     );
     assert_eq!(back, vec!["1 0 0 0"; usize::from(SLOTS)]);
+    run.finish();
 }
 
 /// All processes below one, the nearest first.

@@ -1,13 +1,18 @@
 //! The worker's side: a handler that works, or does the harm that it is asked for.
 
-use std::convert::Infallible;
 use std::io::Write;
+use std::path::Path;
+use std::pin::Pin;
 use std::process::ExitCode;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use backstay::config::{ContactLost, Isolation, Memory, Secret, Settings};
 use backstay::model::lease::Times;
-use backstay::{Command, Contract, Ctx, Database, Fail, Job, Queue, State, Worker};
+use backstay::{
+    Alert, Command, Contract, Ctx, Database, Deliver, DeliverError, Fail, Job, Queue, Worker,
+};
+use backstay_faults::history::{Op, Phase, Recorder, Role};
 use serde::{Deserialize, Serialize};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -40,12 +45,44 @@ const KILL_THE_WORKER: &str = "sleep 0.2; kill -9 $(cut -d' ' -f4 /proc/$PPID/st
 /// Slots of each worker.
 pub(crate) const SLOTS: u16 = 4;
 
-/// The file where every start is written down, or no name.
-#[derive(Clone)]
-struct Starts(String);
+async fn act(job: Act, ctx: Ctx) -> Result<String, Fail> {
+    record(Phase::Invoke, &ctx);
+    let answer = do_it(job, &ctx).await;
+    record(if answer.is_ok() { Phase::Ok } else { Phase::Fail }, &ctx);
+    answer
+}
 
-async fn act(job: Act, ctx: Ctx, State(starts): State<Starts>) -> Result<String, Fail> {
-    starts.note(job.n)?;
+/// Writes down when a handler is at work, where the run is judged; each process has a file of its own.
+fn record(phase: Phase, ctx: &Ctx) {
+    let fence = ctx.fence();
+    note(phase, Op::Work { id: fence.job, attempt: fence.attempt });
+}
+
+fn note(phase: Phase, op: Op) {
+    static RECORDER: LazyLock<Option<Recorder>> = LazyLock::new(|| {
+        let folder = std::env::var("FAULTS_HISTORY").ok()?;
+        // A worker runs handlers, too, and receives alerts; what it claims and settles the product writes into another file.
+        Some(Recorder::open(Path::new(&folder), Role::Handler, None).unwrap())
+    });
+    if let Some(recorder) = &*RECORDER {
+        recorder.note(phase, op).unwrap();
+    }
+}
+
+/// Where alerts go: whatever it is told it accepts, and writes down.
+struct Sink;
+
+impl Deliver for Sink {
+    fn deliver<'a>(
+        &'a self,
+        alert: &'a Alert,
+    ) -> Pin<Box<dyn Future<Output = Result<(), DeliverError>> + Send + 'a>> {
+        note(Phase::Ok, Op::Alert { incident: alert.dedupe_key.clone() });
+        Box::pin(std::future::ready(Ok(())))
+    }
+}
+
+async fn do_it(job: Act, ctx: &Ctx) -> Result<String, Fail> {
     match job.what.as_str() {
         "abort" => std::process::abort(),
         "exit" => std::process::exit(0),
@@ -100,17 +137,6 @@ fn shout() -> std::io::Result<()> {
     (0..1024).try_for_each(|_| stderr.write_all(&block))
 }
 
-impl Starts {
-    fn note(&self, n: i64) -> std::io::Result<()> {
-        if self.0.is_empty() {
-            return Ok(());
-        }
-        // One short line, appended at once, is never torn by other processes.
-        let mut file = std::fs::File::options().append(true).create(true).open(&self.0)?;
-        file.write_all(format!("{n}\n").as_bytes())
-    }
-}
-
 /// A program whose `main` starts a runtime before it enters, as `#[tokio::main]` makes it do.
 pub(crate) fn enter_late() -> ExitCode {
     let runtime = tokio::runtime::Runtime::new().unwrap();
@@ -141,15 +167,11 @@ pub(crate) fn work(arguments: &[String]) -> ExitCode {
 }
 
 async fn live(isolation: &str, url: &str) -> ExitCode {
-    let starts = Starts(std::env::var("FAULTS_STARTS").unwrap_or_default());
-    let worker = Worker::new(move || {
-        let starts = starts.clone();
-        async move { Ok::<_, Infallible>(starts) }
-    });
-    let worker = worker
+    let worker = Worker::without_state()
         .queue(Queue::new("default").slots(SLOTS).grace(Duration::from_millis(500)))
         .handle(act)
         .command::<Poison>(Command::new("sh").arg("-c").arg(KILL_THE_WORKER))
+        .channel("sink", Sink)
         .build()
         .unwrap();
     worker.serve().await;
@@ -176,6 +198,10 @@ async fn live(isolation: &str, url: &str) -> ExitCode {
     settings.worker.handler_database_url = std::env::var("FAULTS_HANDLERS").ok().map(Secret::new);
     let database = Database::connect(url).await.unwrap();
     let mut running = worker.start_with(&database, settings).await.unwrap();
+    if let Ok(folder) = std::env::var("FAULTS_HISTORY") {
+        // What is done to this process is done to this worker.
+        drop(Recorder::open(Path::new(&folder), Role::Worker, Some(running.id())).unwrap());
+    }
     let mut term = signal(SignalKind::terminate()).unwrap();
     loop {
         tokio::select! {

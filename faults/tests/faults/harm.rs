@@ -5,8 +5,7 @@ use std::time::Duration;
 use backstay::Options;
 
 use crate::database::fresh;
-use crate::place::Place;
-use crate::process::Process;
+use crate::run::Run;
 
 /// What a handler does, how its attempt must have ended, and what is billed for it.
 const HARM: &[(&str, &str, &str)] = &[
@@ -24,15 +23,18 @@ const HARM: &[(&str, &str, &str)] = &[
 pub(crate) fn all() {
     const JOBS: i64 = 50 * HARM.len() as i64;
     let Some(db) = fresh() else { return };
-    let place = Place::open(&db.url);
-    let mut worker = Process::start(&db.url, "process");
-    let last = || Options::new().max_retries(0).timeout(Duration::from_secs(2));
+    let run = Run::begin(&db.url);
+    let place = &run.place;
+    let mut worker = run.worker("process");
+    let last = |secs| Options::new().max_retries(0).timeout(Duration::from_secs(secs));
     let mut ids = Vec::new();
     for (n, (what, ..)) in HARM.iter().enumerate() {
-        ids.push(place.add_one(1000 + n as i64, what, last()));
+        // Nine megabytes take their time to be written where the processor has much else to do.
+        let secs = if *what == "huge" { 20 } else { 2 };
+        ids.push(place.add_one(1000 + n as i64, what, last(secs)));
         place.add(n as i64 * 50..n as i64 * 50 + 50, 5);
     }
-    let large = place.add_one(2001, "large", last());
+    let large = place.add_one(2001, "large", last(20));
     place.until_done(Duration::from_secs(60));
 
     assert!(worker.is_running(), "the worker lives");
@@ -52,4 +54,5 @@ pub(crate) fn all() {
     assert_eq!(place.number(&note), 1);
     let kept = "select count(*) from backstay.attempt where octet_length(stderr) > 16384";
     assert_eq!(place.number(kept), 0, "of a gigabyte 16 KiB are kept");
+    run.finish();
 }

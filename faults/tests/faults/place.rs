@@ -4,6 +4,7 @@ use std::future::Future;
 use std::time::{Duration, Instant};
 
 use backstay::{Backoff, Database, Enqueued, Job, Options, Request, enqueue_many};
+use backstay_faults::history::{Op, Phase, Recorder};
 use tokio_postgres::{Client, NoTls};
 
 use crate::handlers::Act;
@@ -14,6 +15,8 @@ pub(crate) struct Place {
     client: Client,
     database: Database,
     pub(crate) url: String,
+    /// Writes down what is enqueued, in a run that is judged.
+    producer: Option<Recorder>,
 }
 
 impl Place {
@@ -23,7 +26,12 @@ impl Place {
             tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
         let runtime = runtime.unwrap();
         let (client, database) = runtime.block_on(connect(url));
-        Place { runtime, client, database, url: url.to_owned() }
+        Place { runtime, client, database, url: url.to_owned(), producer: None }
+    }
+
+    /// From now on what is enqueued is written down.
+    pub(crate) fn record(&mut self, producer: Recorder) {
+        self.producer = Some(producer);
     }
 
     /// Connects again after the server was away.
@@ -68,7 +76,22 @@ impl Place {
     }
 
     pub(crate) fn add_all(&self, jobs: impl IntoIterator<Item = Request>) -> Vec<Enqueued> {
-        self.wait(enqueue_many(&self.database, jobs)).unwrap()
+        let jobs: Vec<Request> = jobs.into_iter().collect();
+        let keys: Vec<String> = jobs.iter().map(key).collect();
+        for key in &keys {
+            self.note(Phase::Invoke, key, None);
+        }
+        let all = self.wait(enqueue_many(&self.database, jobs)).unwrap();
+        for (key, one) in keys.iter().zip(&all) {
+            self.note(Phase::Ok, key, Some(one.id));
+        }
+        all
+    }
+
+    fn note(&self, phase: Phase, key: &str, id: Option<i64>) {
+        if let Some(producer) = &self.producer {
+            producer.note(phase, Op::Enqueue { key: key.to_owned(), id }).unwrap();
+        }
     }
 
     /// Waits until it is so.
@@ -83,6 +106,23 @@ impl Place {
             }
             std::thread::sleep(Duration::from_millis(20));
         }
+    }
+
+    /// Waits whether it becomes so.
+    pub(crate) fn comes_true(&self, most: Duration, is_so: impl Fn(&Place) -> bool) -> bool {
+        let end = Instant::now() + most;
+        while !is_so(self) {
+            if Instant::now() > end {
+                return false;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        true
+    }
+
+    /// Jobs that have not ended.
+    pub(crate) fn waiting(&self) -> i64 {
+        self.number("select count(*) from backstay.jobs where state <> 'dead'")
     }
 
     /// Waits until nothing waits or runs any more.
@@ -125,6 +165,12 @@ impl Place {
              and beat_at > now() - interval '2 seconds'",
         )
     }
+}
+
+/// What the test calls a job: its number, or its kind where it has none.
+fn key(job: &Request) -> String {
+    let args: serde_json::Value = serde_json::from_str(job.args().unwrap()).unwrap();
+    args["n"].as_i64().map_or(job.kind().to_owned(), |n| n.to_string())
 }
 
 async fn connect(url: &str) -> (Client, Database) {

@@ -16,12 +16,7 @@ pub(crate) struct Process {
 impl Process {
     /// Starts a worker on this database: `isolation` is a word of the settings.
     pub(crate) fn start(url: &str, isolation: &str) -> Process {
-        Process::start_with(url, isolation, "")
-    }
-
-    /// The same, and every start of a handler is written into the file `starts`.
-    pub(crate) fn start_with(url: &str, isolation: &str, starts: &str) -> Process {
-        Process::start_in(url, isolation, &[("FAULTS_STARTS", starts)])
+        Process::start_in(url, isolation, &[])
     }
 
     /// The same with these variables in its environment.
@@ -115,9 +110,15 @@ pub(crate) fn lives(pid: i32) -> bool {
     stat.rsplit(") ").next().is_some_and(|rest| !rest.is_empty() && !rest.starts_with('Z'))
 }
 
+static SEED: std::sync::OnceLock<u64> = std::sync::OnceLock::new();
+
+/// Lets chance start from there, where it has not started yet.
+pub(crate) fn start_from(seed: u64) {
+    SEED.get_or_init(|| seed);
+}
+
 /// What this run's chance starts from.
 pub(crate) fn seed() -> u64 {
-    static SEED: std::sync::OnceLock<u64> = std::sync::OnceLock::new();
     *SEED.get_or_init(|| match std::env::var("FAULTS_SEED") {
         Ok(seed) => seed.parse().expect("FAULTS_SEED is a number"),
         Err(_) => u64::from(

@@ -1,64 +1,79 @@
 //! A PostgreSQL that goes away under load: at once, and for longer than any lease.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
 use backstay::{Database, migrate};
 use backstay_postgres::{Cluster, Options};
 
-use crate::place::Place;
-use crate::process::Process;
+use crate::process::{Process, chance};
+use crate::run::{Judgement, Run};
 
 /// Three immediate stops, each followed by a start.
 pub(crate) fn restarts() {
-    disturb(|cluster| {
+    disturb(|run, cluster| {
         for _ in 0..3 {
             std::thread::sleep(Duration::from_millis(1500));
-            cluster.restart().unwrap();
+            run.server(|| cluster.restart().unwrap());
         }
     });
 }
 
 /// One stop for two leases.
 pub(crate) fn away() {
-    disturb(|cluster| {
+    disturb(|run, cluster| {
         std::thread::sleep(Duration::from_millis(1500));
-        cluster.stop_fast();
-        std::thread::sleep(Duration::from_secs(6));
-        cluster.start().unwrap();
+        run.server(|| {
+            cluster.stop_fast();
+            std::thread::sleep(Duration::from_secs(6));
+            cluster.start().unwrap();
+        });
     });
 }
 
-fn disturb(fault: impl FnOnce(&Cluster)) {
+fn disturb(fault: impl FnOnce(&Run, &Cluster)) {
     const JOBS: i64 = 800;
     let cluster = Cluster::obtain(Options::own()).unwrap();
     install(&cluster.url("postgres"));
-    let mut place = Place::open(&cluster.url("postgres"));
-    place.add(0..JOBS, 60);
-    let starts = format!("{}/starts-{}", env!("CARGO_TARGET_TMPDIR"), std::process::id());
-    drop(std::fs::remove_file(&starts));
-    // Read by the workers and their children.
-    let run = |isolation: &str| Process::start_with(&place.url, isolation, &starts);
-    let mut workers = [run("inline"), run("process")];
-    place.until("both work", Duration::from_secs(20), |place| {
+    let mut run = Run::begin(&cluster.url("postgres"));
+    run.place.add(0..JOBS, 60);
+    let mut workers = [run.worker("inline"), run.worker("process")];
+    run.place.until("both work", Duration::from_secs(20), |place| {
         place.number("select count(distinct worker) from backstay.running") == 2
     });
-    fault(&cluster);
-    place.reopen();
-    place.until_done(Duration::from_secs(60));
+    fault(&run, &cluster);
+    run.place.reopen();
+    run.place.until_done(Duration::from_secs(60));
     assert!(workers.iter_mut().all(Process::is_running), "a worker has ended");
-    assert_eq!((place.completed(), place.double_ends()), (JOBS, 0));
+    let place = &run.place;
+    assert_eq!(place.completed(), JOBS);
     let lost =
         "select count(*) from backstay.attempt where outcome = 'lost' or billed <> 'nothing'";
     assert_eq!(place.number(lost), 0, "no worker was lost");
     assert_eq!(place.number("select count(*) from backstay.worker where lost_at is not null"), 0);
-    let mut counts: HashMap<String, usize> = HashMap::new();
-    for line in std::fs::read_to_string(&starts).unwrap().lines() {
-        *counts.entry(line.to_owned()).or_default() += 1;
+    assert_eq!(run.starts(), JOBS, "nothing was started again");
+    run.finish();
+}
+
+/// The server is killed and comes back, again and again, under load.
+pub(crate) fn crashes(times: usize) -> Option<Judgement> {
+    let cluster = Cluster::obtain(Options::own()).unwrap();
+    install(&cluster.url("postgres"));
+    let mut run = Run::begin(&cluster.url("postgres"));
+    let mut jobs = 0;
+    let mut workers = [run.worker("inline"), run.worker("process")];
+    for _ in 0..times {
+        if run.place.waiting() < 200 {
+            run.place.add(jobs..jobs + 300, 60);
+            jobs += 300;
+        }
+        std::thread::sleep(Duration::from_millis(700 + chance(2000)));
+        run.server(|| cluster.restart().unwrap());
+        run.place.reopen();
     }
-    let again: Vec<_> = counts.iter().filter(|(_, count)| **count > 1).collect();
-    assert_eq!((counts.len(), again.len()), (JOBS as usize, 0), "started again: {again:?}");
-    drop(std::fs::remove_file(&starts));
+    run.place.until_done(Duration::from_secs(120));
+    assert!(workers.iter_mut().all(Process::is_running), "a worker has ended");
+    drop(workers);
+    Some(run.judge())
 }
 
 pub(crate) fn install(url: &str) {

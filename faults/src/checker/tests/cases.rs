@@ -1,4 +1,4 @@
-//! Thirty runs by hand. The words are explained in `story.rs`.
+//! Runs by hand, thirty and one. The words are explained in `story.rs`.
 
 use super::story::judge;
 
@@ -24,6 +24,9 @@ const CASES: &[Case] = &[
      "lost 0 unexpected 0 duplicated 1 (explained 1) stale-accepted 0 info 0"),
     ("a worker that is cut off for longer than its lease may overlap",
      "app enqueues a=1; w1 takes 1.1; 1.1 starts; cut w1; wait 4000; w2 rescues 1.1 of w1; w2 takes 1.2; 1.2 starts; 1.1 ends; mend w1; w2 completes 1.2; w1 sends completes 1.1; w1 hears stale completes 1.1",
+     "lost 0 unexpected 0 duplicated 1 (explained 1) stale-accepted 0 info 0"),
+    ("a worker that is frozen before it starts what it has claimed may start it late",
+     "app enqueues a=1; w1 takes 1.1; freeze w1; wait 4000; w2 rescues 1.1 of w1; w2 takes 1.2; 1.2 starts; thaw w1; 1.1 starts; 1.1 ends; w1 sends completes 1.1; w1 hears stale completes 1.1; 1.2 ends; w2 completes 1.2",
      "lost 0 unexpected 0 duplicated 1 (explained 1) stale-accepted 0 info 0"),
     ("an answer is lost, and the verdict that is sent again is stale",
      "app enqueues a=1; w1 takes 1.1; 1.1 starts; w1 sends completes 1.1; w1 moves completes 1.1; w1 hears nothing completes 1.1; w1 sends completes 1.1; w1 hears stale completes 1.1",

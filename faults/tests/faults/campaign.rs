@@ -1,0 +1,258 @@
+//! A campaign: every fault many times over, from one seed; what came of it is a page that anyone can have written anew.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::process::{Command, ExitCode};
+use std::time::{Duration, Instant};
+
+use backstay_faults::page::{Campaign, Judged, Outcome, Trial};
+
+use crate::database::fresh;
+use crate::place::Place;
+use crate::process::{seed, start_from};
+use crate::run::Judgement;
+use crate::{
+    clock, drains, exhausted, failover, harm, kills, mutants, pauses, points, poison, room, server,
+    sessions, soak, wire,
+};
+
+/// How often each fault is done; what a command line does not say.
+#[derive(Debug, Clone)]
+struct Scale {
+    kills: usize,
+    pauses: usize,
+    crashes: usize,
+    promotions: usize,
+    drains: usize,
+    soak: Duration,
+    out: String,
+}
+
+impl Scale {
+    fn read(words: &[String]) -> Result<Scale, String> {
+        let mut scale = Scale {
+            kills: 1000,
+            pauses: 300,
+            crashes: 50,
+            promotions: 20,
+            drains: 100,
+            soak: Duration::from_secs(3600),
+            out: "docs/reliability.md".to_owned(),
+        };
+        if words.iter().any(|word| word == "--help") {
+            return Err(USAGE.to_owned());
+        }
+        let mut words = words.iter();
+        while let Some(word) = words.next() {
+            let value = words.next().ok_or(format!("`{word}` wants a value"))?;
+            let number =
+                || value.parse::<usize>().map_err(|_| format!("`{word} {value}`: not a number"));
+            match word.as_str() {
+                "--kills" => scale.kills = number()?,
+                "--pauses" => scale.pauses = number()?,
+                "--crashes" => scale.crashes = number()?,
+                "--promotions" => scale.promotions = number()?,
+                "--drains" => scale.drains = number()?,
+                "--soak" => scale.soak = Duration::from_secs(60 * number()? as u64),
+                "--seed" => start_from(
+                    value.parse().map_err(|_| format!("`--seed {value}`: not a number"))?,
+                ),
+                "--out" => scale.out = value.clone(),
+                _ => return Err(format!("`{word}` is not known; {USAGE}")),
+            }
+        }
+        Ok(scale)
+    }
+}
+
+const USAGE: &str = "cargo xtask campaign [--kills N] [--pauses N] [--crashes N] [--promotions N] [--drains N] [--soak MINUTES] [--out FILE] [--seed N]";
+
+/// Runs a campaign and writes its page and, beside it, all of it as JSON.
+pub(crate) fn run(words: &[String]) -> ExitCode {
+    let scale = match Scale::read(words) {
+        Ok(scale) => scale,
+        Err(problem) => {
+            eprintln!("{problem}");
+            return ExitCode::from(64);
+        }
+    };
+    let began = Instant::now();
+    let trials = trials(&scale);
+    println!("mutants");
+    let mutants = mutants::found();
+    let said = std::iter::once("cargo xtask campaign".to_owned()).chain(words.iter().cloned());
+    let campaign = Campaign {
+        product: format!("backstay {} ({})", env!("CARGO_PKG_VERSION"), commit()),
+        postgres: server_version(),
+        machine: machine(),
+        day: jiff::Timestamp::now().strftime("%Y-%m-%d").to_string(),
+        seed: seed(),
+        command: said.collect::<Vec<_>>().join(" "),
+        trials,
+        mutants,
+        took: began.elapsed(),
+    };
+    println!("{}", campaign.line());
+    let json = serde_json::to_string_pretty(&campaign).expect("texts and numbers are JSON");
+    // Run from the workspace's root, wherever cargo has put us.
+    let out = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(&scale.out);
+    for (path, text) in [(out.clone(), campaign.page()), (out.with_extension("json"), json + "\n")]
+    {
+        if let Err(problem) = std::fs::write(&path, text) {
+            eprintln!("{}: {problem}", path.display());
+            return ExitCode::FAILURE;
+        }
+    }
+    println!("written to {}", scale.out);
+    if campaign.is_fine() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// The chains of points as one trial.
+fn points_judged() -> Option<Judged> {
+    let mut all = Judged::default();
+    points::each()?.into_iter().for_each(|judgement| all.add(judgement.judged()));
+    let note =
+        "the worker that takes over ends as well, so that a job may wait for several of them";
+    all.notes.push(note.to_owned());
+    Some(all)
+}
+
+fn trials(scale: &Scale) -> Vec<Trial> {
+    let with_children = scale.kills / 5;
+    let inline = scale.kills - with_children;
+    let lost: &[_] = &["G3", "G5", "G7", "G8", "G11"];
+    let said: &[_] = &["G3", "G7"];
+    let mut trials = vec![
+        trial("kill -9 of workers that run handlers themselves", lost, inline, || {
+            kills::at_random("inline", inline).map(Judgement::judged)
+        }),
+        trial("kill -9 of workers with children", lost, with_children, || {
+            kills::at_random("process", with_children).map(Judgement::judged)
+        }),
+        trial(
+            "a worker ends at each step of a job's way",
+            &["G3", "G7", "G8", "G10"],
+            points::number(),
+            points_judged,
+        ),
+        trial(
+            "SIGSTOP of workers for half a lease to two leases",
+            &["G3", "G4", "G5", "G8"],
+            scale.pauses,
+            || pauses::at_random(scale.pauses).map(Judgement::judged),
+        ),
+        trial("drain under load, jobs given back", &["G3", "G5"], scale.drains, || {
+            drains::rolling(scale.drains).map(Judgement::judged)
+        }),
+        trial(
+            "PostgreSQL is killed and comes back",
+            &["G1", "G3", "G5", "G8"],
+            scale.crashes,
+            || server::crashes(scale.crashes).map(Judgement::judged),
+        ),
+        trial("PostgreSQL is away for two leases", &["G3", "G5"], 1, || asserted(server::away)),
+        trial("a synchronous standby is promoted", &["G1", "G3"], scale.promotions / 2, || {
+            repeated(scale.promotions / 2, failover::synchronous)
+        }),
+        trial("an asynchronous standby is promoted", said, scale.promotions / 2, || {
+            repeated(scale.promotions / 2, failover::asynchronous)
+        }),
+        trial("sessions are ended and statements cancelled", said, scale.crashes, || {
+            repeated(scale.crashes, sessions::ended)
+        }),
+        trial("the line is late, slow, torn, flapping", said, 1, || asserted(wire::hurt)),
+        trial("the line loses hints", said, 1, || asserted(wire::deaf)),
+        trial("the line falls silent", &["G3", "G11"], 1, || asserted(wire::silent)),
+        trial("a worker is cut off", &["G3", "G11"], 1, || asserted(wire::cut_off)),
+        trial("the line fails at random", said, 1, || asserted(wire::at_random)),
+        trial("the wall clock of a worker is wrong", said, 1, || asserted(clock::wrong)),
+        trial("handlers crash, hang, flood, block", &["G13", "G10"], 1, || asserted(harm::all)),
+        trial("a job kills each worker that runs it", &["G13"], 1, || {
+            asserted(poison::convicts_itself)
+        }),
+        trial("memory runs out", &["G13"], 1, || asserted(room::evicts)),
+        trial("no connection is left", said, 1, || asserted(exhausted::connections)),
+        trial("the server only reads", said, 1, || asserted(exhausted::read_only)),
+        trial("the disk is full", said, 1, || asserted(exhausted::disk)),
+    ];
+    if !scale.soak.is_zero() {
+        let minutes = scale.soak.as_secs() / 60;
+        let name = format!("{minutes} minutes of load with a fault every few seconds");
+        trials.push(trial(&name, &["G3", "G5", "G8", "G9"], 1, || soak::under_faults(scale.soak)));
+    }
+    trials
+}
+
+/// Does one trial; what it panics with is told on the page, and the others go on.
+fn trial(
+    fault: &str,
+    proves: &'static [&'static str],
+    times: usize,
+    run: impl FnOnce() -> Option<Judged>,
+) -> Trial {
+    println!("{fault}: {times}");
+    let began = Instant::now();
+    let outcome = match catch_unwind(AssertUnwindSafe(run)) {
+        Ok(Some(judged)) => Outcome::Judged(judged),
+        Ok(None) => Outcome::Skipped("it cannot be done on this machine".to_owned()),
+        Err(panic) => Outcome::Broke(words(panic.as_ref())),
+    };
+    Trial { proves, fault: fault.to_owned(), times, outcome, took: began.elapsed() }
+}
+
+/// A fault that asserts what it expects, in place of being judged.
+fn asserted(fault: fn()) -> Option<Judged> {
+    fault();
+    Some(Judged {
+        notes: vec!["what must hold was asserted, and held".to_owned()],
+        ..Judged::default()
+    })
+}
+
+/// The same, so many times.
+fn repeated(times: usize, fault: fn()) -> Option<Judged> {
+    (0..times).for_each(|_| fault());
+    asserted(|| {})
+}
+
+/// The first line of what somebody panicked with.
+fn words(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| panic.downcast_ref::<&str>().copied())
+        .unwrap_or("a panic without words");
+    text.lines().next().unwrap_or_default().to_owned()
+}
+
+fn server_version() -> String {
+    let Some(db) = fresh() else { return String::new() };
+    Place::open(&db.url).texts("show server_version").remove(0)
+}
+
+fn commit() -> String {
+    let said = Command::new("git")
+        .args(["rev-parse", "--short=10", "HEAD"])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output();
+    let text = said.map(|said| String::from_utf8_lossy(&said.stdout).trim().to_owned());
+    text.ok().filter(|text| !text.is_empty()).unwrap_or_else(|| "no commit".to_owned())
+}
+
+fn machine() -> String {
+    let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
+    let field = |text: &str, name: &str| {
+        let line = text.lines().find(|line| line.starts_with(name)).map(str::to_owned);
+        line.and_then(|line| Some(line.split_once(':')?.1.trim().to_owned())).unwrap_or_default()
+    };
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let kib = field(&read("/proc/meminfo"), "MemTotal");
+    let kib: u64 = kib.split(' ').next().unwrap_or_default().parse().unwrap_or(0);
+    let kernel = read("/proc/sys/kernel/osrelease");
+    format!(
+        "{cores} cores ({}), {} GiB, Linux {}",
+        field(&read("/proc/cpuinfo"), "model name"),
+        kib >> 20,
+        kernel.trim()
+    )
+}
