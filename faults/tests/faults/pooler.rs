@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use backstay::{Backoff, Options, cancel};
+use backstay::{Backoff, Options, cancel, check};
 use backstay_postgres::template;
 
 use crate::database::fresh;
@@ -45,6 +45,8 @@ pub(crate) fn transaction() {
     pooled.wait(cancel(pooled.database(), listens, "not wanted")).unwrap();
     place.until_done(Duration::from_secs(40));
 
+    let held = pooled.wait(check::all(pooled.database())).unwrap();
+    assert!(held.holds, "{}", held.verdict());
     assert_eq!((place.completed(), place.double_ends()), (301, 0));
     let reasons =
         place.texts("select reason || ' ' || retry_count from backstay.dead_letter order by id");

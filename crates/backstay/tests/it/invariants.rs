@@ -75,7 +75,7 @@ const PLANTED: &[(&str, &[(&str, &str)])] = &[
                 "",
             ),
             (
-                "select planted.worker('-1 h'), planted.body(5), planted.run(5); update backstay.worker set lease_until = clock_timestamp() - interval '20 s'",
+                "select planted.worker('-1 h'), planted.body(5), planted.run(5); update backstay.worker set lease_until = clock_timestamp() - interval '40 s'",
                 "5 the lease of worker 00000000-0000-0000-0000-000000000001 is over since ",
             ),
         ],
@@ -262,8 +262,8 @@ fn no_statement_is_without_planted_rows_that_it_finds() {
 async fn each_statement_finds_what_is_planted_and_passes_over_what_is_lawful() {
     let Some(db) = fresh() else { return };
     let client = connect(&db.url).await;
-    client.batch_execute(&format!("begin; {HELPERS}; savepoint clean")).await.unwrap();
     for (file, cases) in PLANTED {
+        client.batch_execute(&format!("begin; {HELPERS}; savepoint clean")).await.unwrap();
         let text = std::fs::read_to_string(folder().join(format!("{file}.sql"))).unwrap();
         assert_eq!(found(&client, &text, None).await, [""; 0], "{file}: nothing is planted yet");
         for (plant, finding) in *cases {
@@ -277,6 +277,7 @@ async fn each_statement_finds_what_is_planted_and_passes_over_what_is_lawful() {
             }
             client.batch_execute("rollback to clean").await.unwrap();
         }
+        client.batch_execute("rollback").await.unwrap();
     }
 }
 
