@@ -2,8 +2,8 @@
 -- moves: running -> dead               role: worker
 -- $1 ids bigint[], $2 attempts int[], $3 worker uuid, $4 reasons text[], $5 bills text[], $6 fingerprints text[], $7 titles text[],
 -- $8 details text[]
--- locks: running rows by primary key, in id order; found one by one and deleted by place, since tables that swing between
---        nothing and a million rows make any join of them a guess
+-- locks: running rows by primary key, in id order; found one by one, since tables that swing between nothing and a million
+--        rows make any join of them a guess; deleted by key, since a cancel that this waited for has moved the row
 with asked as materialized (
   select * from unnest($1::bigint[], $2::int[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[])
          a(job_id, attempt, reason, bill, fingerprint, title, detail) order by 1),
@@ -11,9 +11,9 @@ held as materialized (
   select a.reason, a.bill, a.fingerprint, a.title, a.detail, r.*
     from asked a
    cross join lateral (
-     select r.ctid as spot, r.* from backstay.running r
+     select r.* from backstay.running r
       where r.job_id = a.job_id and r.attempt = a.attempt and r.worker = $3::uuid for update) r),
-gone as (delete from backstay.running r where r.ctid = any(array(select spot from held))),
+gone as (delete from backstay.running r where r.job_id = any(array(select job_id from held))),
 body as materialized (
   select h.job_id, h.attempt, h.retry_count + (h.bill = 'retry')::int as retry_count,
          h.crash_count + (h.bill = 'crash')::int as crash_count, h.lost_count + (h.bill = 'lost')::int as lost_count,

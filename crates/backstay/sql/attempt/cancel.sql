@@ -1,17 +1,17 @@
 -- Ends jobs that were stopped by intent: an operator's, the application's, or the handler's own.
 -- moves: running -> cancelled          role: worker
 -- $1 ids bigint[], $2 attempts int[], $3 worker uuid, $4 reasons text[], $5 details text[]
--- locks: running rows by primary key, in id order; found one by one and deleted by place, since tables that swing between
---        nothing and a million rows make any join of them a guess
+-- locks: running rows by primary key, in id order; found one by one, since tables that swing between nothing and a million
+--        rows make any join of them a guess; deleted by key, since a cancel that this waited for has moved the row
 with asked as materialized (
   select * from unnest($1::bigint[], $2::int[], $4::text[], $5::text[]) a(job_id, attempt, reason, detail) order by 1),
 held as materialized (
   select a.reason, a.detail, r.*
     from asked a
    cross join lateral (
-     select r.ctid as spot, r.* from backstay.running r
+     select r.* from backstay.running r
       where r.job_id = a.job_id and r.attempt = a.attempt and r.worker = $3::uuid for update) r),
-gone as (delete from backstay.running r where r.ctid = any(array(select spot from held))),
+gone as (delete from backstay.running r where r.job_id = any(array(select job_id from held))),
 body as materialized (
   select h.job_id, h.ready_at, h.claimed_at, h.attempt, h.retry_count, h.crash_count, h.lost_count, h.snooze_count,
          h.interrupt_count, h.worker, coalesce(h.cancel ->> 'reason', h.reason) as reason, j.spot as body_spot, j.enqueued_at,

@@ -2,8 +2,8 @@
 -- moves: running -> completed          role: worker
 -- $1 ids bigint[], $2 attempts int[], $3 worker uuid, $4 wall_ms int[], $5 cpu_ms int[], $6 peak_kib int[], $7 outputs text[],
 -- $8 release text, $9 terms_no int[], $10 details text[] (columns of attempt, as a JSON object)
--- locks: running rows by primary key, in id order; found one by one and deleted by place, since tables that swing between
---        nothing and a million rows make any join of them a guess
+-- locks: running rows by primary key, in id order; found one by one, since tables that swing between nothing and a million
+--        rows make any join of them a guess; deleted by key, since a cancel that this waited for has moved the row
 with asked as materialized (
   select * from unnest($1::bigint[], $2::int[], $4::int[], $5::int[], $6::int[], $7::text[], $9::int[], $10::text[])
          a(job_id, attempt, wall_ms, cpu_ms, peak_kib, output, terms_no, detail) order by 1),
@@ -11,9 +11,9 @@ held as materialized (
   select a.wall_ms, a.cpu_ms, a.peak_kib, a.output, a.terms_no, a.detail, r.*
     from asked a
    cross join lateral (
-     select r.ctid as spot, r.* from backstay.running r
+     select r.* from backstay.running r
       where r.job_id = a.job_id and r.attempt = a.attempt and r.worker = $3::uuid for update) r),
-gone as (delete from backstay.running r where r.ctid = any(array(select spot from held))),
+gone as (delete from backstay.running r where r.job_id = any(array(select job_id from held))),
 body as materialized (
   select h.job_id, h.ready_at, h.claimed_at, h.attempt, h.retry_count, h.crash_count, h.lost_count, h.snooze_count,
          h.interrupt_count, h.worker, h.wall_ms, h.cpu_ms, h.peak_kib, h.output, h.terms_no, h.detail, j.spot as body_spot, j.enqueued_at,

@@ -1,16 +1,16 @@
 -- Ends jobs that are done, of kinds that keep nothing of it.
 -- moves: running -> completed          role: worker
 -- $1 ids bigint[], $2 attempts int[], $3 worker uuid
--- locks: running rows by primary key, in id order; found one by one and deleted by place, since tables that swing between
---        nothing and a million rows make any join of them a guess
+-- locks: running rows by primary key, in id order; found one by one, since tables that swing between nothing and a million
+--        rows make any join of them a guess; deleted by key, since a cancel that this waited for has moved the row
 with asked as materialized (select * from unnest($1::bigint[], $2::int[]) a(job_id, attempt) order by 1),
 held as materialized (
   select r.*
     from asked a
    cross join lateral (
-     select r.ctid as spot, r.job_id from backstay.running r
+     select r.job_id from backstay.running r
       where r.job_id = a.job_id and r.attempt = a.attempt and r.worker = $3::uuid for update) r),
-gone as (delete from backstay.running r where r.ctid = any(array(select spot from held))),
+gone as (delete from backstay.running r where r.job_id = any(array(select job_id from held))),
 body as materialized (
   select h.job_id, j.spot as body_spot, j.unique_hash
     from held h

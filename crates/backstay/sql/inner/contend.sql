@@ -70,7 +70,10 @@ begin
             case when lost.holder = any (asked) then 'an earlier job of the same call' else lost.holder::text end,
             'wait for that job, cancel it, or use on_conflict keep or replace');
         elsif s.on_conflict = 'replace' and not lost.holder = any (asked)
-              and not backstay.replace(lost.holder, s.args[spots[lost.at]], s) then
+              and not backstay.replace(lost.holder, s.args[spots[lost.at]], s)
+              -- A key for a period outlives its job: nothing is left to replace, and the job that had it answers.
+              and not exists (select from backstay.unique_key u
+                               where u.hash = hashes[lost.at] and u.job_id = lost.holder and u.until = 'period') then
           again := true;                     -- The holder ended just now: the key is free.
           continue;
         end if;

@@ -1,5 +1,5 @@
 -- Takes a waiting job out of its place and answers what stood there. A running job is answered as it is and left alone,
--- an unknown one as null. If the job moves meanwhile, it looks again, three times in all.
+-- an unknown one as null. If the job moves or changes meanwhile, it looks again, three times in all.
 -- needs: inner/standing.sql
 create or replace function backstay.lift(job bigint) returns backstay.standing
 language plpgsql as $$
@@ -13,9 +13,10 @@ begin
     elsif spot.place = 'ready' then
       delete from backstay.ready r where r.queue = spot.queue and r.priority = spot.priority and r.seq = spot.seq;
     elsif spot.place = 'scheduled' then
-      delete from backstay.scheduled s where s.job_id = job;
+      delete from backstay.scheduled s
+       where s.job_id = job and s.run_at = spot.run_at and s.attempt = spot.attempt and s.priority = spot.priority;
     else
-      delete from backstay.parked p where p.job_id = job;
+      delete from backstay.parked p where p.job_id = job and p.seq = spot.seq and p.priority = spot.priority;
     end if;
     if found then
       return spot;

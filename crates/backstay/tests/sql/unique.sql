@@ -60,6 +60,8 @@ begin
   perform pg_temp.claim(a);
   perform backstay.complete(a, 1, pg_temp.worker());
   perform pg_temp.same((select id from backstay.enqueue('p', '{}', period)), a, 'held after the end');
+  perform pg_temp.same((select id from backstay.enqueue('p', '{}', '{"unique": {"key": "k", "period_in": "1h", "on_conflict": "replace"}}')), a,
+    'nothing is left to replace');
   update backstay.unique_key set expires_at = now() - interval '1 s' where job_id = a;
   perform pg_temp.same((select created from backstay.enqueue('p', '{}', period)), true, 'over');
 
