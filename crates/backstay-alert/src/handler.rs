@@ -8,7 +8,7 @@ use backstay::config::{HttpHandler, Network, Runner, Secret, Settings};
 use backstay::model::bounds::PUSH_ANSWER_BYTES;
 use backstay::{Push, PushAnswer, PushError, PushRequest, Pushes};
 use reqwest::Response;
-use reqwest::header::RETRY_AFTER;
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use rustls::ClientConfig;
 
 use crate::call::{Call, NoAnswer};
@@ -58,8 +58,9 @@ impl Handler {
             Some(tls) => tls.clone(),
             none => none.insert(tls::client()?).clone(),
         };
+        let headers = own_headers(handler)?;
         let call = Call::new(&handler.url, allowed, SETTING, tls, |client| {
-            client.connect_timeout(CONNECT).pool_idle_timeout(IDLE)
+            client.connect_timeout(CONNECT).pool_idle_timeout(IDLE).default_headers(headers)
         })?;
         Ok(Self { call, secret: handler.secret.clone() })
     }
@@ -72,6 +73,19 @@ impl Handler {
         }
         read(self.call.post(request.body.clone(), &headers).await?).await
     }
+}
+
+/// The headers of the settings; none of ours is among them, and where one was, ours would go out.
+fn own_headers(handler: &HttpHandler) -> Result<HeaderMap, Reason> {
+    let mut headers = HeaderMap::new();
+    for (name, text) in &handler.headers {
+        let wrong = || Reason::Header(name.clone());
+        let name = HeaderName::try_from(name).map_err(|_| wrong())?;
+        let mut value = HeaderValue::try_from(text.expose()).map_err(|_| wrong())?;
+        value.set_sensitive(true);
+        headers.insert(name, value);
+    }
+    Ok(headers)
 }
 
 async fn read(mut answer: Response) -> Result<PushAnswer, NoAnswer> {

@@ -48,6 +48,9 @@ pub enum Reason {
     /// The call would not be encrypted.
     #[error("http:// is not encrypted; use https://, or name the inner network in `{0}`")]
     Plain(&'static str),
+    /// A header that cannot be sent.
+    #[error("the header `{0}` cannot be sent: its name or its value is no text of a header")]
+    Header(String),
     /// The address may not be called.
     #[error(transparent)]
     Refused(#[from] address::Refused),

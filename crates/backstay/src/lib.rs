@@ -124,7 +124,7 @@ mod worker_side {
     pub use crate::runtime::main::main;
     pub use crate::runtime::push::{Push, PushError, Pushes};
     pub use crate::runtime::worker::build::{BuildError, Worker};
-    pub use crate::runtime::worker::queue::{Command, Queue};
+    pub use crate::runtime::worker::queue::{Command, Http, Queue};
     pub use crate::runtime::worker::{Running, StartError};
     pub use crate::store::StoreError;
     pub use crate::store::database::Database;

@@ -54,6 +54,8 @@ async fn an_attempt_is_a_post_that_its_receiver_can_trust() {
     assert!(now - 5 <= time && time <= now);
     assert_eq!(signature, sign::sign("hunter2", time, &got.body));
 
+    assert_eq!(got.header("x-team"), "", "none but ours, where none is written");
+
     let (port, mut heard) = server(&[OK]).await;
     handler(json!(format!("http://127.0.0.1:{port}/"))).push(&request()).await.unwrap();
     assert_eq!(
@@ -61,6 +63,26 @@ async fn an_attempt_is_a_post_that_its_receiver_can_trust() {
         "",
         "no key, no signature"
     );
+}
+
+#[tokio::test]
+async fn headers_of_ones_own_go_with_each_request_beside_ours() {
+    let (port, mut heard) = server(&[OK]).await;
+    let url = format!("http://127.0.0.1:{port}/");
+    let headers = json!({ "X-Team": "billing, eu", "Authorization": "Bearer hunter2" });
+    let made = handler(json!({ "url": url, "secret": "key", "headers": headers }));
+    made.push(&request()).await.unwrap();
+    let got = heard.recv().await.unwrap();
+    assert_eq!(
+        (got.header("x-team"), got.header("authorization")),
+        ("billing, eu", "Bearer hunter2")
+    );
+    assert_eq!(
+        (got.header("backstay-job"), got.header("content-type")),
+        ("41", "application/json")
+    );
+    assert!(got.header("backstay-signature").starts_with("t="));
+    assert!(got.header("user-agent").starts_with("backstay/"));
 }
 
 #[tokio::test]

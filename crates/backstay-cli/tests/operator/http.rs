@@ -112,7 +112,7 @@ fn with_server(name: &str) -> Option<(Crew, Server)> {
     let kinds = ["good", "busy", "never", "slow", "hang", "again"].map(|kind| {
         let timeout = if kind == "slow" { "1s" } else { "1m" };
         format!(
-            "[kinds.{kind}]\ntimeout = \"{timeout}\"\nhttp = {{ url = \"http://127.0.0.1:{port}/{kind}\", secret = \"hunter2\" }}\n"
+            "[kinds.{kind}]\ntimeout = \"{timeout}\"\nhttp = {{ url = \"http://127.0.0.1:{port}/{kind}\", secret = \"hunter2\", headers = {{ X-Team = \"hunter2, eu\" }} }}\n"
         )
     });
     let nobody = "[kinds.nobody]\nhttp = \"http://127.0.0.1:1/\"\n";
@@ -143,6 +143,7 @@ fn the_answer_of_an_address_decides_about_the_job() {
     assert_eq!(sent["args"], json!({ "customer": 7 }));
     assert_eq!((&sent["job"]["id"], &sent["job"]["kind"]), (&json!(good), &json!("good")));
     assert_eq!(header(&head, "idempotency-key"), good);
+    assert_eq!(header(&head, "x-team"), "hunter2, eu");
     assert_eq!(header(&head, "backstay-timeout-ms"), "60000");
     let signature = header(&head, "backstay-signature");
     let time = signature.strip_prefix("t=").unwrap().split_once(',').unwrap().0.parse().unwrap();
@@ -186,6 +187,11 @@ fn the_answer_of_an_address_decides_about_the_job() {
     let job = crew.wait_for(&hang, "cancelled");
     assert_eq!(last(&job)["outcome"], "cancelled");
     crew.wait_until("the cancelled call is dropped", || server.has_dropped("/hang"));
+    let kinds = crew.desk.run(&["kinds", "list"]).exits(0).out;
+    let kind = kinds.lines().find(|line| line.starts_with("good"));
+    assert!(kind.is_some_and(|line| line.ends_with("by an address, through 1 worker")), "{kinds}");
+    let worker = &crew.desk.run(&["workers", "list", "--json"]).json()["items"][0];
+    assert_eq!((&worker["level"], &worker["holders"]), (&json!("http"), &Value::Null), "{worker}");
     let log = crew.log();
     assert!(!log.contains("hunter2"), "{log}");
 }

@@ -13,6 +13,9 @@ cut as (
 served as (
   select k.name, count(*) as workers from backstay.workers w cross join lateral jsonb_object_keys(w.kinds) k(name)
    where w.state = 'live' group by k.name),
+sent as (
+  select distinct k.name from backstay.workers w cross join lateral jsonb_array_elements_text(w.admission -> 'by_address') k(name)
+   where w.state = 'live'),
 paused as (
   select p.* from backstay.pause p where p.scope = 'kind' and (p.until is null or p.until > backstay.clock())),
 named as (
@@ -24,6 +27,7 @@ select jsonb_build_object(
          'parked', jsonb_build_object('count', coalesce(p.n, 0), 'more', c.parked),
          'running', jsonb_build_object('count', coalesce(u.n, 0), 'more', c.running),
          'dead', jsonb_build_object('count', coalesce(d.n, 0), 'more', c.dead),
+         'by_address', exists (select from sent a where a.name = n.name),
          'paused', case when x.name is not null then jsonb_build_object('since', x.since, 'until', x.until, 'by', x.by, 'reason', x.reason) end,
          'peaks', jsonb_build_object(
            'counts', coalesce((select jsonb_object_agg(b.bucket, b.n)

@@ -38,6 +38,10 @@ pub const OUTPUT_BYTES_MOST: usize = LINE_BYTES;
 pub const PUSH_ANSWER_BYTES: usize = 1024 * 1024;
 /// How much of an answer goes into the message of a failed attempt.
 pub const PUSH_MESSAGE_BYTES: usize = 2 * 1024;
+/// Most headers of one's own that go with each request to the address of a kind.
+pub const PUSH_HEADERS: usize = 20;
+/// Longest value of such a header: servers take 8 KiB of headers in all, some less.
+pub const PUSH_HEADER_BYTES: usize = 4 * 1024;
 /// Longest checkpoint as JSON text.
 pub const CHECKPOINT_BYTES: usize = 64 * 1024;
 /// Longest note of a progress report, in characters.

@@ -260,6 +260,15 @@ impl Settings {
             .unwrap_or_else(|| QueueSettings { name: name.to_owned(), ..self.defaults.clone() })
     }
 
+    /// Tells whether addresses handle every kind that belongs to this queue, so that its slots start no process.
+    #[must_use]
+    pub(crate) fn only_sends(&self, queue: &QueueSettings) -> bool {
+        let home = |kind: &&KindSettings| kind.queue.as_deref().unwrap_or("default") == queue.name;
+        let mut kinds = self.kinds.iter().filter(home).peekable();
+        let is_address = |kind: &KindSettings| matches!(kind.runner, Some(Runner::Http(_)));
+        queue.runner.is_none() && kinds.peek().is_some() && kinds.all(is_address)
+    }
+
     /// Gives the settings of a kind that the file declares.
     #[must_use]
     pub fn kind(&self, name: &str) -> Option<&KindSettings> {

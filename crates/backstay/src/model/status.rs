@@ -264,6 +264,9 @@ pub struct KindStatus {
     /// What its attempts had of memory; nothing where none was measured, as of those that run inside a worker.
     #[serde(default)]
     pub memory: Option<PeakStatus>,
+    /// An address handles it, as a live worker says that sends its jobs there.
+    #[serde(default)]
+    pub by_address: bool,
 }
 
 /// What a job carries, beside what its kind gives now.
@@ -351,7 +354,7 @@ pub struct WorkerStatus {
     pub admission: Admission,
 }
 
-/// What keeps a worker from claiming, and the memory that its jobs share.
+/// What keeps a worker from claiming, the memory that its jobs share, and what it only sends on.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
@@ -371,6 +374,12 @@ pub struct Admission {
     pub memory_free: u64,
     /// Jobs that it has taken and that wait for memory: how many bytes, by id.
     pub in_hand: BTreeMap<String, u64>,
+    /// Bytes of memory that a job may use of whose kind nothing is said, by queue; of queues that start processes.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub memory_of_one: BTreeMap<String, u64>,
+    /// Kinds whose jobs it sends to addresses, by name.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub by_address: Vec<String>,
 }
 
 impl Admission {

@@ -4,16 +4,16 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use backstay::config::{Origin, Settings, Value};
+use backstay::config::{Origin, Runner, Settings, Value};
 use backstay::model::lease::Times;
 use backstay::unit::secs;
 use backstay::{
-    Database, JobState, Push, PushAnswer, PushError, PushRequest, Pushes, Request, Worker, enqueue,
-    show,
+    Database, Fail, Http, JobState, Push, PushAnswer, PushError, PushRequest, Pushes, Request,
+    Worker, enqueue, inspect, show,
 };
 use serde_json::json;
 
-use crate::act::{Notes, until};
+use crate::act::{Act, Notes, until};
 use crate::database::{claim, connect, fresh};
 
 /// What a stand-in does with a request.
@@ -106,6 +106,47 @@ async fn a_sender_that_panics_fails_its_attempt_and_nothing_else() {
     running.quit().await;
     let ended = tokio::time::timeout(secs(10), running.join());
     assert!(ended.await.is_ok(), "the thread that sends holds nobody up");
+}
+
+#[tokio::test]
+async fn a_worker_that_only_sends_says_so_and_so_do_its_kinds() {
+    let Some(place) = fresh() else { return };
+    let database = Database::connect(&place.url).await.unwrap();
+    let (worker, _) = worker(Then::Answer);
+    let mut running = worker.start_with(&database, settings()).await.unwrap();
+    let told = async || {
+        let kinds = inspect::kinds(&database).await.unwrap();
+        kinds.iter().any(|kind| kind.name == "charge" && kind.by_address)
+    };
+    until("its beat tells it", told).await;
+    let only = inspect::workers(&database, false).await.unwrap().pop().unwrap();
+    assert_eq!(only.level, "http");
+    assert_eq!(only.admission.by_address, ["charge"]);
+    assert!(only.admission.memory_of_one.is_empty(), "{:?}", only.admission);
+    running.quit().await;
+    running.join().await;
+    assert!(!told().await, "by nobody");
+}
+
+#[test]
+fn an_address_in_code_is_the_address_of_the_settings() {
+    let address = || Http::new("https://app.example/").secret("hunter2").header("X-Team", "eu");
+    let worker = Worker::without_state().http::<Act>(address()).build().unwrap();
+    let settings = Settings::from_value(&worker.tree()).unwrap();
+    let Some(Runner::Http(http)) = &settings.kind("act").unwrap().runner else { panic!() };
+    assert_eq!(
+        (http.url.as_str(), http.secret.as_ref().unwrap().expose()),
+        ("https://app.example/", "hunter2")
+    );
+    assert_eq!((http.headers[0].0.as_str(), http.headers[0].1.expose()), ("X-Team", "eu"));
+    assert!(!format!("{:?}", address()).contains("hunter2"));
+
+    let handler = async |_: Act| Ok::<_, Fail>(());
+    let twice = Worker::without_state().http::<Act>(address()).handle(handler).build();
+    assert_eq!(twice.map(drop).unwrap_err().code(), "BS405");
+    let mine = Worker::without_state().http::<Act>(address().header("Host", "x")).build();
+    let error = mine.map(drop).unwrap_err();
+    assert!(error.to_string().contains("not yours to set"), "{error}");
 }
 
 #[tokio::test]

@@ -131,6 +131,9 @@ fn known(printer: &Printer, kind: &KindStatus) -> String {
     match (&kind.paused, usize::try_from(kind.workers).unwrap_or(0)) {
         (Some(pause), _) => paused(printer, pause),
         (None, 0) => "by nobody".into(),
+        (None, workers) if kind.by_address => {
+            format!("by an address, through {}", count(workers, "worker"))
+        }
         (None, workers) => format!("by {}", count(workers, "worker")),
     }
 }

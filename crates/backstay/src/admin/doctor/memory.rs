@@ -1,9 +1,11 @@
 //! Whether the memory that kinds may use fits what their attempts had.
 
+use std::collections::BTreeMap;
+
 use super::{Finding, blind, count};
 use crate::model::account::size;
 use crate::model::peak::PeakStatus;
-use crate::model::status::KindStatus;
+use crate::model::status::{KindStatus, WorkerStatus};
 use crate::model::unit::format_size;
 use crate::store::database::Database;
 use crate::store::inspect;
@@ -12,10 +14,42 @@ use crate::store::inspect;
 const LINES: usize = 5;
 
 pub(super) async fn check(database: &Database) -> Vec<Finding> {
-    match inspect::list_kinds(database).await {
+    let mut found = match inspect::list_kinds(database).await {
         Ok(kinds) => judge(&kinds),
         Err(error) => vec![blind("memory", &error)],
+    };
+    match inspect::list_workers(database, false).await {
+        Ok(workers) => found.extend(uneven(&workers)),
+        Err(error) => found.push(blind("memory", &error)),
     }
+    found
+}
+
+/// A job that fits at one worker of its queue should fit at every other.
+fn uneven(workers: &[WorkerStatus]) -> Vec<Finding> {
+    let mut queues: BTreeMap<&str, BTreeMap<u64, &WorkerStatus>> = BTreeMap::new();
+    for worker in workers.iter().filter(|worker| worker.state == "live") {
+        for (queue, bytes) in &worker.admission.memory_of_one {
+            queues.entry(queue).or_default().entry(*bytes).or_insert(worker);
+        }
+    }
+    let differ = queues.iter().filter_map(|(queue, sizes)| {
+        let (least, most) = (sizes.first_key_value()?, sizes.last_key_value()?);
+        (least.0 < most.0).then(|| differs(queue, least, most))
+    });
+    differ.take(LINES).collect()
+}
+
+fn differs(queue: &str, least: (&u64, &&WorkerStatus), most: (&u64, &&WorkerStatus)) -> Finding {
+    let at = |(bytes, worker): (&u64, &&WorkerStatus)| {
+        format!("{} at the worker on {} (pid {})", size(*bytes), worker.host, worker.pid)
+    };
+    let finding = format!("a job of `{queue}` may use {} and {}", at(least), at(most));
+    let remedy = format!(
+        "write memory = \"{}\" under [queues.{queue}] for all of them",
+        format_size(*most.0)
+    );
+    Finding::warn("memory", finding, remedy)
 }
 
 /// Nothing is said before there are attempts enough.
@@ -85,6 +119,35 @@ mod tests {
         );
         let remedy = "write memory = \"864MiB\" under [kinds.render]";
         assert_eq!(finding.remedy.as_deref(), Some(remedy));
+    }
+
+    #[test]
+    fn workers_of_one_queue_that_give_a_job_different_memory_are_told_with_both() {
+        let worker = |host: &str, state: &str, memory: serde_json::Value| -> WorkerStatus {
+            let at = "2026-11-24T11:58:00Z";
+            serde_json::from_value(serde_json::json!({
+                "id": "018f6f1e", "state": state, "host": host, "pid": 7, "release": "1", "level": "rlimit", "slots": 4,
+                "running": 0, "queues": ["mail", "export"], "kinds": [], "direct": true, "started_at": at, "beat_at": at,
+                "lease_until": at, "drain_at": null, "goodbye_at": null, "lost_at": null,
+                "admission": { "memory_of_one": memory },
+            }))
+            .unwrap()
+        };
+        let (small, large) = (128 << 20, 512 << 20);
+        let alike = serde_json::json!({ "mail": large, "export": large });
+        let less = serde_json::json!({ "mail": large, "export": small });
+        let first = worker("app-1", "live", alike);
+        assert_eq!(uneven(&[first.clone(), worker("app-2", "live", serde_json::json!({}))]), []);
+        assert_eq!(uneven(&[first.clone(), worker("app-2", "gone", less.clone())]), []);
+        let found = uneven(&[first, worker("app-2", "live", less)]);
+        assert_eq!(
+            found,
+            [Finding::warn(
+                "memory",
+                "a job of `export` may use 128 MiB at the worker on app-2 (pid 7) and 512 MiB at the worker on app-1 (pid 7)",
+                "write memory = \"512MiB\" under [queues.export] for all of them"
+            )]
+        );
     }
 
     #[test]

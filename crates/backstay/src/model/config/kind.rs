@@ -108,7 +108,7 @@ const OWN: [Key; 25] = [
     ),
     key(
         "http",
-        Form::Other("an address, or { url, secret }"),
+        Form::Other("an address, or { url, secret, headers }"),
         "",
         "The address that handles it: each attempt is a signed POST, and the answer decides",
     ),

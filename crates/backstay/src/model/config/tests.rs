@@ -85,10 +85,6 @@ fn a_key_of_a_later_version_is_refused_by_name() {
         ],
     );
     check(
-        json!({"kinds": {"k": {"http": {"url": "https://a.example/", "headers": {}}}}}),
-        &["BS401 kinds.k.http.headers: `headers` is not available in this version"],
-    );
-    check(
         json!({"kinds": {"k": {"unique": {"wait_in": "1s"}}}}),
         &["BS402 kinds.k.unique: `wait_in` is not available in this version"],
     );
@@ -306,8 +302,8 @@ fn an_address_handles_a_kind_with_or_without_a_key() {
         Some(Runner::Http(http)) => http.clone(),
         other => panic!("{other:?}"),
     };
-    let secret = None;
-    assert_eq!(http("plain"), HttpHandler { url: "https://app.example/jobs?a=b".into(), secret });
+    let url = "https://app.example/jobs?a=b".into();
+    assert_eq!(http("plain"), HttpHandler { url, secret: None, headers: Vec::new() });
     assert_eq!(http("kept").url, "https://set.example/");
     assert_eq!(http("signed").secret.as_ref().unwrap().expose(), "hunter2");
     assert_eq!(resolved.settings.worker.allow_networks.len(), 1);
@@ -315,6 +311,71 @@ fn an_address_handles_a_kind_with_or_without_a_key() {
     assert_eq!(row("kinds.signed.http.secret").value.as_deref(), Some("\"***\""));
     assert_eq!(row("kinds.kept.http").value.as_deref(), Some("{ env = \"SET\" }"));
     assert!(!format!("{:?}", resolved.settings).contains("hunter2"));
+}
+
+#[test]
+fn headers_of_an_address_are_read_and_never_shown() {
+    let headers = json!({"X-Team": "hunter2", "Authorization": {"env": "SET"}});
+    let resolved = resolve(&json!({
+        "kinds": {"k": {"http": {"url": "https://a.example/", "headers": headers}}},
+    }));
+    assert_eq!(resolved.faults, []);
+    let Some(Runner::Http(http)) = &resolved.settings.kind("k").unwrap().runner else { panic!() };
+    let headers: Vec<_> =
+        http.headers.iter().map(|(name, text)| (&**name, text.expose())).collect();
+    assert_eq!(headers, [("Authorization", "https://set.example/"), ("X-Team", "hunter2")]);
+    let row = |path: &str| resolved.rows.iter().find(|row| row.path == path).unwrap();
+    assert_eq!(row("kinds.k.http.headers.X-Team").value.as_deref(), Some("\"***\""));
+    let kept = row("kinds.k.http.headers.Authorization").value.as_deref();
+    assert_eq!(kept, Some("{ env = \"SET\" }"));
+    assert!(!format!("{:?} {:?}", resolved.settings, resolved.rows).contains("hunter2"));
+}
+
+#[test]
+fn a_header_that_is_ours_or_could_not_be_sent_is_refused_and_its_value_is_not_shown() {
+    let name = "cannot be the name of a header: letters, digits and `-`, at most 128";
+    let ours = "is not yours to set: it goes with each request as it must";
+    let text = "the value is no plain text of one line: ASCII without control characters is wanted";
+    for (header, value, message) in [
+        ("Host", "hunter2", ours),
+        ("content-length", "1", ours),
+        ("Transfer-Encoding", "chunked", ours),
+        ("Connection", "close", ours),
+        ("Backstay-Signature", "t=1,v1=0", ours),
+        ("Idempotency-Key", "7", ours),
+        ("a b", "x", name),
+        ("", "x", name),
+        ("X-A", "hunter2\r\nX-B: c", text),
+        ("X-A", "hunter2\n", text),
+        ("X-A", "gr\u{fc}n", text),
+        ("X-A", "", "the value is empty"),
+    ] {
+        let http = json!({"url": "https://a.example/", "headers": {header: value}});
+        let at = if header.is_empty() || header.contains(' ') {
+            format!("\"{header}\"")
+        } else {
+            header.to_owned()
+        };
+        check(
+            json!({"kinds": {"k": {"http": http}}}),
+            &[&format!("BS402 kinds.k.http.headers.{at}: {message}")],
+        );
+    }
+    let with = |headers: serde_json::Value| json!({"kinds": {"k": {"http": {"url": "https://a.example/", "headers": headers}}}});
+    check(
+        with(json!({"X-A": "1", "x-a": "2"})),
+        &["BS402 kinds.k.http.headers.x-a: is there twice: names have no case here"],
+    );
+    check(
+        with(json!({"X-A": "1".repeat(4097)})),
+        &["BS402 kinds.k.http.headers.X-A: the value has 4097 bytes, at most 4096"],
+    );
+    let many: serde_json::Map<_, _> = (0..21).map(|n| (format!("X-{n}"), json!("x"))).collect();
+    check(with(json!(many)), &["BS402 kinds.k.http.headers: 21 headers, at most 20"]);
+    check(
+        with(json!("X-A: 1")),
+        &["BS402 kinds.k.http.headers: a table is wanted, this is a text"],
+    );
 }
 
 #[test]

@@ -21,9 +21,12 @@ pub(crate) async fn tell(link: &Link, settings: &Settings) -> Result<(), StoreEr
     Ok(())
 }
 
-/// Children that can run at once; inline handlers share what the application opens by itself.
+/// Children that can run at once; inline handlers share what the application opens by itself, and addresses open nothing here.
 fn children(settings: &Settings) -> i64 {
-    let outside = settings.queues.iter().filter(|queue| queue.isolation != Isolation::Inline);
+    let outside = settings
+        .queues
+        .iter()
+        .filter(|queue| queue.isolation != Isolation::Inline && !settings.only_sends(queue));
     outside.map(|queue| i64::from(queue.slots)).sum()
 }
 
@@ -75,6 +78,17 @@ impl Budget {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::config::{Origin, Value};
+
+    #[test]
+    fn only_slots_that_start_processes_open_connections_of_their_own() {
+        let tree = serde_json::json!({
+            "queues": { "a": { "slots": 3 }, "b": { "slots": 5, "isolation": "inline" }, "hooks": { "slots": 50 } },
+            "kinds": { "charge": { "queue": "hooks", "http": "https://app.example/" } },
+        });
+        let tree = Value::from_json(&tree, &Origin::Contract);
+        assert_eq!(children(&Settings::from_value(&tree).unwrap()), 3);
+    }
 
     fn budget(children: i64, own: Option<i64>, handlers: Option<i64>) -> Budget {
         let ceilings = Ceilings { server: 97, login: "app_worker".into(), own, handlers };

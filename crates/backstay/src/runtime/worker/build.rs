@@ -8,7 +8,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::backends::{self, Backends};
 use super::program::Access;
-use super::queue::{Command, Queue};
+use super::queue::{Command, Http, Queue};
 use super::runner::Runner;
 use super::running::Running;
 use super::samples::Samples;
@@ -87,6 +87,7 @@ pub struct Worker<S> {
     handlers: Handlers<S>,
     contracts: BTreeMap<&'static str, serde_json::Value>,
     commands: BTreeMap<String, Vec<String>>,
+    addresses: BTreeMap<&'static str, Http>,
     queues: Vec<Queue>,
     channels: Channels,
     pushes: Pushes,
@@ -137,6 +138,7 @@ impl<S: Clone + Send + Sync + 'static> Worker<S> {
             handlers: Handlers::new(),
             contracts: BTreeMap::new(),
             commands: BTreeMap::new(),
+            addresses: BTreeMap::new(),
             queues: Vec::new(),
             channels: Channels::default(),
             pushes: Pushes::new(),
@@ -152,22 +154,38 @@ impl<S: Clone + Send + Sync + 'static> Worker<S> {
 
     /// Adds the handler of a kind.
     pub fn handle<M, H: Handler<S, M>>(mut self, handler: H) -> Worker<S> {
-        let kind = H::Job::KIND;
-        if !self.handlers.add(handler) || self.commands.contains_key(kind) {
-            self.duplicate.get_or_insert_with(|| kind.to_owned());
-        }
-        self.contracts.insert(kind, H::Job::contract().to_json());
+        let is_known = self.has(H::Job::KIND) || !self.handlers.add(handler);
+        self.declare::<H::Job>(is_known);
         self
     }
 
     /// Runs the jobs of a kind by a program.
     pub fn command<J: Job>(mut self, command: Command) -> Worker<S> {
-        let is_known = self.commands.insert(J::KIND.to_owned(), command.0).is_some();
-        if is_known || self.handlers.has(J::KIND) {
+        let is_known = self.has(J::KIND);
+        self.commands.insert(J::KIND.to_owned(), command.0);
+        self.declare::<J>(is_known);
+        self
+    }
+
+    /// Sends the jobs of a kind to an address.
+    pub fn http<J: Job>(mut self, address: Http) -> Worker<S> {
+        let is_known = self.has(J::KIND);
+        self.addresses.insert(J::KIND, address);
+        self.declare::<J>(is_known);
+        self
+    }
+
+    fn has(&self, kind: &str) -> bool {
+        self.handlers.has(kind)
+            || self.commands.contains_key(kind)
+            || self.addresses.contains_key(kind)
+    }
+
+    fn declare<J: Job>(&mut self, is_known: bool) {
+        if is_known {
             self.duplicate.get_or_insert_with(|| J::KIND.to_owned());
         }
         self.contracts.insert(J::KIND, J::contract().to_json());
-        self
     }
 
     /// Puts a function around every run of a handler: for timing, tracing, or what all of them need. The first is outermost.
@@ -264,6 +282,9 @@ impl<S: Clone + Send + Sync + 'static> Worker<S> {
         }
         for (kind, contract) in &self.contracts {
             lay(&["kinds", kind], contract.clone());
+            if let Some(address) = self.addresses.get(kind) {
+                lay(&["kinds", kind, "http"], address.to_json());
+            }
             if self.queues.is_empty() {
                 let home =
                     contract.get("queue").and_then(serde_json::Value::as_str).unwrap_or("default");
@@ -284,7 +305,8 @@ impl<S: Clone + Send + Sync + 'static> Worker<S> {
     #[cfg(feature = "testing")]
     pub(crate) fn kinds(&self) -> Vec<String> {
         let rust = self.handlers.kinds().map(str::to_owned);
-        rust.chain(self.commands.keys().cloned()).collect()
+        let sent = self.addresses.keys().map(|kind| (*kind).to_owned());
+        rust.chain(self.commands.keys().cloned()).chain(sent).collect()
     }
 
     #[cfg(feature = "testing")]

@@ -25,7 +25,8 @@ fn plan_within(settings: &Settings, limit: u64) -> Result<Plan, String> {
         Memory::Auto => admit::budget(limit, settings.worker.memory_reserve),
         Memory::Bytes(bytes) => bytes,
     };
-    let slots = settings.queues.iter().map(|queue| u32::from(queue.slots)).sum();
+    let sharing = settings.queues.iter().filter(|queue| !settings.only_sends(queue));
+    let slots = sharing.map(|queue| u32::from(queue.slots)).sum();
     let auto = auto_memory(given, slots);
     // `auto` never refuses, so one such job always has room.
     let plan = Plan { budget: given.max(auto), auto, largest: largest(settings, auto) };
@@ -67,8 +68,9 @@ fn one_fits(settings: &Settings, plan: Plan) -> Result<(), String> {
 
 /// Written sizes are a promise: with every slot busy they must fit.
 fn all_fit(settings: &Settings, plan: Plan) -> Result<(), String> {
+    let sharing = settings.queues.iter().filter(|queue| !settings.only_sends(queue));
     let promised: Vec<(&QueueSettings, u64)> =
-        settings.queues.iter().filter_map(|queue| Some((queue, written(queue)?))).collect();
+        sharing.filter_map(|queue| Some((queue, written(queue)?))).collect();
     let sum: u64 = promised.iter().map(|(queue, bytes)| u64::from(queue.slots) * bytes).sum();
     if sum <= plan.budget {
         return Ok(());
@@ -128,6 +130,20 @@ mod tests {
         let given = json!({ "queues": queues, "worker": { "memory_budget": "4GiB" } });
         let plan = plan_within(&settings(given), 1).unwrap();
         assert_eq!((plan.budget, plan.largest), (4 * GIB, 2 * GIB));
+    }
+
+    #[test]
+    fn slots_that_only_send_requests_share_no_memory() {
+        let http = json!({ "http": "https://app.example/" });
+        let plan = |kinds: serde_json::Value| {
+            let queues = json!({ "a": { "slots": 2 }, "hooks": { "slots": 50, "memory": "1GiB" } });
+            plan_within(&settings(json!({ "queues": queues, "kinds": kinds })), 2 * GIB)
+        };
+        let of = |queue: &str| json!({ "http": http["http"], "queue": queue });
+        assert_eq!(plan(json!({ "charge": of("hooks") })).unwrap().auto, 512 << 20);
+        let mixed =
+            json!({ "charge": of("hooks"), "render": { "command": ["true"], "queue": "hooks" } });
+        assert!(plan(mixed).unwrap_err().contains("`hooks` 50 x 1GiB"));
     }
 
     #[test]

@@ -1,10 +1,10 @@
-//! Queues and programs as code declares them; the keys are those of the file, and the file wins.
+//! Queues, programs and addresses as code declares them; the keys are those of the file, and the file wins.
 
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 
-use crate::model::config::Cpu;
+use crate::model::config::{Cpu, Secret};
 use crate::model::unit::{Bytes, format_duration, format_size};
 
 /// A queue as it is declared in code; the same keys as `[queues.NAME]`, and the file wins.
@@ -146,5 +146,57 @@ impl Command {
     pub fn arg(mut self, argument: impl Into<String>) -> Command {
         self.0.push(argument.into());
         self
+    }
+}
+
+/// An address that handles the jobs of a kind: each attempt goes there by POST, and the answer decides.
+///
+/// The same keys as `http` of `[kinds.NAME]`. `backstay_cli::main` makes what sends of them; a worker of your own gets it by
+/// [`Worker::pushes`](crate::Worker::pushes).
+///
+/// ```
+/// # use backstay::{Http, Job, Worker};
+/// # #[derive(serde::Serialize, serde::Deserialize, Job)] #[job(kind = "charge")] struct Charge { id: i64 }
+/// # let (key, token) = ("k", "t");
+/// let hook = Http::new("https://app.example.org/jobs/charge").secret(key);
+/// let worker = Worker::without_state()
+///     .http::<Charge>(hook.header("X-Team", "billing").header("Authorization", format!("Bearer {token}")))
+///     .build()?;
+/// # Ok::<_, backstay::BuildError>(())
+/// ```
+#[derive(Debug, Clone)]
+#[must_use]
+pub struct Http {
+    url: String,
+    secret: Option<Secret>,
+    headers: Vec<(String, Secret)>,
+}
+
+impl Http {
+    /// An address that starts with `https://`, or with `http://` in an inner network that the settings allow.
+    pub fn new(url: impl Into<String>) -> Http {
+        Http { url: url.into(), secret: None, headers: Vec::new() }
+    }
+
+    /// The key that signs each request [sent unsigned].
+    pub fn secret(mut self, secret: impl Into<String>) -> Http {
+        self.secret = Some(Secret::new(secret));
+        self
+    }
+
+    /// One more header of each request, beside ours: at most 20, of ASCII text up to 4 KiB.
+    pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Http {
+        self.headers.push((name.into(), Secret::new(value)));
+        self
+    }
+
+    pub(super) fn to_json(&self) -> Value {
+        let text = |secret: &Secret| Value::from(secret.expose());
+        let headers = self.headers.iter().map(|(name, value)| (name.clone(), text(value)));
+        let mut json = json!({ "url": self.url, "headers": headers.collect::<Map<_, _>>() });
+        if let Some(secret) = &self.secret {
+            json["secret"] = text(secret);
+        }
+        json
     }
 }

@@ -34,6 +34,8 @@ pub(crate) struct QueueWays {
     pub(crate) timeout: Duration,
     pub(crate) timeout_max: Duration,
     pub(crate) snooze_max: i16,
+    /// Of a job of whose kind nothing is said, in bytes.
+    pub(crate) memory: Option<u64>,
     pub(crate) ways: HashMap<String, Way>,
     /// The program that says itself what it runs.
     pub(crate) served: Option<Served>,
@@ -151,6 +153,20 @@ impl Runner {
         least.min().unwrap_or(0)
     }
 
+    /// The memory of a job of whose kind nothing is said, by queue.
+    pub(crate) fn memory_of_one(&self) -> BTreeMap<String, u64> {
+        let of = |(name, queue): (&String, &QueueWays)| Some((name.clone(), queue.memory?));
+        self.queues.iter().filter_map(of).collect()
+    }
+
+    /// The kinds that addresses handle, by name.
+    pub(crate) fn by_address(&self) -> Vec<String> {
+        let ways = self.queues.values().flat_map(|queue| &queue.ways);
+        let sent = ways.filter(|(_, way)| matches!(way, Way::Push(_)));
+        let kinds: BTreeSet<&String> = sent.map(|(kind, _)| kind).collect();
+        kinds.into_iter().cloned().collect()
+    }
+
     pub(crate) fn terms(&self, queue: &str, kind: &str) -> Terms {
         let snooze_max = self.queues.get(queue).map_or(i16::MAX, |queue| queue.snooze_max);
         Terms { snooze_max, lean: self.lean.contains(kind) }
@@ -222,10 +238,15 @@ impl Runner {
         }
     }
 
-    /// How strictly limits are held, in one word.
+    /// How strictly limits are held, in one word: `http` where nothing of a job runs here.
     pub(crate) fn level(&self) -> String {
-        let level = self.launcher.as_ref().map_or("inline", |it| it.level().name.as_str());
-        level.to_owned()
+        let bare = if self.only_sends() { "http" } else { "inline" };
+        self.launcher.as_ref().map_or(bare, |it| it.level().name.as_str()).to_owned()
+    }
+
+    fn only_sends(&self) -> bool {
+        let mut ways = self.queues.values().flat_map(|queue| queue.ways.values()).peekable();
+        ways.peek().is_some() && ways.all(|way| matches!(way, Way::Push(_)))
     }
 
     /// The same with what holds each limit, and why not better.

@@ -22,6 +22,7 @@ use crate::model::config::Settings;
 use crate::model::drain::Drain;
 use crate::model::event::{self, Event};
 use crate::model::lease::BeatBook;
+use crate::model::status::Admission;
 use crate::runtime::deliver::Channels;
 use crate::runtime::duties::Duties;
 use crate::runtime::inline::InlineThreads;
@@ -319,12 +320,13 @@ async fn beat(
 ) -> Result<Heart, StartError> {
     let (heard_sender, heard) = watch::channel(Heard::default());
     let (over, over_watch) = watch::channel(false);
-    let (admission, admission_watch) = watch::channel("{}".to_owned());
+    let me = introduction(id, &parts.settings, &parts.runner);
+    let (admission, admission_watch) = watch::channel(me.admission.clone());
     let times = parts.settings.worker.times;
     let (began, book) = (Instant::now(), Arc::new(Mutex::new(BeatBook::new(times.beat))));
     let thread = control::start(Control {
         database: parts.database.clone(),
-        me: introduction(id, &parts.settings, &parts.runner),
+        me,
         times,
         book: book.clone(),
         began,
@@ -411,6 +413,12 @@ async fn work(
 
 fn introduction(id: Uuid, settings: &Settings, runner: &Runner) -> Introduction {
     let slots: i32 = settings.queues.iter().map(|queue| i32::from(queue.slots)).sum();
+    // What its claims come to is told by the loop, from its first round on.
+    let admission = Admission {
+        memory_of_one: runner.memory_of_one(),
+        by_address: runner.by_address(),
+        ..Admission::default()
+    };
     Introduction {
         worker: id,
         lease: settings.worker.times.lease,
@@ -421,7 +429,7 @@ fn introduction(id: Uuid, settings: &Settings, runner: &Runner) -> Introduction 
         level: runner.level(),
         queues: settings.queues.iter().map(|queue| queue.name.clone()).collect(),
         kinds: json!(runner.all_kinds()).to_string(),
-        admission: "{}".to_owned(),
+        admission: json!(admission).to_string(),
         holders: runner.holders(),
     }
 }

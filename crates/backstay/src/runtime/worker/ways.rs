@@ -66,11 +66,17 @@ impl<S: Clone + Send + Sync + 'static> Setting<'_, S> {
         let settings = self.settings;
         for queue in &settings.queues {
             let (ways, served) = self.ways(queue).await?;
+            let starts = |way: &Way| matches!(way, Way::Child(..));
+            let starts_any = served.is_some() || ways.values().any(starts);
+            let memory = starts_any
+                .then(|| bulkhead::limits(queue, None, self.plan.auto).memory_bytes)
+                .flatten();
             let ways = QueueWays {
                 grace: queue.grace,
                 timeout: queue.timeout,
                 timeout_max: queue.timeout_max,
                 snooze_max: i16::try_from(queue.snooze_max).unwrap_or(i16::MAX),
+                memory,
                 ways,
                 served,
             };

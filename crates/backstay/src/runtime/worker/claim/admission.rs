@@ -19,6 +19,8 @@ impl Claims {
             memory_budget: Some(self.state.ledger.budget()),
             memory_free: self.state.ledger.free(),
             in_hand: self.in_hand(),
+            memory_of_one: self.runner.memory_of_one(),
+            by_address: self.runner.by_address(),
         };
         let said = json!(admission).to_string();
         self.admission.send_if_modified(|before| {
