@@ -49,6 +49,22 @@ impl Wire {
         self.place.until(what, LONG, |place| place.completed() == self.jobs.get());
     }
 
+    /// Connections of which the server looks within 10 s whether their other end is there.
+    fn watched(&self) -> usize {
+        let config: tokio_postgres::Config = self.place.url.parse().unwrap();
+        let here = format!("{:04X}", config.get_ports()[0]);
+        let sockets = std::fs::read_to_string("/proc/net/tcp").unwrap();
+        let is_watched = |line: &&str| {
+            let mut words = line.split_whitespace();
+            let is_ours = words.nth(1).is_some_and(|local| local.ends_with(&here));
+            // What the timer waits for (2: to ask a silent peer), and for how many hundredths of a second.
+            let timer = words.nth(3).and_then(|timer| timer.split_once(':'));
+            let left = timer.filter(|(what, _)| *what == "02").map(|(_, left)| left);
+            is_ours && left.is_some_and(|left| u64::from_str_radix(left, 16).unwrap() <= 1000)
+        };
+        sockets.lines().filter(is_watched).count()
+    }
+
     /// How often this loop of the worker has connected since then.
     fn made(&self, since: Instant, which: Which) -> usize {
         self.proxy.most_made_within(LONG, since, which)
@@ -70,6 +86,7 @@ pub(crate) fn hurt() {
     let mut worker = Process::start(&wire.url, "inline");
     wire.add(4, 5);
     wire.until_done("the worker works");
+    wire.place.until("the server watches its end", LONG, |_| wire.watched() >= LOOPS.len());
 
     // The torn ends are in the middle of messages, and each time somewhere else.
     for way in [Way::ToServer, Way::ToClient] {

@@ -264,10 +264,15 @@ async fn prepare_session(link: &Link, purpose: Purpose) -> Result<(), StoreError
     let timeout = purpose.timeout().as_millis();
     link.batch(&format!(
         "set statement_timeout = '{timeout}ms'; set lock_timeout = '500ms'; \
-         set idle_in_transaction_session_timeout = '5s'; {STEADY_PLANS}"
+         set idle_in_transaction_session_timeout = '5s'; {GONE_PEERS}; {STEADY_PLANS}"
     ))
     .await
 }
+
+/// By itself a server keeps the session of a host that has vanished for two hours, with its presence and its row locks;
+/// the numbers are those of our own end.
+const GONE_PEERS: &str = "set tcp_keepalives_idle = 10; set tcp_keepalives_interval = 5; \
+    set tcp_keepalives_count = 3; set tcp_user_timeout = '20s'";
 
 /// Tables swing between nothing and a million rows, so their statistics are always wrong; the plans must not follow them.
 const STEADY_PLANS: &str = "set enable_seqscan = off; set enable_sort = off; set enable_hashjoin = off; \
