@@ -13,7 +13,7 @@ use crate::process::{seed, start_from};
 use crate::run::Judgement;
 use crate::{
     clock, drains, exhausted, failover, harm, kills, mutants, pauses, points, poison, room, server,
-    sessions, soak, wire,
+    sessions, soak, upgrade, wire,
 };
 
 /// How often each fault is done; what a command line does not say.
@@ -157,15 +157,24 @@ fn trials(scale: &Scale) -> Vec<Trial> {
         trial("an asynchronous standby is promoted", said, scale.promotions / 2, || {
             repeated(scale.promotions / 2, failover::asynchronous)
         }),
-        trial("sessions are ended and statements cancelled", said, scale.crashes, || {
-            repeated(scale.crashes, sessions::ended)
-        }),
+        trial(
+            "sessions are ended and statements cancelled, 200 of them",
+            said,
+            scale.crashes / 10,
+            || repeated(scale.crashes / 10, sessions::ended),
+        ),
         trial("the line is late, slow, torn, flapping", said, 1, || asserted(wire::hurt)),
         trial("the line loses hints", said, 1, || asserted(wire::deaf)),
         trial("the line falls silent", &["G3", "G11"], 1, || asserted(wire::silent)),
         trial("a worker is cut off", &["G3", "G11"], 1, || asserted(wire::cut_off)),
         trial("the line fails at random", said, 1, || asserted(wire::at_random)),
         trial("the wall clock of a worker is wrong", said, 1, || asserted(clock::wrong)),
+        trial(
+            "the schema goes ahead, workers of the version before start again",
+            &["G3", "G5"],
+            scale.drains / 5,
+            || upgrade::rolled_out(scale.drains / 5).map(Judgement::judged),
+        ),
         trial("handlers crash, hang, flood, block", &["G13", "G10"], 1, || asserted(harm::all)),
         trial("a job kills each worker that runs it", &["G13"], 1, || {
             asserted(poison::convicts_itself)

@@ -73,7 +73,10 @@ async fn status(database: &backstay::Database, printer: &Printer) -> Result<Exit
     let plan = migrate::plan(database).await.map_err(|error| connect::of_store(&error))?;
     let state = match status.version {
         0 => "not installed",
-        version if version > migrate::SCHEMA => "newer than this program",
+        _ if status.contracted > migrate::SCHEMA => {
+            "newer than this program, which it does not serve"
+        }
+        version if version > migrate::SCHEMA => "newer than this program, which it still serves",
         _ if plan.is_empty() => "up to date",
         _ => "behind",
     };

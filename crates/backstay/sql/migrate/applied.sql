@@ -1,2 +1,2 @@
 -- Lists the migrations that ran.
-select version, name, at from backstay.migration order by version
+select version, name, phase, at from backstay.migration order by version

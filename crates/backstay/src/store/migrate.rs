@@ -42,9 +42,9 @@ pub enum MigrateError {
         /// What was found.
         found: i32,
     },
-    /// The schema is newer than this version.
+    /// The schema is newer than this version, and has lost what this version needs. One that has only gained is served.
     #[error(
-        "the schema is at version {found}, this program serves up to {SCHEMA}; use a newer program"
+        "the schema is at version {found} and has lost what this program, of version {SCHEMA}, needs; use a newer program"
     )]
     TooNew {
         /// What was found.
@@ -108,6 +108,8 @@ pub struct Status {
     pub version: i32,
     /// Which migrations ran: version, name, when (RFC 3339).
     pub applied: Vec<(i32, String, String)>,
+    /// The newest version that took something away, so that only programs which know it may run; 0 where none did.
+    pub contracted: i32,
     /// Whether the group roles exist.
     pub with_roles: bool,
 }
@@ -151,22 +153,23 @@ pub async fn status(database: &Database) -> Result<Status, StoreError> {
 
 /// Refuses a database that this version cannot serve.
 pub(crate) async fn check(database: &Database) -> Result<(), MigrateError> {
-    let (version, major, standby) = database
+    let (status, major, standby) = database
         .call(async |link| {
             let known = link.query_one(&KNOWN, &[]).await?;
             Ok((
-                read_status(link).await?.version,
+                read_status(link).await?,
                 known.get::<_, i32>("major"),
                 known.get::<_, bool>("standby"),
             ))
         })
         .await?;
-    match version {
+    match status.version {
         _ if major < 14 => Err(MigrateError::ServerTooOld { found: major }),
         _ if standby => Err(MigrateError::ReadOnly),
         0 => Err(MigrateError::NotInstalled),
         found if found < SCHEMA => Err(MigrateError::TooOld { found }),
-        found if found > SCHEMA => Err(MigrateError::TooNew { found }),
+        found if status.contracted > SCHEMA => Err(MigrateError::TooNew { found }),
+        // What was added since is nothing to this version: while a release is rolled out, old workers may start again.
         _ => Ok(()),
     }
 }
@@ -175,7 +178,7 @@ async fn read_status(link: &Link) -> Result<Status, StoreError> {
     let known = link.query_one(&KNOWN, &[]).await?;
     let with_roles = known.get("with_roles");
     if !known.get::<_, bool>("installed") {
-        return Ok(Status { version: 0, applied: Vec::new(), with_roles });
+        return Ok(Status { version: 0, applied: Vec::new(), contracted: 0, with_roles });
     }
     let rows = link.query(&APPLIED, &[]).await?;
     let applied: Vec<(i32, String, String)> = rows
@@ -184,7 +187,10 @@ async fn read_status(link: &Link) -> Result<Status, StoreError> {
             (row.get("version"), row.get("name"), row.get::<_, jiff::Timestamp>("at").to_string())
         })
         .collect();
-    Ok(Status { version: applied.last().map_or(0, |last| last.0), applied, with_roles })
+    let losses = rows.iter().filter(|row| row.get::<_, &str>("phase") == "post");
+    let contracted = losses.map(|row| row.get("version")).max().unwrap_or(0);
+    let version = applied.last().map_or(0, |last| last.0);
+    Ok(Status { version, applied, contracted, with_roles })
 }
 
 /// What follows the step `role`: the login goes on as the owner of all that is made.

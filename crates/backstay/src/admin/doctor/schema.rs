@@ -18,8 +18,9 @@ struct Roles {
 /// The findings, and whether anything is installed.
 pub(super) async fn check(database: &Database) -> (Vec<Finding>, bool) {
     let (found, installed) = match standing(database).await {
-        Ok((0, _)) => (version(0, 0), false),
-        Ok((version_, missing)) => (version(version_, missing), true),
+        Ok((status, missing)) => {
+            (version(status.version, status.contracted, missing), status.version > 0)
+        }
         // Nobody is ready who may not even look.
         Err(error) => (Finding { health: Health::Fail, ..blind("schema", &error) }, false),
     };
@@ -33,25 +34,33 @@ pub(super) async fn check(database: &Database) -> (Vec<Finding>, bool) {
     (found, installed)
 }
 
-async fn standing(database: &Database) -> Result<(i32, usize), crate::store::StoreError> {
+async fn standing(
+    database: &Database,
+) -> Result<(migrate::Status, usize), crate::store::StoreError> {
     let status = migrate::status(database).await?;
-    if status.version == 0 || status.version > SCHEMA {
-        return Ok((status.version, 0));
-    }
-    Ok((status.version, migrate::plan(database).await?.len()))
+    let is_of_others = status.version == 0 || status.version > SCHEMA;
+    let missing = if is_of_others { 0 } else { migrate::plan(database).await?.len() };
+    Ok((status, missing))
 }
 
-fn version(version: i32, missing: usize) -> Finding {
+fn version(version: i32, contracted: i32, missing: usize) -> Finding {
     match version {
         0 => Finding::fail(
             "schema",
             "Backstay is not installed in this database",
             "backstay migrate up",
         ),
-        newer if newer > SCHEMA => Finding::fail(
+        newer if contracted > SCHEMA => Finding::fail(
             "schema",
-            format!("version {newer}, this program serves up to {SCHEMA}"),
+            format!("version {newer} has lost what this program, of version {SCHEMA}, needs"),
             "use a newer program",
+        ),
+        newer if newer > SCHEMA => Finding::warn(
+            "schema",
+            format!(
+                "version {newer}, newer than this program, of version {SCHEMA}, which it still serves"
+            ),
+            "finish the release: replace this program by the newer one",
         ),
         older if older < SCHEMA => Finding::fail(
             "schema",
@@ -93,11 +102,12 @@ mod tests {
 
     #[test]
     fn only_a_schema_as_the_program_needs_it_is_well() {
-        assert_eq!(version(0, 0).health, Health::Fail);
-        assert_eq!(version(SCHEMA - 1, 4).health, Health::Fail);
-        assert_eq!(version(SCHEMA + 1, 0).health, Health::Fail);
-        assert_eq!(version(SCHEMA, 2).health, Health::Warn);
-        assert_eq!(version(SCHEMA, 0).health, Health::Ok);
+        assert_eq!(version(0, 0, 0).health, Health::Fail);
+        assert_eq!(version(SCHEMA - 1, 0, 4).health, Health::Fail);
+        assert_eq!(version(SCHEMA + 2, SCHEMA + 1, 0).health, Health::Fail);
+        assert_eq!(version(SCHEMA + 2, SCHEMA, 0).health, Health::Warn, "it has only gained");
+        assert_eq!(version(SCHEMA, 0, 2).health, Health::Warn);
+        assert_eq!(version(SCHEMA, 0, 0).health, Health::Ok);
     }
 
     #[test]
