@@ -86,9 +86,9 @@ async fn as_job(
     let (api, address) = stage.api().await?;
     let (worker, id, level) = stage.worker().await?;
     let watch = Watch { stage, worker: id, pid: worker.pid };
-    warm(&address, plan).await;
     // The first jobs start the children, on both sides of the comparison.
-    watch.drive(None, WARM).await?;
+    let ((), warmed) = tokio::join!(warm(&address, plan), watch.drive(None, WARM));
+    warmed?;
     let paced = runaway.map(|runaway| (runaway, plan.pace(runaway)));
     let (latency, side) =
         tokio::join!(load::on_thread(address, plan.rate, plan.span), watch.drive(paced, plan.span));
