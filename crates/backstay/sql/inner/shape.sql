@@ -15,6 +15,7 @@ declare
   contract jsonb;
   mine     jsonb;
   closed   boolean;
+  listed   boolean;
   merged   jsonb;
   own      boolean;
   word     text;
@@ -22,7 +23,9 @@ declare
   most     bigint;
 begin
   s.kind := backstay.read_name('the kind', job_kind);
-  select i.args_bytes_max, i.strict_kinds, k.contract into s.args_max, closed, contract
+  -- That a login has a list is asked beside what is read anyway; only such a login pays for the list itself.
+  select i.args_bytes_max, i.strict_kinds, k.contract, exists (select from backstay.enqueue_grant g where g.role = session_user)
+    into s.args_max, closed, contract, listed
     from backstay.installation i left join backstay.kind k on k.name = job_kind;
   if closed and contract is null then
     perform backstay.refuse('BS107', format('kind "%s" is not declared', job_kind), job_kind,
@@ -38,7 +41,7 @@ begin
   if jsonb_typeof(options) <> 'object' then
     perform backstay.refuse('BS102', 'options must be a JSON object', options::text, 'write {} for none');
   end if;
-  if options = '{}' and coalesce(contract, '{}') = '{}' then
+  if options = '{}' and coalesce(contract, '{}') = '{}' and not listed then
     return s;
   end if;
 
@@ -115,6 +118,12 @@ begin
     end case;
   end loop;
 
+  if listed and not exists (
+    select from backstay.enqueue_grant g
+     where g.role = session_user and coalesce(g.queue, s.queue) = s.queue and coalesce(g.kind, s.kind) = s.kind) then
+    perform backstay.refuse('BS108', format('login "%s" may not enqueue "%s" into "%s"', session_user, s.kind, s.queue), null,
+      'let a migrator add a row to backstay.enqueue_grant, or connect with the login that has it');
+  end if;
   if s.timeout_ms is not null and options ? 'timeout' then
     most := backstay.ceiling(s.queue, 'timeout');
     if s.timeout_ms > most then

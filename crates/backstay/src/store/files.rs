@@ -79,6 +79,10 @@ pub(crate) const SCHEMA: &[(&str, &str)] = &[
     ),
     ("0010_peaks", include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/sql/schema/0010_peaks.sql"))),
     ("0011_facts", include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/sql/schema/0011_facts.sql"))),
+    (
+        "0012_enqueue_grant",
+        include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/sql/schema/0012_enqueue_grant.sql")),
+    ),
 ];
 
 const BODIES: &[(&str, &str)] = &[

@@ -138,7 +138,8 @@ pub(super) const CODES: &[Code] = &[
         status: Some(403),
         title: "this login may not enqueue this kind, or not into this queue",
         meaning: "The table `backstay.enqueue_grant` limits which kinds and queues a login may use, and \
-                  this login has no row that fits. A login without any row may use everything.",
+                  this login has no row that fits. A row without a queue or a kind stands for all of \
+                  them, and a login without any row may use everything.",
         causes: &[
             "a new kind, and nobody has added the grant",
             "the application connects with another login than planned",
