@@ -1,6 +1,6 @@
 -- Makes a call's shape ready to be accepted: options resolved, each element checked, named by its number where it has
 -- one, with an id and its keys. `keys` and `once_keys` are what elements say themselves, in place of the shared options.
--- needs: inner/shape.sql inner/check_args.sql inner/check_keys.sql inner/key_by.sql inner/hash.sql inner/refuse.sql
+-- needs: inner/shape.sql inner/check_args.sql inner/check_keys.sql inner/key_by.sql inner/hash.sql inner/redact.sql inner/refuse.sql
 create or replace function backstay.prepare(job_kind text, options jsonb, args jsonb[], numbers int[], keys text[] default null, once_keys text[] default null)
 returns backstay.shape
 language plpgsql as $$
@@ -11,6 +11,8 @@ declare
   said   text;
   value  text;
   advice text;
+  labels text[];
+  secret text[];
 begin
   if numbers is null then
     s := backstay.shape(job_kind, options);
@@ -54,6 +56,18 @@ begin
     select array_agg(left(k.key, 1024) order by k.n), array_agg(backstay.hash('unique', s.kind, k.key) order by k.n) into s.labels, s.hashes
       from (select coalesce(e.key, case when s.unique_args then e.args::text else backstay.key_by(e.args, s.unique_by) end), e.n
               from unnest(args, keys) with ordinality e(args, key, n)) k(key, n);
+    -- People see the label, so what the views hide of args is hidden in it, too; the list of words is that of `redact`.
+    labels := s.labels;
+    secret := (select k.sensitive from backstay.kind k where k.name = s.kind);
+    for at in
+      select e.n from unnest(args, keys) with ordinality e(args, key, n)
+       where e.key is null
+         and (secret <> '{}' or e.args::text ~* 'password|passwd|secret|token|api_?key|authorization|cookie|card|iban|ssn')
+    loop
+      labels[at] := left(case when s.unique_args then backstay.redact(args[at], secret)::text
+                              else backstay.key_by(backstay.redact(args[at], secret), s.unique_by) end, 1024);
+    end loop;
+    s.labels := labels;
   end if;
   if s.once_key is not null or once_keys is not null then
     s.once := array(select backstay.hash('once', '', coalesce(e.once, s.once_key)) from unnest(args, once_keys) e(args, once));

@@ -124,6 +124,7 @@ impl EnqueueError {
 
     fn of(error: CallError) -> Self {
         let Some(refusal) = error.refusal() else { return Self::Database(error) };
+        let refusal = &in_our_words(refusal);
         let variant = match refusal.sqlstate.as_str() {
             "BS101" => Self::UnknownOption,
             "BS102" => Self::BadOption,
@@ -141,6 +142,18 @@ impl EnqueueError {
         };
         variant(refusal.clone())
     }
+}
+
+/// What the server says of a request before a door sees it, where its words do not tell what to do.
+fn in_our_words(refusal: &Refusal) -> Refusal {
+    let (code, said) = match refusal.sqlstate.as_str() {
+        // The kind alone is sent as a text; everything else is JSON.
+        "22021" => ("BS103", "the kind holds a NUL"),
+        "22003" => ("BS104", "args hold a number of more than 131,072 digits; give it as a text"),
+        "54001" => ("BS106", "args are nested too deep to be read; at most 63 levels are allowed"),
+        _ => return refusal.clone(),
+    };
+    Refusal::new(code, said)
 }
 
 impl From<RequestError> for EnqueueError {

@@ -154,6 +154,9 @@ fn what_jsonb_cannot_hold_is_bad_args_and_the_rest_is_the_database() {
     let code =
         |state| wait(enqueue(&Fake::new(Err(state)), request(1))).unwrap_err().code().to_owned();
     assert_eq!(code("22P05"), "BS104");
+    assert_eq!(code("22003"), "BS104");
+    assert_eq!(code("22021"), "BS103");
+    assert_eq!(code("54001"), "BS106");
     assert_eq!(code("42883"), "BS502");
     assert_eq!(code("40001"), "BS999");
 }
