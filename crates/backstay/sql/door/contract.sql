@@ -1,5 +1,5 @@
 -- What a job of this kind gets that says nothing itself: the kind's contract over what is built in.
--- role: enqueuer, viewer
+-- role: enqueuer, viewer, operator
 -- needs: inner/read_name.sql
 create or replace function backstay.contract(kind text) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, backstay, pg_temp as $$

@@ -41,7 +41,19 @@ revoke all on all functions in schema backstay from public;
 revoke all on type backstay.shape from public;
 
 do $$
+declare
+  role text;
 begin
+  -- What an older version granted and this one does not, goes.
+  foreach role in array array['backstay_enqueuer', 'backstay_worker', 'backstay_viewer', 'backstay_operator', 'backstay_auditor'] loop
+    if exists (select from pg_roles where rolname = role) then
+      execute format('revoke all on schema backstay from %I', role);
+      execute format('revoke all on all tables in schema backstay from %I', role);
+      execute format('revoke all on all sequences in schema backstay from %I', role);
+      execute format('revoke all on all functions in schema backstay from %I', role);
+    end if;
+  end loop;
+
   if exists (select from pg_roles where rolname = 'backstay_enqueuer') then
     grant usage on schema backstay to backstay_enqueuer;
     grant execute on function
@@ -114,12 +126,14 @@ begin
     grant usage on schema backstay to backstay_worker;
     grant select, insert, update, delete on
       backstay.ready, backstay.scheduled, backstay.parked, backstay.running,
-      backstay.worker, backstay.progress, backstay.checkpoint, backstay.alert, backstay.message, backstay.queue, backstay.kind
+      backstay.worker, backstay.progress, backstay.checkpoint, backstay.alert, backstay.message
       to backstay_worker;
+    grant select, insert, update on backstay.queue, backstay.kind to backstay_worker;
     grant select, delete, update (memory_bytes, queue, policy) on backstay.job to backstay_worker;
     grant select, update, delete on backstay.unique_key to backstay_worker;
     grant delete on backstay.history to backstay_worker;
-    grant select, insert on backstay.history, backstay.history_body, backstay.attempt, backstay.terms to backstay_worker;
+    grant select, insert on backstay.history, backstay.attempt, backstay.terms to backstay_worker;
+    grant insert on backstay.history_body to backstay_worker;
     grant select, insert, update, delete on backstay.dead_letter to backstay_worker;
     grant select, insert, update on backstay.dead_group, backstay.duty to backstay_worker;
     grant select, update on backstay.replay, backstay.replay_job, backstay.leader, backstay.installation to backstay_worker;
@@ -128,7 +142,7 @@ begin
     grant select, update on backstay.peak_mark to backstay_worker;
     grant insert on backstay.output_log to backstay_worker;
     grant select on backstay.wish to backstay_worker;
-    grant select on backstay.migration, backstay.body, backstay.standing to backstay_worker;
+    grant select on backstay.migration, backstay.body to backstay_worker;
     grant select on
       backstay.check_job, backstay.check_claim, backstay.check_queue, backstay.check_unique, backstay.check_alert, backstay.check_audit,
       backstay.check_place
@@ -138,9 +152,9 @@ begin
     grant select, usage on sequence backstay.lowered_seq to backstay_worker;
     grant select, update on sequence backstay.gate_seq to backstay_worker;
     grant execute on function
-      backstay.clock(), backstay.wake(), backstay.place(text, timestamptz),
+      backstay.clock(), backstay.wake(),
       backstay.enqueue(text, jsonb, jsonb), backstay.enqueue_many(jsonb, jsonb), backstay.enqueue_rows(text, jsonb[], jsonb),
-      backstay.cancel(bigint, jsonb), backstay.show(bigint), backstay.contract(text), backstay.abi(),
+      backstay.cancel(bigint, jsonb), backstay.show(bigint),
       backstay.assert_lease(bigint, int, uuid), backstay.progress(bigint, int, uuid, real, jsonb),
       backstay.checkpoint(bigint, int, uuid, jsonb), backstay.complete(bigint, int, uuid, jsonb),
       backstay.revive(bigint[], jsonb), backstay.make_partitions(), backstay.drop_partitions(text, interval)

@@ -5,6 +5,7 @@
 
 mod act;
 mod alert;
+mod attack;
 mod attempt;
 mod brake;
 mod cancel;
@@ -30,10 +31,12 @@ mod options;
 mod order;
 mod output;
 mod pause;
+mod payload;
 mod poison;
 mod push;
 mod readme;
 mod rescue;
 mod retry;
+mod rights;
 mod unique;
 mod verbs;
