@@ -32,7 +32,7 @@ fn facts(alert: &Alert) -> Vec<(&'static str, String)> {
 pub(crate) fn shown(line: &str) -> String {
     let is_harmful = |c: char| {
         c.is_control()
-            || matches!(c, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' | '\u{2028}' | '\u{2029}')
+            || matches!(c, '\u{61C}' | '\u{200E}' | '\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
     };
     line.chars().map(|c| if is_harmful(c) { ' ' } else { c }).collect()
 }
@@ -57,9 +57,9 @@ mod tests {
     #[test]
     fn a_line_from_outside_cannot_forge_others() {
         let mut alert = alert();
-        alert.title = "failed:\r\n\u{1b}[2Jall is well\u{202e}".into();
+        alert.title = "failed:\r\n\u{1b}[2Jall is well\u{202e}\u{200f}\u{2028}".into();
         let text = body(&alert);
-        assert!(!text.contains(['\r', '\u{1b}', '\u{202e}']));
+        assert!(!text.contains(['\r', '\u{1b}', '\u{202e}', '\u{200f}', '\u{2028}']));
         assert!(text.lines().next().unwrap().contains("all is well"));
     }
 }

@@ -4,10 +4,12 @@
 #![allow(clippy::unwrap_used)]
 
 mod operator {
+    pub(crate) mod canary;
     pub(crate) mod crew;
     pub(crate) mod dead;
     pub(crate) mod doctor;
     pub(crate) mod enqueue;
+    pub(crate) mod hostile;
     pub(crate) mod http;
     pub(crate) mod install;
     pub(crate) mod jobs;

@@ -44,6 +44,8 @@ fn control_characters_are_shown_and_not_sent() {
         ("bell\u{7}", "bell\\u{7}"),
         ("c1 \u{9b}31m", "c1 \\u{9b}31m"),
         ("turned \u{202e}txt", "turned \\u{202e}txt"),
+        ("marked \u{200f}\u{61c}", "marked \\u{200f}\\u{61c}"),
+        ("ended\u{2028}here", "ended\\u{2028}here"),
     ] {
         assert_eq!(visible(text), shown);
     }

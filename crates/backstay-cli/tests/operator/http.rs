@@ -14,12 +14,12 @@ use crate::operator::crew::{Crew, crew};
 const PAGE: &str = include_str!("../../../../docs/http-handlers.md");
 
 /// Requests as they came: path, head, body.
-type Heard = Arc<Mutex<Vec<(String, String, Vec<u8>)>>>;
+pub(crate) type Heard = Arc<Mutex<Vec<(String, String, Vec<u8>)>>>;
 
 /// Answers by path until the test ends.
-struct Server {
-    port: u16,
-    heard: Heard,
+pub(crate) struct Server {
+    pub(crate) port: u16,
+    pub(crate) heard: Heard,
     /// Paths whose connection was ended by the other side before there was an answer.
     dropped: Arc<Mutex<Vec<String>>>,
 }
@@ -47,7 +47,7 @@ fn respond(path: &str, times: usize) -> Option<String> {
 }
 
 impl Server {
-    fn start() -> Server {
+    pub(crate) fn start() -> Server {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let server = Server { port, heard: Heard::default(), dropped: Arc::default() };
@@ -61,7 +61,7 @@ impl Server {
         server
     }
 
-    fn has_heard(&self, path: &str) -> bool {
+    pub(crate) fn has_heard(&self, path: &str) -> bool {
         self.heard.lock().unwrap().iter().any(|(heard, ..)| heard == path)
     }
 

@@ -9,7 +9,7 @@ use super::attempts::history;
 use super::{Beside, ago, brief, jobs, list_json, more};
 use crate::args::{DeadListArgs, DeadShowArgs};
 use crate::failure::{Exit, Failure};
-use crate::print::{Printer, Table};
+use crate::print::{Printer, Table, visible};
 
 /// Letters of a group that are shown with it.
 const SHOWN: u16 = 10;
@@ -146,7 +146,7 @@ async fn show_letter(desk: &Desk<'_>, id: i64, letter: &DeadLetter) -> Result<Ex
     }
     printer.line(jobs::headline(&job));
     let (group, state) = (&letter.fingerprint, &letter.group_state);
-    printer.line(format!("  {:9} {group} ({state}): {}", "group", letter.title));
+    printer.line(format!("  {:9} {group} ({state}): {}", "group", visible(&letter.title)));
     if let (Some(at), Some(by)) = (letter.discarded_at, &letter.discarded_by) {
         printer.line(format!("  {:9} {} by {by}", "discarded", ago(printer, at)));
     }
@@ -179,7 +179,7 @@ async fn show_group(desk: &Desk<'_>, group: &DeadGroup) -> Result<Exit, Failure>
         group.kind,
         group.queue
     ));
-    printer.line(format!("  {}", group.title));
+    printer.line(format!("  {}", visible(&group.title)));
     let (first, last) = (ago(printer, group.first_at), ago(printer, group.last_at));
     printer.line(format!("  first {first}, last {last}"));
     if !group.releases.is_empty() {

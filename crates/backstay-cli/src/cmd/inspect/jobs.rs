@@ -15,7 +15,7 @@ use super::origin::{self, Origin};
 use super::{Beside, ago, ago_maybe, brief, instant, lasting, level, list_json, more};
 use crate::args::{JobsListArgs, JobsShowArgs};
 use crate::failure::{Exit, Failure};
-use crate::print::{Printer, Table};
+use crate::print::{Printer, Table, visible};
 
 pub(crate) async fn list(desk: &Desk<'_>, args: &JobsListArgs) -> Result<Exit, Failure> {
     let mut filter = args.filter.read()?;
@@ -109,7 +109,7 @@ pub(crate) async fn show(desk: &Desk<'_>, args: &JobsShowArgs) -> Result<Exit, F
     }
     desk.printer.line(headline(&job));
     if let Some(why) = &why {
-        desk.printer.line(format!("  {:9} {} ({})", "waits", why.text, why.remedy));
+        desk.printer.line(format!("  {:9} {} ({})", "waits", visible(&why.text), why.remedy));
     }
     desk.printer.line(facts(desk.printer, &job, &workers, seen.as_ref()).trim_end());
     if args.origin {
@@ -214,8 +214,10 @@ pub(super) fn facts(
         ("args", job.args.clone()),
         ("output", job.output.clone().filter(|output| output != "null")),
     ];
-    let set = rows.into_iter().filter_map(|(name, value)| Some(format!("  {name:9} {}\n", value?)));
-    set.collect()
+    // One fact is one line, so that no text of a job looks like a fact of ours.
+    let line =
+        |(name, value): (&str, Option<String>)| Some(format!("  {name:9} {}\n", visible(&value?)));
+    rows.into_iter().filter_map(line).collect()
 }
 
 /// The instant, and on a terminal how long ago it was.
