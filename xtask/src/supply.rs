@@ -4,7 +4,7 @@
 //! the network and without a program that has to be installed; advisories change from day to day and need both.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -17,6 +17,10 @@ const REGISTRY: &str = "registry+https://github.com/rust-lang/crates.io-index";
 
 /// The feature of `backstay` that lets tests hurt it on purpose.
 const FAULTS: &str = "faults";
+
+/// What stands in every program that has the feature, and where it is written.
+const MARKER: &str = "backstay-failpoints-are-built-in";
+const MARKED: &str = "crates/backstay/src/failpoint/point.rs";
 
 /// What `deny.toml` says, as far as it can be held against the lock file.
 #[derive(Debug)]
@@ -63,12 +67,10 @@ pub(crate) fn run(root: &Path, advisories: bool) -> Result<String, String> {
     )?);
     if advisories {
         said.extend(ask("cargo-deny", root, &["deny", "check"], true)?);
-        said.extend(ask(
-            "cargo-audit",
-            root,
-            &["audit", "--deny", "unsound", "--deny", "yanked"],
-            true,
-        )?);
+        let passed = rules.ignored.iter().flat_map(|it| ["--ignore", &it.id]);
+        let audit: Vec<&str> =
+            ["audit", "--deny", "unsound", "--deny", "yanked"].into_iter().chain(passed).collect();
+        said.extend(ask("cargo-audit", root, &audit, true)?);
     } else {
         said.push(
             "skipped: advisories (`cargo xtask supply --advisories` asks for the newest)".into(),
@@ -171,15 +173,29 @@ fn outdated(ignored: &Ignored, today: &str) -> Option<String> {
     }
 }
 
-/// What of the faults that tests raise would be delivered: the feature in the tree of the binary, its mark in a release
+/// What of the faults that tests raise would be delivered: the feature in the tree of the binary, its marker in a release
 /// that was built here.
 fn hurtful(root: &Path) -> Result<Vec<String>, String> {
     let tree = delivered(root, "features,normal,build", "{p}")?;
     let feature = format!(" feature \"{FAULTS}\"");
     let lines = tree.lines().filter(|line| line.contains(&feature));
-    Ok(lines
-        .map(|line| format!("{line}: a binary that is delivered must not be able to hurt itself"))
-        .collect())
+    let mut found: Vec<String> =
+        lines.map(|line| format!("{line}: what is delivered must not hurt itself")).collect();
+    let source = fs::read_to_string(root.join(MARKED)).map_err(|e| format!("{MARKED}: {e}"))?;
+    if !source.contains(MARKER) {
+        found.push(format!("{MARKED}: the marker `{MARKER}` is not there, so that none is found"));
+    }
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or(root.join("target"), PathBuf::from);
+    let release = target.join("release/backstay");
+    if release.exists() {
+        let bytes = fs::read(&release).map_err(|e| format!("{}: {e}", release.display()))?;
+        found.extend(marked(&bytes).then(|| format!("{}: has `{FAULTS}`", release.display())));
+    }
+    Ok(found)
+}
+
+fn marked(program: &[u8]) -> bool {
+    program.windows(MARKER.len()).any(|part| part == MARKER.as_bytes())
 }
 
 /// Runs one of cargo's programs where it is installed; where it is not, that is said, or is a failure where it is `needed`.
@@ -280,6 +296,13 @@ mod tests {
         }
         let bare = "[licenses]\nallow = [\"MIT\"]\n[advisories]\nignore = [\"RUSTSEC-2020-0001\"]";
         assert!(Rules::read(bare).unwrap_err().contains("reason"));
+    }
+
+    #[test]
+    fn a_program_that_can_hurt_itself_is_known_by_its_marker() {
+        let with = format!("\u{7f}ELF...{MARKER}...");
+        assert!(marked(with.as_bytes()));
+        assert!(!marked(b"\x7fELF... backstay-failpoints"));
     }
 
     #[test]
