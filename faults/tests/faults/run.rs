@@ -46,9 +46,14 @@ impl Run {
 
     /// The same with these variables in its environment.
     pub(crate) fn worker_in(&self, isolation: &str, env: &[(&str, &str)]) -> Process {
+        self.worker_at(&self.place.url, isolation, env)
+    }
+
+    /// The same by another way to the database.
+    pub(crate) fn worker_at(&self, url: &str, isolation: &str, env: &[(&str, &str)]) -> Process {
         // The product writes there, too, and so does each handler.
         let own = [("FAULTS_HISTORY", &*self.folder)];
-        Process::start_in(&self.place.url, isolation, &[&own, env].concat())
+        Process::start_in(url, isolation, &[&own, env].concat())
     }
 
     /// Kills a worker as the kernel would.
@@ -74,6 +79,16 @@ impl Run {
     pub(crate) fn thaw(&self, worker: &Process) {
         worker.signal(Signal::CONT);
         self.note(Phase::Ok, Fault::Freeze, Some(worker));
+    }
+
+    /// A worker is about to be cut off from its database, until [`Run::mend`].
+    pub(crate) fn cut(&self, worker: &Process) {
+        self.note(Phase::Invoke, Fault::Cut, Some(worker));
+    }
+
+    /// The way to its database is open again.
+    pub(crate) fn mend(&self, worker: &Process) {
+        self.note(Phase::Ok, Fault::Cut, Some(worker));
     }
 
     /// Tells a worker to end.

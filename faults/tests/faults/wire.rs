@@ -12,6 +12,7 @@ use crate::database::fresh;
 use crate::handlers::SLOTS;
 use crate::place::Place;
 use crate::process::{Process, chance, seed};
+use crate::run::Run;
 
 const LONG: Duration = Duration::from_secs(20);
 /// The three loops of a worker that hold a connection, by what they call it.
@@ -19,7 +20,7 @@ const LOOPS: [Which; 3] = [Which::Named(" settle"), Which::Named(" beat"), Which
 
 /// A database, and a proxy before it.
 struct Wire {
-    place: Place,
+    run: Run,
     proxy: Proxy,
     /// Through the proxy.
     url: String,
@@ -34,24 +35,24 @@ impl Wire {
         let port = config.get_ports()[0];
         let proxy = Proxy::start(SocketAddr::from(([127, 0, 0, 1], port)), seed()).unwrap();
         let url = database.url.replace(&format!(":{port}/"), &format!(":{}/", proxy.port()));
-        let place = Place::open(&database.url);
-        Some(Wire { place, proxy, url, jobs: std::cell::Cell::new(0), _database: database })
+        let run = Run::begin(&database.url);
+        Some(Wire { run, proxy, url, jobs: std::cell::Cell::new(0), _database: database })
     }
 
     /// Enqueues jobs, not by the proxy.
     fn add(&self, count: i64, ms: u64) {
         let first = self.jobs.replace(self.jobs.get() + count);
-        self.place.add(first..first + count, ms);
+        self.run.place.add(first..first + count, ms);
     }
 
     /// All jobs so far are done, each once.
     fn until_done(&self, what: &str) {
-        self.place.until(what, LONG, |place| place.completed() == self.jobs.get());
+        self.run.place.until(what, LONG, |place| place.completed() == self.jobs.get());
     }
 
     /// Connections of which the server looks within 10 s whether their other end is there.
     fn watched(&self) -> usize {
-        let config: tokio_postgres::Config = self.place.url.parse().unwrap();
+        let config: tokio_postgres::Config = self.run.place.url.parse().unwrap();
         let here = format!("{:04X}", config.get_ports()[0]);
         let sockets = std::fs::read_to_string("/proc/net/tcp").unwrap();
         let is_watched = |line: &&str| {
@@ -74,19 +75,18 @@ impl Wire {
     fn ends_well(&self, worker: &mut Process) {
         self.until_done("all jobs are done");
         assert!(worker.is_running(), "the worker has ended");
-        assert_eq!(self.place.double_ends(), 0);
         let lost = "select count(*) from backstay.attempt where outcome = 'lost'";
-        assert_eq!(self.place.number(lost), 0, "nobody was lost");
+        assert_eq!(self.run.place.number(lost), 0, "nobody was lost");
     }
 }
 
 /// Faults under which work goes on: the line is torn, flapping, late and slow, one after another.
 pub(crate) fn hurt() {
     let Some(wire) = Wire::lay() else { return };
-    let mut worker = Process::start(&wire.url, "inline");
+    let mut worker = wire.run.worker_at(&wire.url, "inline", &[]);
     wire.add(4, 5);
     wire.until_done("the worker works");
-    wire.place.until("the server watches its end", LONG, |_| wire.watched() >= LOOPS.len());
+    wire.run.place.until("the server watches its end", LONG, |_| wire.watched() >= LOOPS.len());
 
     // The torn ends are in the middle of messages, and each time somewhere else.
     for way in [Way::ToServer, Way::ToClient] {
@@ -95,7 +95,7 @@ pub(crate) fn hurt() {
         wire.proxy.set(&[Rule { which: Which::All, way, fault }]);
         wire.add(40, 5);
         let are_torn = |_: &Place| LOOPS.iter().all(|which| wire.made(since, *which) >= 2);
-        wire.place.until("connections tear", LONG, are_torn);
+        wire.run.place.until("connections tear", LONG, are_torn);
         wire.proxy.heal();
         wire.until_done("jobs end after cuts");
     }
@@ -105,7 +105,7 @@ pub(crate) fn hurt() {
     wire.proxy.hurt(Which::All, Fault::Flapping { up, down });
     wire.add(40, 20);
     let are_made = |_: &Place| LOOPS.iter().all(|which| wire.made(since, *which) >= 2);
-    wire.place.until("connections are made anew", LONG, are_made);
+    wire.run.place.until("connections are made anew", LONG, are_made);
     wire.proxy.heal();
     wire.until_done("jobs end after the line has flapped");
 
@@ -122,12 +122,13 @@ pub(crate) fn hurt() {
     wire.ends_well(&mut worker);
     worker.signal(Signal::TERM);
     assert!(worker.wait(LONG).success());
+    wire.run.finish();
 }
 
 /// Hints vanish: jobs are found by the poll, and the worker notices that it is deaf.
 pub(crate) fn deaf() {
     let Some(wire) = Wire::lay() else { return };
-    let mut worker = Process::start(&wire.url, "inline");
+    let mut worker = wire.run.worker_at(&wire.url, "inline", &[]);
     wire.add(4, 0);
     wire.until_done("the worker works");
     let fault = Fault::Drop { letter: b'A' };
@@ -135,61 +136,66 @@ pub(crate) fn deaf() {
     let since = Instant::now();
     wire.add(4, 0);
     // It polls every 250 ms, give or take; the rest is what a busy machine may take.
-    wire.place.until("the poll finds them", Duration::from_secs(3), |place| {
+    wire.run.place.until("the poll finds them", Duration::from_secs(3), |place| {
         place.completed() == wire.jobs.get()
     });
-    wire.place.until("it notices", LONG, |_| worker.has_said("no answer to a ping of our own"));
+    wire.run.place.until("it notices", LONG, |_| worker.has_said("no answer to a ping of our own"));
     let beats = Which::Named(" beat");
-    wire.place.until("it listens anew", LONG, |_| wire.made(since, beats) > 0);
+    wire.run.place.until("it listens anew", LONG, |_| wire.made(since, beats) > 0);
     wire.proxy.heal();
     wire.ends_well(&mut worker);
+    wire.run.finish();
 }
 
 /// The line goes dead without a word: that is noticed, and what had ended meanwhile is written when it lives again.
 pub(crate) fn silent() {
     let Some(wire) = Wire::lay() else { return };
-    let mut worker = Process::start(&wire.url, "inline");
+    let mut worker = wire.run.worker_at(&wire.url, "inline", &[]);
     wire.add(4, 5);
     wire.until_done("the worker works");
     wire.add(8, 400);
-    wire.place.until("jobs run", LONG, |place| place.running() == i64::from(SLOTS));
+    wire.run.place.until("jobs run", LONG, |place| place.running() == i64::from(SLOTS));
     let began = Instant::now();
     wire.proxy.hurt(Which::All, Fault::Silent);
     let noticed = || worker.has_said("database.lost");
-    wire.place.until("it notices", Duration::from_secs(20), |_| noticed());
+    wire.run.place.until("it notices", Duration::from_secs(20), |_| noticed());
     println!("a silent line was noticed after {:.1} s", began.elapsed().as_secs_f32());
     // What lies in the dead line arrives late, and from connections that their owner has given up.
     wire.proxy.heal();
     wire.ends_well(&mut worker);
+    wire.run.finish();
 }
 
 /// One worker's line goes dead: another takes its jobs over, and what the first says later changes nothing.
 pub(crate) fn cut_off() {
     let Some(wire) = Wire::lay() else { return };
-    let hit = Process::start(&wire.url, "inline");
-    wire.place.until("it beats", LONG, |place| place.workers() == 1);
+    let hit = wire.run.worker_at(&wire.url, "inline", &[]);
+    wire.run.place.until("it beats", LONG, |place| place.workers() == 1);
     wire.add(12, 300);
-    wire.place.until("it is full", LONG, |place| place.running() == i64::from(SLOTS));
+    wire.run.place.until("it is full", LONG, |place| place.running() == i64::from(SLOTS));
     let began = Instant::now();
+    wire.run.cut(&hit);
     wire.proxy.hurt(Which::All, Fault::Silent);
-    let _other = Process::start(&wire.place.url, "inline");
+    let other = wire.run.worker("inline");
     wire.until_done("the other has done it all");
     // A tenth of the 45 s of the usual times, and what it takes to start a worker and to run the jobs.
     let took = began.elapsed();
     println!("the jobs of a worker that was cut off were done after {:.1} s", took.as_secs_f32());
     assert!(took < Duration::from_secs(12), "{took:?}");
     let lost = "select count(*) from backstay.attempt where outcome = 'lost'";
-    assert_eq!(wire.place.number(lost), i64::from(SLOTS), "what it held was taken over");
+    assert_eq!(wire.run.place.number(lost), i64::from(SLOTS), "what it held was taken over");
     wire.proxy.heal();
+    wire.run.mend(&hit);
     let worked = "select count(distinct worker) from backstay.history \
          where finished_at > now() - interval '0.5 s'";
-    wire.place.until("both work again", LONG, |place| {
+    wire.run.place.until("both work again", LONG, |place| {
         wire.add(16, 20);
         wire.until_done("these are done");
         place.number(worked) == 2
     });
-    assert_eq!(wire.place.double_ends(), 0);
     assert!(hit.has_said("settle.stale") || hit.has_said("lease.lost"), "it was told");
+    drop((hit, other));
+    wire.run.finish();
 }
 
 /// A campaign: one fault after another, by chance, for everybody or for one loop of both workers, for 60 minutes, or as
@@ -199,9 +205,10 @@ pub(crate) fn at_random() {
     let minutes = std::env::var("FAULTS_MINUTES").ok().and_then(|minutes| minutes.parse().ok());
     let end = Instant::now() + Duration::from_secs(60) * minutes.unwrap_or(60);
     let usual = [("FAULTS_TIMES", "normal")];
-    let start = |isolation| Process::start_in(&wire.url, isolation, &usual);
+    let start = |isolation| wire.run.worker_at(&wire.url, isolation, &usual);
     let mut workers = ["inline", "process"].map(start);
-    wire.place
+    wire.run
+        .place
         .until("both are there", LONG, |_| LOOPS.iter().all(|one| wire.proxy.open(*one) == 2));
     while Instant::now() < end {
         let which = LOOPS.get(pick(4)).copied().unwrap_or(Which::All);
@@ -226,6 +233,7 @@ pub(crate) fn at_random() {
     }
     workers.iter_mut().for_each(|worker| wire.ends_well(worker));
     println!("{} jobs, all of them done once", wire.jobs.get());
+    wire.run.finish();
 }
 
 fn any_fault() -> Fault {
@@ -248,15 +256,15 @@ fn pick(end: u64) -> usize {
 pub(crate) fn storm() {
     let Some(wire) = Wire::lay() else { return };
     // The bound is one of the usual times, so they hold here.
-    let mut worker = Process::start_in(&wire.url, "inline", &[("FAULTS_TIMES", "normal")]);
+    let mut worker = wire.run.worker_at(&wire.url, "inline", &[("FAULTS_TIMES", "normal")]);
     let is_open = |which: &Which| wire.proxy.open(*which) > 0;
-    wire.place.until("all loops are connected", LONG, |_| LOOPS.iter().all(is_open));
+    wire.run.place.until("all loops are connected", LONG, |_| LOOPS.iter().all(is_open));
     let since = Instant::now();
     for round in 1..=4 {
         wire.add(4, 0);
         wire.proxy.reset(Which::All);
         let is_back = |which: &Which| wire.made(since, *which) >= round;
-        wire.place.until("all loops are back", LONG, |_| LOOPS.iter().all(is_back));
+        wire.run.place.until("all loops are back", LONG, |_| LOOPS.iter().all(is_back));
     }
     for which in LOOPS {
         let most = wire.proxy.most_made_within(Duration::from_secs(1), since, which);
@@ -264,19 +272,21 @@ pub(crate) fn storm() {
         assert!(most <= 3, "{most} connections of {which:?} within a second");
     }
     wire.ends_well(&mut worker);
+    wire.run.finish();
 }
 
 /// Whoever connects to a host that accepts and says nothing hears so in time, or from the next host.
 pub(crate) fn mute_host() {
     let Some(wire) = Wire::lay() else { return };
     wire.proxy.hurt(Which::All, Fault::Silent);
-    let within = |work| wire.place.wait(async { tokio::time::timeout(LONG, work).await.unwrap() });
+    let within =
+        |work| wire.run.place.wait(async { tokio::time::timeout(LONG, work).await.unwrap() });
     let mute = format!("{}?connect_timeout=1", wire.url);
     let refused = within(Database::connect(&mute)).unwrap_err();
     assert_eq!(refused.code(), "BS501", "{refused}");
     assert!(refused.to_string().contains("no answer within 1s"), "{refused}");
 
-    let config: tokio_postgres::Config = wire.place.url.parse().unwrap();
+    let config: tokio_postgres::Config = wire.run.place.url.parse().unwrap();
     let (silent, speaks) = (wire.proxy.port(), config.get_ports()[0]);
     let both = mute
         .replace(&format!("127.0.0.1:{silent}"), &format!("127.0.0.1:{silent},127.0.0.1:{speaks}"));
@@ -284,6 +294,7 @@ pub(crate) fn mute_host() {
     assert!(database.place().contains(&format!("127.0.0.1:{silent},127.0.0.1:{speaks}")));
     // From now on the one that answered is asked first.
     let began = Instant::now();
-    assert!(!wire.place.wait(database.is_pooled()).unwrap());
+    assert!(!wire.run.place.wait(database.is_pooled()).unwrap());
     assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
+    wire.run.finish();
 }
