@@ -5,6 +5,7 @@
 
 mod act;
 mod alert;
+mod asked;
 mod attack;
 mod attempt;
 mod brake;
@@ -26,6 +27,7 @@ mod invariants;
 mod job;
 mod keep;
 mod kit;
+mod machine;
 mod operate;
 mod options;
 mod order;
@@ -40,3 +42,4 @@ mod retry;
 mod rights;
 mod unique;
 mod verbs;
+mod weave;
