@@ -120,15 +120,24 @@ fn points_judged() -> Option<Judged> {
 fn trials(scale: &Scale) -> Vec<Trial> {
     let with_children = scale.kills / 5;
     let inline = scale.kills - with_children;
-    let lost: &[_] = &["G3", "G5", "G7", "G8", "G11"];
+    let lost: &[_] = &["G3", "G5", "G7", "G8"];
     let said: &[_] = &["G3", "G7"];
     let mut trials = vec![
-        trial("kill -9 of workers that run handlers themselves", lost, inline, || {
-            kills::at_random("inline", inline).map(Judgement::judged)
-        }),
-        trial("kill -9 of workers with children", lost, with_children, || {
+        trial(
+            "kill -9 of one of three workers, five a second, handlers in the worker",
+            lost,
+            inline,
+            || kills::at_random("inline", inline).map(Judgement::judged),
+        ),
+        trial("the same, handlers in children", lost, with_children, || {
             kills::at_random("process", with_children).map(Judgement::judged)
         }),
+        trial(
+            "kill -9 beside a worker that has long been up, at the usual times",
+            &["G11"],
+            scale.kills / 50,
+            || kills::beside_another(scale.kills / 50).map(Judgement::judged),
+        ),
         trial(
             "a worker ends at each step of a job's way",
             &["G3", "G7", "G8", "G10"],

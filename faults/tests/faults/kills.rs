@@ -61,6 +61,33 @@ pub(crate) fn at_random(isolation: &str, kills: usize) -> Option<Judgement> {
     Some(run.judge().and(left))
 }
 
+/// Kills a worker beside another one that has long been up, at the usual times: how long its jobs wait for their rescue.
+pub(crate) fn beside_another(kills: usize) -> Option<Judgement> {
+    let db = fresh()?;
+    let run = Run::begin(&db.url);
+    let place = &run.place;
+    let usual = [("FAULTS_TIMES", "normal")];
+    let other = run.worker_in("inline", &usual);
+    place.until("it is ready", Duration::from_secs(20), |_| other.has_said("worker.ready"));
+    // Who rescues must have beaten for 5 s without a gap; that is what is promised, and no more.
+    std::thread::sleep(Duration::from_secs(6));
+    for n in 0..kills as i64 {
+        let mut victim = run.worker_in("inline", &usual);
+        let held = format!(
+            "select count(*) from backstay.running r join backstay.worker w on w.id = r.worker where w.pid = {}",
+            victim.pid()
+        );
+        place.until("it is ready", Duration::from_secs(20), |_| victim.has_said("worker.ready"));
+        place.add(n * 12..n * 12 + 12, 400);
+        place.until("it works", Duration::from_secs(20), |place| place.number(&held) > 0);
+        run.kill(&mut victim);
+        place.until("it is rescued", Duration::from_secs(20), |place| place.number(&held) == 0);
+    }
+    place.until_done(Duration::from_secs(60));
+    drop(other);
+    Some(run.judge())
+}
+
 /// The beats of a worker tell what its attempts use; whoever takes over writes the last of it down.
 pub(crate) fn last_seen() {
     let Some(db) = fresh() else { return };
