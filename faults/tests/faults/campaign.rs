@@ -176,7 +176,6 @@ fn trials(scale: &Scale) -> Vec<Trial> {
         trial("the line loses hints", said, 1, || asserted(wire::deaf)),
         trial("the line falls silent", &["G3", "G11"], 1, || asserted(wire::silent)),
         trial("a worker is cut off", &["G3", "G11"], 1, || asserted(wire::cut_off)),
-        trial("the line fails at random", said, 1, || asserted(wire::at_random)),
         trial("the wall clock of a worker is wrong", said, 1, || asserted(clock::wrong)),
         trial(
             "the schema goes ahead, workers of the version before start again",
@@ -195,6 +194,8 @@ fn trials(scale: &Scale) -> Vec<Trial> {
     ];
     if !scale.soak.is_zero() {
         let minutes = scale.soak.as_secs() / 60;
+        let line = format!("{minutes} minutes on a line that fails at random");
+        trials.push(trial(&line, said, 1, || wire::at_random(scale.soak).map(Judgement::judged)));
         let name = format!("{minutes} minutes of load with a fault every few seconds");
         trials.push(trial(&name, &["G3", "G5", "G8", "G9"], 1, || soak::under_faults(scale.soak)));
     }

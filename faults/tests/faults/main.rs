@@ -92,9 +92,6 @@ const FAULTS: &[(&str, fn())] = &[
     ("a_worker_whose_wall_clock_is_wrong_is_neither_early_nor_late", clock::wrong),
 ];
 
-/// What takes too long for every run; whoever names one gets it.
-const CAMPAIGNS: &[(&str, fn())] = &[("an_hour_on_a_line_that_fails_at_random", wire::at_random)];
-
 fn main() -> ExitCode {
     if std::env::args().nth(1).is_some_and(|first| first == "late") {
         return handlers::enter_late();
@@ -128,8 +125,7 @@ fn run(arguments: &[String]) -> ExitCode {
     let wanted = |name: &str| words.is_empty() || words.iter().any(|word| name.contains(*word));
     println!("faults: seed {}", process::seed());
     let began = Instant::now();
-    let campaigns = CAMPAIGNS.iter().filter(|_| !words.is_empty());
-    let next = Mutex::new(FAULTS.iter().chain(campaigns).filter(|(name, _)| wanted(name)));
+    let next = Mutex::new(FAULTS.iter().filter(|(name, _)| wanted(name)));
     let (passed, failed) = (AtomicUsize::new(0), AtomicUsize::new(0));
     std::thread::scope(|scope| {
         for _ in 0..AT_ONCE {

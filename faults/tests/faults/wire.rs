@@ -12,7 +12,7 @@ use crate::database::fresh;
 use crate::handlers::SLOTS;
 use crate::place::Place;
 use crate::process::{Process, chance, seed};
-use crate::run::Run;
+use crate::run::{Judgement, Run};
 
 const LONG: Duration = Duration::from_secs(20);
 /// The three loops of a worker that hold a connection, by what they call it.
@@ -198,12 +198,10 @@ pub(crate) fn cut_off() {
     wire.run.finish();
 }
 
-/// A campaign: one fault after another, by chance, for everybody or for one loop of both workers, for 60 minutes, or as
-/// many as `FAULTS_MINUTES` says.
-pub(crate) fn at_random() {
-    let Some(wire) = Wire::lay() else { return };
-    let minutes = std::env::var("FAULTS_MINUTES").ok().and_then(|minutes| minutes.parse().ok());
-    let end = Instant::now() + Duration::from_secs(60) * minutes.unwrap_or(60);
+/// One fault after another, by chance, for everybody or for one loop of both workers.
+pub(crate) fn at_random(lasts: Duration) -> Option<Judgement> {
+    let wire = Wire::lay()?;
+    let end = Instant::now() + lasts;
     let usual = [("FAULTS_TIMES", "normal")];
     let start = |isolation| wire.run.worker_at(&wire.url, isolation, &usual);
     let mut workers = ["inline", "process"].map(start);
@@ -232,8 +230,8 @@ pub(crate) fn at_random() {
         }
     }
     workers.iter_mut().for_each(|worker| wire.ends_well(worker));
-    println!("{} jobs, all of them done once", wire.jobs.get());
-    wire.run.finish();
+    drop(workers);
+    Some(wire.run.judge())
 }
 
 fn any_fault() -> Fault {
