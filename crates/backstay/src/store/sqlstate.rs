@@ -61,4 +61,20 @@ mod tests {
         check("42P01", Remedy::Stop);
         assert_eq!(remedy(None), Remedy::Reconnect);
     }
+
+    proptest::proptest! {
+        /// What a row is to blame for never stops the worker, and what the server is to blame for never buries a row.
+        #[test]
+        fn every_code_of_a_class_has_the_remedy_of_its_class(rest in "[0-9A-Z]{3}", any in ".{0,8}") {
+            for class in ["22", "23", "54"] {
+                check(&format!("{class}{rest}"), Remedy::FailRow);
+            }
+            check(&format!("08{rest}"), Remedy::Reconnect);
+            check(&format!("BS{rest}"), Remedy::FailRow);
+            assert_ne!(remedy(Some(&format!("40{rest}"))), Remedy::FailRow);
+            assert_ne!(remedy(Some(&format!("57{rest}"))), Remedy::FailRow);
+            // Whatever the server says has some remedy.
+            remedy(Some(&any));
+        }
+    }
 }

@@ -408,6 +408,33 @@ proptest! {
     }
 
     #[test]
+    fn with_all_retries_used_up_no_failure_lives_on(
+        attempted in any_attempted(), retries in 0i16..=100, more in 0i16..=100, policy in any_policy(), jitter: f64,
+    ) {
+        use Outcome::{Crashed, Killed, Lost};
+        prop_assume!(attempted.outcome.is_billed() && ![Crashed, Killed, Lost].contains(&attempted.outcome));
+        let policy = Policy { max_retries: retries, ..policy };
+        let verdict = judge(&attempted, &counted(retries.saturating_add(more), 0, 0), &policy, jitter);
+        prop_assert!(matches!(verdict, Verdict::Bury { .. } | Verdict::Cancel), "{verdict:?}");
+    }
+
+    #[test]
+    fn crashes_and_losses_end_at_their_own_limits(
+        limit in 1i16..=100, more in 0i16..=100, jitter: f64, beside_suspect: bool,
+    ) {
+        let policy = Policy { crash_limit: limit, lost_limit: limit, ..Policy::default() };
+        let used_up = limit.saturating_add(more) - 1;
+        let crashed = judge(&Attempted::of(Outcome::Crashed), &counted(0, used_up, 0), &policy, jitter);
+        prop_assert!(matches!(crashed, Verdict::Bury { reason: Reason::Crashed, .. }), "{crashed:?}");
+        let lost = judge_lost(&counted(0, 0, used_up), &policy, beside_suspect, jitter);
+        let free = Verdict::Release { bill: Bill::Nothing };
+        prop_assert!(
+            if beside_suspect { lost == free } else { matches!(lost, Verdict::Bury { reason: Reason::CrashedWorker, .. }) },
+            "{lost:?}"
+        );
+    }
+
+    #[test]
     fn each_end_bills_the_counter_of_its_kind_or_none(
         attempted in any_attempted(), counters in any_counters(), policy in any_policy(), jitter: f64,
     ) {

@@ -152,4 +152,38 @@ proptest! {
             prop_assert!(gap_free.is_zero());
         }
     }
+
+    #[test]
+    fn nobody_is_rescued_without_evidence_or_before_the_time(
+        goodbye: bool, lock_free in 0u64..100, lease_over: bool, kills_itself: bool, gap_free in 0u64..100, up in 0u64..100,
+    ) {
+        let seen = Sighting::Worker { goodbye, lock_free: s(lock_free), lease_over, kills_itself };
+        match may_rescue(&seen, s(gap_free), s(up), &TIMES) {
+            Some(Evidence::Goodbye) => prop_assert!(goodbye),
+            Some(Evidence::Presence) => {
+                prop_assert!(lock_free >= 3 && gap_free >= 5 && up > 30 && !kills_itself);
+            }
+            Some(evidence) => {
+                prop_assert_eq!(evidence, Evidence::Lease);
+                prop_assert!(lease_over && gap_free >= 30 && up > 30);
+            }
+            None => prop_assert!(!(goodbye || lease_over && gap_free >= 30 && up > 30)),
+        }
+    }
+
+    /// A lock that was seen taken, or a beat, begins the count anew.
+    #[test]
+    fn a_lock_counts_as_free_only_since_the_last_sign_of_life(
+        looks in prop::collection::vec((1u64..5, any::<bool>(), prop::bool::weighted(0.2)), 1..40),
+    ) {
+        let (mut seen, worker) = (Looks::default(), Uuid::from_u128(7));
+        let (mut now, mut beat_ms, mut free_since) = (0, 0, None::<(u64, i64)>);
+        for (gap, free, beats) in looks {
+            now += gap;
+            beat_ms += i64::from(beats);
+            let free_for = seen.look(worker, s(now), free, beat_ms);
+            free_since = free_since.filter(|(_, beat)| free && *beat == beat_ms).or(free.then_some((now, beat_ms)));
+            prop_assert_eq!(free_for, free_since.map_or(s(0), |(since, _)| s(now - since)));
+        }
+    }
 }
