@@ -41,6 +41,9 @@ mod child;
 mod circuit;
 mod ending;
 mod frame;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzz;
 mod hint;
 mod host_memory;
 mod kill;
@@ -59,6 +62,9 @@ mod process;
 mod program;
 mod protocol;
 mod pulse;
+#[cfg(test)]
+#[path = "../../../fuzz/replay.rs"]
+mod replay;
 mod run;
 mod scratch;
 mod shelf;

@@ -63,10 +63,17 @@ mod call;
 #[cfg(feature = "worker")]
 #[doc(hidden)]
 pub mod failpoint;
+/// For the fuzzer only.
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzz;
 /// The rules, for the other crates of Backstay. What an application needs of them stands at the top of this crate;
 /// everything else in here may change with any version.
 #[doc(hidden)]
 pub mod model;
+#[cfg(test)]
+#[path = "../../../fuzz/replay.rs"]
+mod replay;
 #[cfg(feature = "worker")]
 mod runtime;
 #[cfg(feature = "worker")]
