@@ -4,7 +4,7 @@ mod bench;
 mod dead;
 mod doctor;
 mod enqueue;
-mod filter;
+pub(crate) mod filter;
 mod jobs;
 mod machines;
 mod value;
@@ -148,7 +148,6 @@ Examples:
     /// Look for all that could be wrong, each with its remedy
     #[command(after_help = "\
 Examples:
-  backstay doctor
   backstay doctor --limits                   also lets seven small runaways loose here, to see them held
   backstay doctor --invariants               looks instead whether what must always hold in the database does")]
     Doctor(DoctorArgs),
