@@ -96,7 +96,10 @@ fn way(text: &str) -> Result<String, Reason> {
         "smtps" => return Ok(text.to_owned()),
         "smtp+starttls" => true,
         "smtp" => false,
-        _ => return Err(Reason::Smtp(format!("`{scheme}` is neither smtps nor smtp"))),
+        _ => {
+            let scheme = scheme.escape_debug();
+            return Err(Reason::Smtp(format!("`{scheme}` is neither smtps nor smtp")));
+        }
     };
     let mut url =
         Url::parse(&format!("smtp://{rest}")).map_err(|error| Reason::Smtp(error.to_string()))?;

@@ -26,9 +26,15 @@ pub mod address;
 mod call;
 mod command;
 mod email;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzz;
 mod handler;
 mod message;
 mod reason;
+#[cfg(test)]
+#[path = "../../../fuzz/replay.rs"]
+mod replay;
 pub mod sign;
 mod slack;
 mod tls;

@@ -9,9 +9,15 @@ mod cmd;
 mod demo;
 mod explain;
 mod failure;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzz;
 mod latency;
 mod log;
 mod print;
+#[cfg(test)]
+#[path = "../../../fuzz/replay.rs"]
+mod replay;
 mod settings;
 
 use std::process::ExitCode;

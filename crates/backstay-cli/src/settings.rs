@@ -1,6 +1,6 @@
 //! File, environment and flags become one checked set of settings that knows where each comes from.
 
-mod document;
+pub(crate) mod document;
 mod environment;
 
 use std::path::{Path, PathBuf};

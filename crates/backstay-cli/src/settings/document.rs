@@ -13,7 +13,7 @@ struct Document<'a> {
 }
 
 /// Reads TOML; what cannot be read is left out of the tree and becomes a fault.
-pub(super) fn read(path: &str, text: &str) -> (Value, Vec<Fault>) {
+pub(crate) fn read(path: &str, text: &str) -> (Value, Vec<Fault>) {
     let starts = std::iter::once(0)
         .chain(text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at + 1))
         .collect();
