@@ -197,12 +197,13 @@ async fn live(isolation: &str, url: &str) -> ExitCode {
     settings.database.url = Some(Secret::new(url));
     settings.worker.handler_database_url = std::env::var("FAULTS_HANDLERS").ok().map(Secret::new);
     let database = Database::connect(url).await.unwrap();
+    // Before it says that it is ready: whoever reads that may send one at once.
+    let mut term = signal(SignalKind::terminate()).unwrap();
     let mut running = worker.start_with(&database, settings).await.unwrap();
     if let Ok(folder) = std::env::var("FAULTS_HISTORY") {
         // What is done to this process is done to this worker.
         drop(Recorder::open(Path::new(&folder), Role::Worker, Some(running.id())).unwrap());
     }
-    let mut term = signal(SignalKind::terminate()).unwrap();
     loop {
         tokio::select! {
             () = running.join() => return ExitCode::SUCCESS,
