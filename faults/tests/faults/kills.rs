@@ -13,9 +13,9 @@ use crate::run::{Judgement, Run};
 
 const WORKERS: usize = 3;
 
-/// Eighty kills of workers whose handlers run in their own process.
+/// Sixty kills of workers whose handlers run in their own process.
 pub(crate) fn inline() {
-    hold(at_random("inline", 80));
+    hold(at_random("inline", 60));
 }
 
 /// Twenty kills of workers with children.

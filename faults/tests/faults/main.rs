@@ -46,7 +46,7 @@ use std::time::Instant;
 use backstay_postgres::template;
 
 /// Faults at one time: most of it is waiting, for a lease to run out or a server to come back.
-const AT_ONCE: usize = 3;
+const AT_ONCE: usize = 4;
 
 /// What is done to the workers, by name; what lasts longest comes first.
 const FAULTS: &[(&str, fn())] = &[

@@ -20,7 +20,7 @@ struct Frozen {
 
 /// As many as there is time for in a suite.
 pub(crate) fn some() {
-    if let Some(judgement) = at_random(12) {
+    if let Some(judgement) = at_random(8) {
         judgement.must_hold();
     }
 }
