@@ -77,12 +77,14 @@ pub(crate) fn run(words: &[String]) -> ExitCode {
         }
     };
     let began = Instant::now();
+    // Whoever goes on working meanwhile changes what stands here, but not what is tried.
+    let product = format!("backstay {} ({})", env!("CARGO_PKG_VERSION"), commit());
     let trials = trials(&scale);
     println!("mutants");
     let mutants = mutants::found();
     let said = std::iter::once("cargo xtask campaign".to_owned()).chain(words.iter().cloned());
     let campaign = Campaign {
-        product: format!("backstay {} ({})", env!("CARGO_PKG_VERSION"), commit()),
+        product,
         postgres: server_version(),
         machine: machine(),
         day: jiff::Timestamp::now().strftime("%Y-%m-%d").to_string(),
