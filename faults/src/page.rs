@@ -111,9 +111,7 @@ impl Judged {
     /// The counts of a report.
     #[must_use]
     pub fn of(report: &checker::Report) -> Judged {
-        let count = |is_it: fn(Sort) -> bool| {
-            report.findings.iter().filter(|finding| is_it(finding.sort)).count()
-        };
+        let count = |is_it| report.count(is_it);
         let wrong = report.findings.iter().filter(|finding| finding.sort.is_wrong());
         let rescues = report.rescues.iter();
         Judged {

@@ -13,6 +13,11 @@ use crate::history::{Line, Op};
 const HISTORIES: usize = 20;
 
 impl Report {
+    /// How many findings count as this.
+    pub(crate) fn count(&self, is_it: fn(Sort) -> bool) -> usize {
+        self.findings.iter().filter(|finding| is_it(finding.sort)).count()
+    }
+
     /// Whether nothing is wrong.
     #[must_use]
     pub fn is_fine(&self) -> bool {
@@ -22,9 +27,7 @@ impl Report {
     /// The one line. Overlaps that nothing explains and deaths that nobody heard of stand in it where there are any.
     #[must_use]
     pub fn line(&self) -> String {
-        let count = |is_it: fn(Sort) -> bool| {
-            self.findings.iter().filter(|finding| is_it(finding.sort)).count()
-        };
+        let count = |is_it| self.count(is_it);
         let mut line = format!(
             "lost {} unexpected {} duplicated {} (explained {}) stale-accepted {} info {}",
             count(|sort| sort == Sort::Lost),

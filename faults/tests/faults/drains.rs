@@ -59,10 +59,7 @@ pub(crate) fn rolling(drains: usize) -> Option<Judgement> {
     let (mut jobs, isolations) = (0, ["inline", "process", "process"]);
     let mut workers = isolations.map(|isolation| run.worker(isolation));
     for n in 0..drains {
-        if place.waiting() < 60 {
-            place.add(jobs..jobs + 100, 100 + chance(1500));
-            jobs += 100;
-        }
+        place.keep_busy(&mut jobs, 60, 100, 100 + chance(1500));
         place.until("they work", Duration::from_secs(20), |place| place.running() > 0);
         std::thread::sleep(Duration::from_millis(chance(400)));
         let turn = n % workers.len();

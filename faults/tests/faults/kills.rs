@@ -43,11 +43,7 @@ pub(crate) fn at_random(isolation: &str, kills: usize) -> Option<Judgement> {
         let victim = usize::try_from(chance(WORKERS as u64)).unwrap();
         run.kill(&mut workers[victim]);
         workers[victim] = run.worker(isolation);
-        if place.number("select count(*) from backstay.job") < 100 {
-            // Always under load.
-            place.add(jobs..jobs + 300, 40);
-            jobs += 300;
-        }
+        place.keep_busy(&mut jobs, 100, 300, 40);
     }
     place.until_done(Duration::from_secs(60));
     println!("  {kills} kills, {jobs} jobs");

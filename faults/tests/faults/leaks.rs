@@ -8,14 +8,16 @@ use crate::process::lives;
 /// How long the kernel and the server may take to notice an end.
 const MOST: Duration = Duration::from_secs(10);
 
+/// Counts the advisory locks that somebody holds here.
+pub(crate) const LOCKS: &str = "select count(*) from pg_locks l join pg_database d on d.oid = l.database \
+     where l.locktype = 'advisory' and d.datname = current_database()";
+
 /// Looks for sessions, locks and children that outlived the workers of this database, in a sentence for each.
 pub(crate) fn left_behind(place: &Place) -> Vec<String> {
     let sessions = "select count(*) from pg_stat_activity where datname = current_database() \
          and application_name like 'backstay work %'";
-    let locks = "select count(*) from pg_locks l join pg_database d on d.oid = l.database \
-         where l.locktype = 'advisory' and d.datname = current_database()";
     let mut left = Vec::new();
-    for (what, sql) in [("sessions", sessions), ("advisory locks", locks)] {
+    for (what, sql) in [("sessions", sessions), ("advisory locks", LOCKS)] {
         if !place.comes_true(MOST, |place| place.number(sql) == 0) {
             left.push(format!("{} {what} are left", place.number(sql)));
         }
@@ -36,11 +38,10 @@ fn children(place: &Place) -> Vec<i32> {
     let own = i32::try_from(std::process::id()).expect("a number of the kernel");
     let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
     let numbers = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
-    let workers: Vec<i32> = numbers
+    numbers
         .filter(|pid| *pid != own && lives(*pid) && of_it(format!("/proc/{pid}/cmdline")))
         .filter(|pid| {
             std::fs::read_link(format!("/proc/{pid}/exe")).ok() == std::env::current_exe().ok()
         })
-        .collect();
-    workers
+        .collect()
 }

@@ -51,11 +51,8 @@ pub(crate) fn at_random(pauses: usize) -> Option<Judgement> {
             frozen.push(Frozen { worker, until: Instant::now() + stands });
             done += 1;
         }
-        if place.waiting() < 40 {
-            // Always under load, and longer at work than a moment, so that a pause meets them.
-            place.add(jobs..jobs + 40, 400);
-            jobs += 40;
-        }
+        // Longer at work than a moment, so that a pause meets them.
+        place.keep_busy(&mut jobs, 40, 40, 400);
         std::thread::sleep(Duration::from_millis(40));
     }
     place.until_done(Duration::from_secs(120));

@@ -122,14 +122,22 @@ impl Place {
 
     /// Jobs that have not ended.
     pub(crate) fn waiting(&self) -> i64 {
-        self.number("select count(*) from backstay.jobs where state <> 'dead'")
+        self.number("select count(*) from backstay.job")
+    }
+
+    /// Adds `more` jobs where fewer than `least` are left, so that a fault always meets some; `jobs` counts them.
+    pub(crate) fn keep_busy(&self, jobs: &mut i64, least: i64, more: i64, ms: u64) {
+        if self.waiting() < least {
+            self.add(*jobs..*jobs + more, ms);
+            *jobs += more;
+        }
     }
 
     /// Waits until nothing waits or runs any more.
     pub(crate) fn until_done(&self, most: Duration) {
         self.until("all jobs have ended", most, |place| {
             place.hasten_suspects();
-            place.number("select count(*) from backstay.job") == 0
+            place.waiting() == 0
         });
     }
 

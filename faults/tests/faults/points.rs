@@ -88,10 +88,7 @@ fn end_at_each(points: impl Iterator<Item = &'static str>, folder: &Folder) -> J
         end_at(&run, point, folder);
     }
     let last = run.worker("process");
-    run.place.until("all have ended", Duration::from_secs(60), |place| {
-        place.hasten_suspects();
-        place.waiting() == 0
-    });
+    run.place.until_done(Duration::from_secs(60));
     run.place.until("people are told", LONG, |place| {
         // A message whose worker ended while it was delivered is tried again after a minute.
         place.run("update backstay.message set next_try_at = now() where delivered_at is null");

@@ -62,10 +62,7 @@ pub(crate) fn crashes(times: usize) -> Option<Judgement> {
     let mut jobs = 0;
     let mut workers = [run.worker("inline"), run.worker("process")];
     for _ in 0..times {
-        if run.place.waiting() < 200 {
-            run.place.add(jobs..jobs + 300, 60);
-            jobs += 300;
-        }
+        run.place.keep_busy(&mut jobs, 200, 300, 60);
         std::thread::sleep(Duration::from_millis(700 + chance(2000)));
         run.server(|| cluster.restart().unwrap());
         run.place.reopen();

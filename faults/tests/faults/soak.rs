@@ -6,6 +6,7 @@ use backstay::Options;
 use backstay_faults::page::Judged;
 
 use crate::database::fresh;
+use crate::leaks::LOCKS;
 use crate::place::Place;
 use crate::process::{Process, chance};
 use crate::run::Run;
@@ -114,14 +115,12 @@ fn look(place: &Place, steady: &Process) -> Held {
             .map_or(0, |entries| entries.count() as i64)
     };
     let sessions = "select count(*) from pg_stat_activity where datname = current_database()";
-    let locks = "select count(*) from pg_locks l join pg_database d on d.oid = l.database \
-         where l.locktype = 'advisory' and d.datname = current_database()";
     Held {
         rss_kib: field("VmRSS:"),
         threads: field("Threads:"),
         descriptors: count("fd"),
         sessions: place.number(sessions),
-        locks: place.number(locks),
+        locks: place.number(LOCKS),
     }
 }
 

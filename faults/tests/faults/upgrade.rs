@@ -39,10 +39,7 @@ pub(crate) fn rolled_out(restarts: usize) -> Option<Judgement> {
         SCHEMA + 1
     ));
     for n in 0..restarts {
-        if place.waiting() < 60 {
-            place.add(jobs..jobs + 100, 40 + chance(60));
-            jobs += 100;
-        }
+        place.keep_busy(&mut jobs, 60, 100, 40 + chance(60));
         let turn = n % workers.len();
         run.term(&workers[turn]);
         let next = run.worker(isolations[turn]);

@@ -39,6 +39,15 @@ impl Wire {
         Some(Wire { run, proxy, url, jobs: std::cell::Cell::new(0), _database: database })
     }
 
+    /// The same with a worker that has done its first jobs through the proxy.
+    fn with_worker() -> Option<(Wire, Process)> {
+        let wire = Wire::lay()?;
+        let worker = wire.run.worker_at(&wire.url, "inline", &[]);
+        wire.add(4, 5);
+        wire.until_done("the worker works");
+        Some((wire, worker))
+    }
+
     /// Enqueues jobs, not by the proxy.
     fn add(&self, count: i64, ms: u64) {
         let first = self.jobs.replace(self.jobs.get() + count);
@@ -82,10 +91,7 @@ impl Wire {
 
 /// Faults under which work goes on: the line is torn, flapping, late and slow, one after another.
 pub(crate) fn hurt() {
-    let Some(wire) = Wire::lay() else { return };
-    let mut worker = wire.run.worker_at(&wire.url, "inline", &[]);
-    wire.add(4, 5);
-    wire.until_done("the worker works");
+    let Some((wire, mut worker)) = Wire::with_worker() else { return };
     wire.run.place.until("the server watches its end", LONG, |_| wire.watched() >= LOOPS.len());
 
     // The torn ends are in the middle of messages, and each time somewhere else.
@@ -127,10 +133,7 @@ pub(crate) fn hurt() {
 
 /// Hints vanish: jobs are found by the poll, and the worker notices that it is deaf.
 pub(crate) fn deaf() {
-    let Some(wire) = Wire::lay() else { return };
-    let mut worker = wire.run.worker_at(&wire.url, "inline", &[]);
-    wire.add(4, 0);
-    wire.until_done("the worker works");
+    let Some((wire, mut worker)) = Wire::with_worker() else { return };
     let fault = Fault::Drop { letter: b'A' };
     wire.proxy.set(&[Rule { which: Which::All, way: Way::ToClient, fault }]);
     let since = Instant::now();
@@ -149,10 +152,7 @@ pub(crate) fn deaf() {
 
 /// The line goes dead without a word: that is noticed, and what had ended meanwhile is written when it lives again.
 pub(crate) fn silent() {
-    let Some(wire) = Wire::lay() else { return };
-    let mut worker = wire.run.worker_at(&wire.url, "inline", &[]);
-    wire.add(4, 5);
-    wire.until_done("the worker works");
+    let Some((wire, mut worker)) = Wire::with_worker() else { return };
     wire.add(8, 400);
     wire.run.place.until("jobs run", LONG, |place| place.running() == i64::from(SLOTS));
     let began = Instant::now();
