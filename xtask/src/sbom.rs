@@ -56,7 +56,7 @@ fn compose(metadata: &Value, locked: &[Locked], built: &BTreeSet<&str>) -> Resul
         "bomFormat": "CycloneDX",
         "specVersion": "1.5",
         "version": 1,
-        "metadata": { "component": product(packages[root]) },
+        "metadata": { "component": described("application", packages[root]) },
         "components": components,
         "dependencies": within.iter().map(edges).collect::<Vec<Value>>(),
     }))
@@ -70,16 +70,8 @@ fn uses(node: &Value) -> impl Iterator<Item = &str> {
 }
 
 fn component(package: &Value, hashes: &BTreeMap<(&str, &str), &str>) -> Value {
-    let (name, version) = identity(package);
-    let mut written = json!({
-        "type": "library",
-        "bom-ref": purl(package),
-        "name": name,
-        "version": version,
-        "purl": purl(package),
-        "licenses": licences(package),
-    });
-    if let Some(hash) = hashes.get(&(name, version)) {
+    let mut written = described("library", package);
+    if let Some(hash) = hashes.get(&identity(package)) {
         written["hashes"] = json!([{ "alg": "SHA-256", "content": hash }]);
     }
     if let Some(url) = field(package, "repository") {
@@ -88,10 +80,10 @@ fn component(package: &Value, hashes: &BTreeMap<(&str, &str), &str>) -> Value {
     written
 }
 
-fn product(package: &Value) -> Value {
+fn described(sort: &str, package: &Value) -> Value {
     let (name, version) = identity(package);
     json!({
-        "type": "application",
+        "type": sort,
         "bom-ref": purl(package),
         "name": name,
         "version": version,

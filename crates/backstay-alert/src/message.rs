@@ -1,6 +1,7 @@
 //! An alert as plain text, for chats and mail.
 
 use backstay::model::alert::Alert;
+use backstay::model::steer::steers;
 
 /// Writes the body: what happened and what to do, then the facts, one a line.
 pub(crate) fn body(alert: &Alert) -> String {
@@ -30,11 +31,7 @@ fn facts(alert: &Alert) -> Vec<(&'static str, String)> {
 
 /// One line stays one line, and no character in it can move the cursor or turn the text around.
 pub(crate) fn shown(line: &str) -> String {
-    let is_harmful = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{61C}' | '\u{200E}' | '\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
-    };
-    line.chars().map(|c| if is_harmful(c) { ' ' } else { c }).collect()
+    line.chars().map(|c| if steers(c) { ' ' } else { c }).collect()
 }
 
 #[cfg(test)]

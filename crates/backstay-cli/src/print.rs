@@ -5,6 +5,7 @@ use std::cell::Cell;
 use std::io::{self, BufRead, IsTerminal, Write};
 
 use backstay::config::{Fault, Origin};
+use backstay::model::steer::steers;
 use clap::ValueEnum;
 use comfy_table::presets::NOTHING;
 use comfy_table::{ContentArrangement, Table as Grid};
@@ -392,12 +393,6 @@ fn visible_but_colors(line: &str) -> String {
         }
     }
     format!("{}\\u{{1b}}{}", visible(before), visible_but_colors(rest))
-}
-
-/// Control characters, those that turn the direction of what follows, and those that end a line unseen.
-fn steers(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 #[cfg(test)]

@@ -34,6 +34,7 @@ pub mod sample;
 pub mod scrub;
 pub mod state;
 pub mod status;
+pub mod steer;
 pub mod unique;
 pub mod unit;
 pub mod why;

@@ -11,7 +11,7 @@ use super::deliver::Channels;
 use super::duty::alert::Alerts;
 use super::duty::rescue::Rescue;
 use super::duty::{lead, look, peaks, promote, prune, replay, sort};
-use super::looper::{Dice, Patience};
+use super::looper::{Dice, Patience, Redial};
 use super::worker::control::Shared;
 use crate::model::config::Settings;
 use crate::store::database::{Database, Purpose};
@@ -41,7 +41,7 @@ pub(crate) struct Duties {
     me: Uuid,
     database: Database,
     link: Arc<Mutex<Option<Link>>>,
-    dialled_at: Option<Instant>,
+    redial: Redial,
     settings: Settings,
     shared: Shared,
     lows: watch::Receiver<Vec<(String, i16, i64)>>,
@@ -90,7 +90,7 @@ impl Duties {
             me,
             database,
             link: Arc::default(),
-            dialled_at: None,
+            redial: Redial::new(times.redial()),
             rescue: Rescue::new(me, times, shared.clone()),
             alerts: Alerts::new(channels, &settings),
             settings,
@@ -192,10 +192,10 @@ impl Duties {
     async fn tick(&mut self, name: &str) -> Result<(), StoreError> {
         let mut guard = self.link.lock().await;
         if guard.as_ref().is_none_or(Link::is_closed) {
-            if !self.redial_in().is_zero() {
+            if !self.redial.wait().is_zero() {
                 return Err(StoreError::Unreachable("the connection was lost a moment ago".into()));
             }
-            self.dialled_at = Some(Instant::now());
+            self.redial.begin();
             *guard = Some(self.database.open(Purpose::Duty, Some(&self.me.to_string())).await?);
             self.rescue.forget();
         }
@@ -236,13 +236,7 @@ impl Duties {
         }
         // One duty that cannot be done must not keep the others from being done.
         self.put_off(name);
-        self.patience.after_error(&mut self.dice).max(self.redial_in())
-    }
-
-    /// How long until the next connection may be made.
-    fn redial_in(&self) -> Duration {
-        let since = self.dialled_at.map_or(Duration::MAX, |at| at.elapsed());
-        self.settings.worker.times.redial().saturating_sub(since)
+        self.patience.after_error(&mut self.dice).max(self.redial.wait())
     }
 }
 

@@ -1,6 +1,6 @@
 //! The shape of every loop: how long until the next round, with jitter, and with patience after an error.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A tiny source of chance for jitter; nothing secret depends on it.
 #[derive(Debug, Clone)]
@@ -47,6 +47,29 @@ impl Patience {
 
     pub(crate) fn is_worn(&self) -> bool {
         self.errors > 0
+    }
+}
+
+/// Spaces the connections of one loop, however soon each of them breaks.
+#[derive(Debug)]
+pub(crate) struct Redial {
+    every: Duration,
+    begun_at: Option<Instant>,
+}
+
+impl Redial {
+    pub(crate) fn new(every: Duration) -> Redial {
+        Redial { every, begun_at: None }
+    }
+
+    /// A connection is being made.
+    pub(crate) fn begin(&mut self) {
+        self.begun_at = Some(Instant::now());
+    }
+
+    /// How long until the next may be made; nothing when that is now.
+    pub(crate) fn wait(&self) -> Duration {
+        self.begun_at.map_or(Duration::ZERO, |at| self.every.saturating_sub(at.elapsed()))
     }
 }
 

@@ -99,7 +99,7 @@ async fn one(link: &Link, sql: &'static Sql, part: Option<i32>) -> Result<Seen, 
             let pair = |row: &tokio_postgres::Row| (row.get("subject"), row.get("detail"));
             Ok(Seen::Rows(rows.iter().map(pair).collect()))
         }
-        Err(StoreError::Refused { sqlstate, .. }) if matches!(&*sqlstate, "57014" | "55P03") => {
+        Err(error @ StoreError::Refused { .. }) if error.is_timeout() => {
             link.batch("rollback to savepoint one").await?;
             Ok(Seen::Unfinished)
         }

@@ -3,16 +3,9 @@
 use tokio_postgres::{Client, Error, SimpleQueryMessage};
 
 use crate::database::{connect, fresh};
+use crate::rights::ROLES;
 
 const TRAPS: &str = include_str!("../sql/traps.sql");
-
-const ROLES: [&str; 5] = [
-    "backstay_enqueuer",
-    "backstay_viewer",
-    "backstay_operator",
-    "backstay_auditor",
-    "backstay_worker",
-];
 
 /// What only the owner may do with what was installed; each is refused to each role.
 const OWNERS: [&str; 24] = [

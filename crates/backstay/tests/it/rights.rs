@@ -9,7 +9,7 @@ use tokio_postgres::{Client, Error};
 use crate::database::{connect, fresh};
 
 /// Every role but the owner's and the migrator's, who may everything.
-const ROLES: [&str; 5] = [
+pub(crate) const ROLES: [&str; 5] = [
     "backstay_worker",
     "backstay_enqueuer",
     "backstay_viewer",

@@ -6,6 +6,7 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use super::super::bounds::{DETAIL_CHARS, clip_chars};
+use super::super::steer::steers;
 use super::{Event, JobRef};
 
 /// All fields that a log line can have; those that say nothing are left out.
@@ -274,20 +275,14 @@ fn millis(duration: Duration) -> Option<u64> {
 /// Texts from outside may hold line feeds and terminal codes; in a log they could forge lines.
 pub(super) fn one_line(text: &str) -> Option<Cow<'_, str>> {
     let first = text.lines().map(str::trim).find(|line| !line.is_empty())?;
-    if first.chars().count() <= DETAIL_CHARS && !first.chars().any(is_harmful) {
+    if first.chars().count() <= DETAIL_CHARS && !first.chars().any(steers) {
         return Some(first.into());
     }
-    let shown: String = first.chars().map(|c| if is_harmful(c) { '\u{FFFD}' } else { c }).collect();
+    let shown: String = first.chars().map(|c| if steers(c) { '\u{FFFD}' } else { c }).collect();
     Some(clip_chars(&shown, DETAIL_CHARS).into())
 }
 
 /// All of a text as one line, for sentences of ours that hold words from outside.
 pub(super) fn harmless(text: &str) -> String {
-    text.chars().map(|c| if is_harmful(c) { '\u{FFFD}' } else { c }).collect()
-}
-
-/// Control characters, those that turn the direction of text around, and those that end a line unseen.
-fn is_harmful(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{61C}' | '\u{200E}' | '\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
+    text.chars().map(|c| if steers(c) { '\u{FFFD}' } else { c }).collect()
 }

@@ -36,7 +36,7 @@ use crate::model::drain::{Drain, Phase};
 use crate::model::event::{self, Event, JobRef};
 use crate::model::kind_brake::KindBrake;
 use crate::runtime::context::Denied;
-use crate::runtime::looper::{Dice, Patience};
+use crate::runtime::looper::{Dice, Patience, Redial};
 use crate::store::StoreError;
 use crate::store::attempt;
 use crate::store::database::{Database, Purpose};
@@ -98,7 +98,7 @@ pub(crate) struct Claims {
 /// What changes while it runs.
 pub(crate) struct State {
     link: Option<Link>,
-    dialled_at: Option<Instant>,
+    redial: Redial,
     hands: HashMap<i64, Hand>,
     /// What is reserved of the memory.
     ledger: Ledger,
@@ -158,7 +158,7 @@ impl State {
         let now = Instant::now();
         State {
             link: None,
-            dialled_at: None,
+            redial: Redial::new(settings.times.redial()),
             hands: HashMap::new(),
             ledger: Ledger::new(memory.budget),
             largest: memory.largest,
@@ -415,7 +415,7 @@ impl Claims {
             let why = "the connection was lost, and the next attempt is due in a moment";
             return Err(StoreError::Unreachable(why.into()));
         }
-        self.state.dialled_at = Some(Instant::now());
+        self.state.redial.begin();
         let is_again = self.state.link.take().is_some() || self.state.patience.is_worn();
         let link = self.database.open(Purpose::Work, Some(&self.worker.to_string())).await?;
         for hot in [&attempt::HOT[..], &verdicts::HOT, &turns::HOT] {
@@ -431,8 +431,8 @@ impl Claims {
 
     /// When the next connection may be made; none when that is now.
     fn redial_at(&self) -> Option<Instant> {
-        let at = self.state.dialled_at? + self.settings.times.redial();
-        (at > Instant::now()).then_some(at)
+        let wait = self.state.redial.wait();
+        (!wait.is_zero()).then(|| Instant::now() + wait)
     }
 
     /// After an error nobody knows what was committed: the verdicts stay, and the database is asked what runs here.

@@ -15,7 +15,7 @@ use super::tail::Wishes;
 use crate::failpoint::failpoint;
 use crate::model::event::{self, Event};
 use crate::model::lease::{Beat, BeatBook, Times};
-use crate::runtime::looper::{Dice, Patience};
+use crate::runtime::looper::{Dice, Patience, Redial};
 use crate::store::attempt::{BeatAnswer, Introduction, beat, cancels};
 use crate::store::database::Database;
 use crate::store::listen::{self, Notices};
@@ -79,9 +79,10 @@ impl Control {
     pub(crate) async fn run(mut self) {
         let mut dice = Dice::new(self.me.worker.as_u128());
         let mut patience = Patience::default();
+        let mut redial = Redial::new(self.times.redial());
         let mut over = self.over.clone();
         loop {
-            let dialled_at = Instant::now();
+            redial.begin();
             let lost = tokio::select! {
                 lost = self.session(&mut patience) => lost,
                 _ = over.wait_for(|over| *over) => return,
@@ -91,7 +92,7 @@ impl Control {
                 event::emit(&Event::DatabaseLost { error: lost.to_string() });
             }
             let wait = patience.after_error(&mut dice).min(self.times.beat);
-            let wait = wait.max(self.times.redial().saturating_sub(dialled_at.elapsed()));
+            let wait = wait.max(redial.wait());
             tokio::select! {
                 () = tokio::time::sleep(wait) => {}
                 _ = over.wait_for(|over| *over) => return,

@@ -25,8 +25,7 @@ fn plan_within(settings: &Settings, limit: u64) -> Result<Plan, String> {
         Memory::Auto => admit::budget(limit, settings.worker.memory_reserve),
         Memory::Bytes(bytes) => bytes,
     };
-    let sharing = settings.queues.iter().filter(|queue| !settings.only_sends(queue));
-    let slots = sharing.map(|queue| u32::from(queue.slots)).sum();
+    let slots = sharing(settings).map(|queue| u32::from(queue.slots)).sum();
     let auto = auto_memory(given, slots);
     // `auto` never refuses, so one such job always has room.
     let plan = Plan { budget: given.max(auto), auto, largest: largest(settings, auto) };
@@ -35,6 +34,11 @@ fn plan_within(settings: &Settings, limit: u64) -> Result<Plan, String> {
         all_fit(settings, plan)?;
     }
     Ok(plan)
+}
+
+/// Queues whose jobs use memory here; what an address does uses none.
+fn sharing(settings: &Settings) -> impl Iterator<Item = &QueueSettings> {
+    settings.queues.iter().filter(|queue| !settings.only_sends(queue))
 }
 
 fn largest(settings: &Settings, auto: u64) -> u64 {
@@ -68,9 +72,8 @@ fn one_fits(settings: &Settings, plan: Plan) -> Result<(), String> {
 
 /// Written sizes are a promise: with every slot busy they must fit.
 fn all_fit(settings: &Settings, plan: Plan) -> Result<(), String> {
-    let sharing = settings.queues.iter().filter(|queue| !settings.only_sends(queue));
     let promised: Vec<(&QueueSettings, u64)> =
-        sharing.filter_map(|queue| Some((queue, written(queue)?))).collect();
+        sharing(settings).filter_map(|queue| Some((queue, written(queue)?))).collect();
     let sum: u64 = promised.iter().map(|(queue, bytes)| u64::from(queue.slots) * bytes).sum();
     if sum <= plan.budget {
         return Ok(());

@@ -270,6 +270,7 @@ impl Claims {
         }
         self.admit(claimed, stopping);
     }
+
     /// Lets go of an earlier attempt that still runs here though the database has let its job go: others had it
     /// meanwhile, or a standby took over that had not heard of it. True if the new claim carries the same fence, as only
     /// the second can make happen: then no verdict may come of either.
