@@ -148,8 +148,8 @@ Examples:
     /// Look for all that could be wrong, each with its remedy
     #[command(after_help = "\
 Examples:
-  backstay doctor --limits                   also lets seven small runaways loose here, to see them held
-  backstay doctor --invariants               looks instead whether what must always hold in the database does")]
+  backstay doctor --limits       also lets seven small runaways loose here, to see them held
+  backstay doctor --invariants   looks instead whether what must always hold does")]
     Doctor(DoctorArgs),
     /// A runaway of the doctor
     #[command(name = "__limits", hide = true, subcommand)]

@@ -39,9 +39,6 @@ impl Scale {
             soak: Duration::from_secs(3600),
             out: "docs/reliability.md".to_owned(),
         };
-        if words.iter().any(|word| word == "--help") {
-            return Err(USAGE.to_owned());
-        }
         let mut words = words.iter();
         while let Some(word) = words.next() {
             let value = words.next().ok_or(format!("`{word}` wants a value"))?;
@@ -69,6 +66,10 @@ const USAGE: &str = "cargo xtask campaign [--kills N] [--pauses N] [--crashes N]
 
 /// Runs a campaign and writes its page and, beside it, all of it as JSON.
 pub(crate) fn run(words: &[String]) -> ExitCode {
+    if words.iter().any(|word| word == "--help") {
+        println!("{USAGE}");
+        return ExitCode::SUCCESS;
+    }
     let scale = match Scale::read(words) {
         Ok(scale) => scale,
         Err(problem) => {
@@ -106,7 +107,12 @@ pub(crate) fn run(words: &[String]) -> ExitCode {
         }
     }
     println!("written to {}", scale.out);
-    if campaign.is_fine() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if campaign.is_fine() {
+        println!("everything held");
+        return ExitCode::SUCCESS;
+    }
+    println!("not everything held; the page says what");
+    ExitCode::FAILURE
 }
 
 /// The chains of points as one trial.
