@@ -61,7 +61,7 @@ pub(crate) fn evicts() {
     place.until("the large one is seen", Duration::from_secs(10), |place| place.number(seen) == 1);
     used(960);
     place.until("one goes", Duration::from_secs(10), |place| place.running() == 1);
-    // Well below the mark before a second look could take the next.
+    // Well below the mark within the second that what was given back has to show.
     used(900);
     let evicted = format!(
         "select count(*) from backstay.attempt a join backstay.scheduled s on s.job_id = a.job_id \

@@ -30,6 +30,8 @@ impl Default for MemoryLook {
     }
 }
 
+/// After an attempt was ended, until the next one may be: what it gave back must show first, or one shortage takes two.
+const SETTLES: Duration = Duration::from_secs(1);
 /// How much lower the use must be for claims to go on.
 const USED_BACK: f64 = 0.10;
 
@@ -68,11 +70,12 @@ pub(crate) struct MemoryBrake {
     marks: MemoryMarks,
     on: Option<(Duration, Shortage)>,
     used: Option<f64>,
+    evicted_at: Option<Duration>,
 }
 
 impl MemoryBrake {
     pub(crate) fn new(marks: MemoryMarks) -> MemoryBrake {
-        MemoryBrake { marks, on: None, used: None }
+        MemoryBrake { marks, on: None, used: None, evicted_at: None }
     }
 
     /// Takes in what was seen; what the host does not say counts as good.
@@ -114,9 +117,15 @@ impl MemoryBrake {
         self.on.is_some()
     }
 
-    /// The share in use, where it is so near to the end that an attempt has to go.
-    pub(crate) fn must_evict(&self) -> Option<f64> {
-        self.used.filter(|used| *used >= self.marks.evict)
+    /// The share in use, where it is so near to the end that an attempt has to go now.
+    pub(crate) fn must_evict(&self, now: Duration) -> Option<f64> {
+        let settles = self.evicted_at.is_some_and(|at| now < at + SETTLES);
+        self.used.filter(|used| *used >= self.marks.evict && !settles)
+    }
+
+    /// The attempt that had to go has gone.
+    pub(crate) fn note_evicted(&mut self, now: Duration) {
+        self.evicted_at = Some(now);
     }
 }
 
@@ -155,9 +164,18 @@ mod tests {
     fn an_attempt_goes_only_at_the_very_end() {
         let mut brake = MemoryBrake::new(MARKS);
         brake.see(Duration::ZERO, Some(0.94), Some(100.0));
-        assert_eq!(brake.must_evict(), None);
+        assert_eq!(brake.must_evict(Duration::ZERO), None);
         brake.see(Duration::ZERO, Some(0.95), None);
-        assert_eq!(brake.must_evict(), Some(0.95));
+        assert_eq!(brake.must_evict(Duration::ZERO), Some(0.95));
+    }
+
+    #[test]
+    fn after_one_has_gone_the_next_goes_only_when_what_it_gave_back_had_time_to_show() {
+        let mut brake = MemoryBrake::new(MARKS);
+        brake.see(Duration::ZERO, Some(0.97), None);
+        brake.note_evicted(Duration::from_secs(5));
+        assert_eq!(brake.must_evict(Duration::from_millis(5_999)), None);
+        assert_eq!(brake.must_evict(Duration::from_secs(6)), Some(0.97));
     }
 
     proptest! {

@@ -66,7 +66,7 @@ impl Claims {
                 self.publish_admission();
             }
         }
-        if let Some(used) = self.state.short.brake.must_evict() {
+        if let Some(used) = self.state.short.brake.must_evict(now) {
             self.evict(used);
         }
     }
@@ -112,6 +112,7 @@ impl Claims {
     pub(super) fn evicted_left(&mut self, job: i64) {
         if self.state.short.evicted == Some(job) {
             self.state.short.evicted = None;
+            self.state.short.brake.note_evicted(self.state.began.elapsed());
         }
     }
 }
