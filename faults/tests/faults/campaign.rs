@@ -12,8 +12,8 @@ use crate::place::Place;
 use crate::process::{seed, start_from};
 use crate::run::Judgement;
 use crate::{
-    clock, drains, exhausted, failover, harm, kills, mutants, pauses, points, poison, room, server,
-    sessions, soak, upgrade, wire,
+    clock, drains, exhausted, failover, harm, kills, mutants, pauses, points, poison, pooler, room,
+    server, sessions, soak, upgrade, wire,
 };
 
 /// How often each fault is done; what a command line does not say.
@@ -63,6 +63,12 @@ impl Scale {
 }
 
 const USAGE: &str = "cargo xtask campaign [--kills N] [--pauses N] [--crashes N] [--promotions N] [--drains N] [--soak MINUTES] [--out FILE] [--seed N]";
+
+/// How long 99 of 100 jobs of a dead worker may wait for their rescue: on a direct connection, and through a pooler.
+const DIRECT: Duration = Duration::from_secs(5);
+const POOLED: Duration = Duration::from_secs(45);
+/// The longest that only the line is hurt; the soak hurts it, too.
+const LINE: Duration = Duration::from_secs(300);
 
 /// Runs a campaign and writes its page and, beside it, all of it as JSON.
 pub(crate) fn run(words: &[String]) -> ExitCode {
@@ -144,7 +150,13 @@ fn trials(scale: &Scale) -> Vec<Trial> {
             "kill -9 beside a worker that has long been up, at the usual times",
             &["G11"],
             scale.kills / 50,
-            || kills::beside_another(scale.kills / 50).map(Judgement::judged),
+            || kills::beside_another(scale.kills / 50).map(|all| all.within(DIRECT).judged()),
+        ),
+        trial(
+            "kill -9 of five workers at once beside one that stays, at the usual times, through PgBouncer",
+            &["G3", "G5", "G11"],
+            scale.kills / 200,
+            || pooler::kills(scale.kills / 200).map(|all| all.within(POOLED).judged()),
         ),
         trial(
             "a worker ends at each step of a job's way",
@@ -202,8 +214,9 @@ fn trials(scale: &Scale) -> Vec<Trial> {
     ];
     if !scale.soak.is_zero() {
         let minutes = scale.soak.as_secs() / 60;
-        let line = format!("{minutes} minutes on a line that fails at random");
-        trials.push(trial(&line, said, 1, || wire::at_random(scale.soak).map(Judgement::judged)));
+        let on_line = scale.soak.min(LINE);
+        let line = format!("{} minutes on a line that fails at random", on_line.as_secs() / 60);
+        trials.push(trial(&line, said, 1, || wire::at_random(on_line).map(Judgement::judged)));
         let name = format!("{minutes} minutes of load with a fault every few seconds");
         trials.push(trial(&name, &["G3", "G5", "G8", "G9"], 1, || soak::under_faults(scale.soak)));
     }

@@ -10,17 +10,17 @@ use backstay::{Backoff, Options, cancel, check};
 use backstay_postgres::template;
 
 use crate::database::fresh;
+use crate::handlers::SLOTS;
 use crate::place::Place;
 use crate::process::Process;
+use crate::run::{Judgement, Run};
+
+/// Workers that are killed at once, in each round of [`kills`].
+const VICTIMS: usize = 5;
 
 /// Everything works, only wake-up is slower.
 pub(crate) fn transaction() {
-    let Some(program) = find() else {
-        template::note_skip(
-            "no `pgbouncer` on this machine; Debian's package is called `pgbouncer`",
-        );
-        return;
-    };
+    let Some(program) = find() else { return };
     let Some(db) = fresh() else { return };
     let bouncer = Bouncer::start(&program, &db.url);
     let place = Place::open(&db.url);
@@ -63,10 +63,44 @@ pub(crate) fn transaction() {
     );
 }
 
+/// Workers are killed beside one that stays, all of them behind the pooler and at the usual times: only a lease that has run
+/// out tells that they are gone.
+pub(crate) fn kills(rounds: usize) -> Option<Judgement> {
+    let program = find()?;
+    let db = fresh()?;
+    let bouncer = Bouncer::start(&program, &db.url);
+    let run = Run::begin(&db.url);
+    let place = &run.place;
+    let usual = [("FAULTS_TIMES", "normal")];
+    let start = || run.worker_at(&bouncer.url, "inline", &usual);
+    let other = start();
+    place.until("it beats", Duration::from_secs(20), |place| place.workers() == 1);
+    let full = (VICTIMS as i64 + 1) * i64::from(SLOTS);
+    for round in 0..rounds as i64 {
+        let mut victims: Vec<Process> = (0..VICTIMS).map(|_| start()).collect();
+        place.until("all beat", Duration::from_secs(20), |place| {
+            place.number(WITH_A_LEASE) == VICTIMS as i64 + 1
+        });
+        place.add(round * full..(round + 1) * full, 3000);
+        place.until("all are full", Duration::from_secs(20), |place| place.running() == full);
+        victims.iter_mut().for_each(|victim| run.kill(victim));
+        place.until("all is done", Duration::from_secs(90), |place| place.waiting() == 0);
+    }
+    drop(other);
+    Some(run.judge())
+}
+
+const WITH_A_LEASE: &str = "select count(*) from backstay.worker where lease_until > now() and goodbye_at is null and lost_at is null";
+
 fn find() -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let folders = std::env::split_paths(&path).chain(["/usr/sbin".into()]);
-    folders.map(|folder| folder.join("pgbouncer")).find(|program| program.is_file())
+    let found = folders.map(|folder| folder.join("pgbouncer")).find(|program| program.is_file());
+    if found.is_none() {
+        let skip = "no `pgbouncer` on this machine; Debian's package is called `pgbouncer`";
+        template::note_skip(skip);
+    }
+    found
 }
 
 struct Bouncer {
@@ -82,7 +116,8 @@ impl Bouncer {
         let (user, name) = (config.get_user().unwrap(), config.get_dbname().unwrap());
         let password = String::from_utf8(config.get_password().unwrap().to_vec()).unwrap();
         let server = config.get_ports()[0];
-        let folder = std::env::temp_dir().join(format!("backstay-bouncer-{}", std::process::id()));
+        let folder =
+            std::env::temp_dir().join(format!("backstay-bouncer-{}-{name}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
         std::fs::set_permissions(&folder, PermissionsExt::from_mode(0o755)).unwrap();
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();

@@ -240,6 +240,15 @@ impl Judgement {
         rules.into_iter().collect()
     }
 
+    /// Of a hundred rescues, ninety-nine may have taken so long.
+    pub(crate) fn within(mut self, most: Duration) -> Judgement {
+        let late =
+            self.report.rescues.iter().filter(|one| u128::from(one.p99_ms) > most.as_millis());
+        let told = late.map(|one| format!("p99 of rescues {} ms, at most {most:?}", one.p99_ms));
+        self.broken.extend(told.collect::<Vec<_>>());
+        self
+    }
+
     /// The counts, for the page.
     pub(crate) fn judged(self) -> Judged {
         let mut judged = Judged::of(&self.report);

@@ -1,15 +1,14 @@
-//! Hours under load with a fault every few seconds, in which a worker that nobody harms must not grow.
+//! Hours under load with a fault of any sort every few seconds, in which a worker that nobody harms must not grow.
 
 use std::time::{Duration, Instant};
 
 use backstay::Options;
 use backstay_faults::page::Judged;
 
-use crate::database::fresh;
 use crate::leaks::LOCKS;
 use crate::place::Place;
 use crate::process::{Process, chance};
-use crate::run::Run;
+use crate::wire::Wire;
 
 /// Jobs of one second, about a third of what two workers with four slots each can do.
 const PER_SECOND: i64 = 20;
@@ -28,13 +27,13 @@ struct Held {
     locks: i64,
 }
 
-/// One worker is left alone, two others are killed, frozen and drained by turns.
+/// One worker is left alone, two others are killed, frozen, drained and cut off by turns.
 pub(crate) fn under_faults(lasts: Duration) -> Option<Judged> {
-    let db = fresh()?;
-    let run = Run::begin(&db.url);
+    let wire = Wire::lay()?;
+    let run = &wire.run;
     let place = &run.place;
     let steady = run.worker("process");
-    let mut victims = [run.worker("inline"), run.worker("process")];
+    let mut victims = ["inline", "process"].map(|isolation| victim(&wire, isolation));
     place.until("all beat", Duration::from_secs(30), |place| place.workers() == 3);
     let (began, mut jobs, mut faults) = (Instant::now(), 0, 0_usize);
     let (mut fault_at, mut look_at, mut second) = (began + A_FAULT_EVERY, began + A_LOOK_EVERY, 0);
@@ -47,7 +46,7 @@ pub(crate) fn under_faults(lasts: Duration) -> Option<Judged> {
         if fault_at <= Instant::now() {
             fault_at += A_FAULT_EVERY;
             faults += 1;
-            harm(&run, &mut victims);
+            harm(&wire, &mut victims);
         }
         if look_at <= Instant::now() {
             look_at += A_LOOK_EVERY;
@@ -61,7 +60,7 @@ pub(crate) fn under_faults(lasts: Duration) -> Option<Judged> {
     let (first, last) =
         (looks.get(warm.min(looks.len().saturating_sub(2))).copied(), look(place, &steady));
     drop((steady, victims));
-    let mut judged = run.judge().judged();
+    let mut judged = wire.run.judge().judged();
     judged.wrong.extend(broken);
     judged.notes.push(format!("{faults} faults while it ran"));
     if let Some(first) = first {
@@ -80,25 +79,37 @@ fn add(place: &Place, jobs: &mut i64, second: u64) {
     }
 }
 
-/// A victim is killed, frozen for a while, or drained; a new one takes its place.
-fn harm(run: &Run, victims: &mut [Process; 2]) {
+/// Only the victims go through the proxy.
+fn victim(wire: &Wire, isolation: &str) -> Process {
+    wire.run.worker_at(&wire.url, isolation, &[])
+}
+
+/// A victim is killed, frozen for a while, or drained, and a new one takes its place; or the line of both is hurt.
+fn harm(wire: &Wire, victims: &mut [Process; 2]) {
+    let run = &wire.run;
     let number = usize::try_from(chance(2)).unwrap();
-    let isolation = if number == 0 { "inline" } else { "process" };
-    let victim = &mut victims[number];
-    match chance(3) {
+    let isolation = ["inline", "process"][number];
+    let one = &mut victims[number];
+    let a_while = || Duration::from_millis(500 + chance(4000));
+    match chance(4) {
         0 => {
-            run.kill(victim);
-            *victim = run.worker(isolation);
+            run.kill(one);
+            *one = victim(wire, isolation);
         }
         1 => {
-            run.freeze(victim);
-            std::thread::sleep(Duration::from_millis(500 + chance(4000)));
-            run.thaw(victim);
+            run.freeze(one);
+            std::thread::sleep(a_while());
+            run.thaw(one);
+        }
+        2 => {
+            run.term(one);
+            one.wait(Duration::from_secs(15));
+            *one = victim(wire, isolation);
         }
         _ => {
-            run.term(victim);
-            victim.wait(Duration::from_secs(15));
-            *victim = run.worker(isolation);
+            victims.iter().for_each(|each| run.cut(each));
+            wire.disturb(a_while());
+            victims.iter().for_each(|each| run.mend(each));
         }
     }
 }

@@ -19,17 +19,17 @@ const LONG: Duration = Duration::from_secs(20);
 const LOOPS: [Which; 3] = [Which::Named(" settle"), Which::Named(" beat"), Which::Named(" duty")];
 
 /// A database, and a proxy before it.
-struct Wire {
-    run: Run,
+pub(crate) struct Wire {
+    pub(crate) run: Run,
     proxy: Proxy,
     /// Through the proxy.
-    url: String,
+    pub(crate) url: String,
     jobs: std::cell::Cell<i64>,
     _database: TestDatabase,
 }
 
 impl Wire {
-    fn lay() -> Option<Wire> {
+    pub(crate) fn lay() -> Option<Wire> {
         let database = fresh()?;
         let config: tokio_postgres::Config = database.url.parse().unwrap();
         let port = config.get_ports()[0];
@@ -78,6 +78,20 @@ impl Wire {
     /// How often this loop of the worker has connected since then.
     fn made(&self, since: Instant, which: Which) -> usize {
         self.proxy.most_made_within(LONG, since, which)
+    }
+
+    /// Does one harm by chance to the line of everybody or of one loop, for so long.
+    pub(crate) fn disturb(&self, lasts: Duration) {
+        let which = LOOPS.get(pick(4)).copied().unwrap_or(Which::All);
+        let way = [Way::ToServer, Way::ToClient, Way::Both][pick(3)];
+        let fault = any_fault();
+        println!("{which:?} {way:?} {fault:?} for {lasts:?}");
+        self.proxy.set(&[Rule { which, way, fault }]);
+        std::thread::sleep(lasts);
+        if chance(2) == 0 {
+            self.proxy.reset(which);
+        }
+        self.proxy.heal();
     }
 
     /// Every job is done once, and nobody was taken for dead.
@@ -209,20 +223,10 @@ pub(crate) fn at_random(lasts: Duration) -> Option<Judgement> {
         .place
         .until("both are there", LONG, |_| LOOPS.iter().all(|one| wire.proxy.open(*one) == 2));
     while Instant::now() < end {
-        let which = LOOPS.get(pick(4)).copied().unwrap_or(Which::All);
-        let way = [Way::ToServer, Way::ToClient, Way::Both][pick(3)];
-        let fault = any_fault();
-        // Shorter than a lease: nobody may be taken for dead.
-        let span = Duration::from_millis(chance(15_000));
-        println!("{which:?} {way:?} {fault:?} for {span:?}");
         let since = Instant::now();
-        wire.proxy.set(&[Rule { which, way, fault }]);
         wire.add(40, 20);
-        std::thread::sleep(span);
-        if chance(2) == 0 {
-            wire.proxy.reset(which);
-        }
-        wire.proxy.heal();
+        // Shorter than a lease: nobody may be taken for dead.
+        wire.disturb(Duration::from_millis(chance(15_000)));
         wire.until_done("all jobs are done");
         for which in LOOPS {
             let most = wire.proxy.most_made_within(Duration::from_secs(1), since, which);

@@ -153,6 +153,10 @@ output       = \"8MiB\"
 timeout      = \"1m\"
 grace        = \"500ms\"
 
+# Small, and somebody waits for them: they give way to nobody, as the sessions of the database do not.
+[kinds.sibling]
+cpu_priority = \"normal\"
+
 # The bench starts each runaway itself, as often as it wants.
 [kinds.hog]
 on_oom = { retry = 0 }
