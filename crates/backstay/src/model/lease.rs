@@ -32,13 +32,13 @@ impl Times {
     /// The times of production.
     #[must_use]
     pub const fn normal() -> Self {
-        Self::in_units_of(Duration::from_millis(1000))
+        Self::in_tenths(Duration::from_millis(100))
     }
 
     /// A tenth of the normal times, for tests and demonstrations.
     #[must_use]
     pub const fn fast() -> Self {
-        Self::in_units_of(Duration::from_millis(100))
+        Self::in_tenths(Duration::from_millis(10))
     }
 
     /// How long after an accepted beat a worker lets go where `contact_lost` is `kill`: 10 s of 30 before its lease ends,
@@ -67,17 +67,19 @@ impl Times {
         self.presence_look / 2
     }
 
-    const fn in_units_of(unit: Duration) -> Self {
+    /// From a tenth of what is a second in production.
+    const fn in_tenths(tenth: Duration) -> Self {
         Self {
-            beat: unit.saturating_mul(5),
-            lease: unit.saturating_mul(30),
-            presence_look: unit,
-            looks_apart: unit.saturating_mul(3),
-            lease_sweep: unit.saturating_mul(5),
-            settle_timeout: unit.saturating_mul(5),
-            gap_free_presence: unit.saturating_mul(5),
-            gap_free_lease: unit.saturating_mul(30),
-            server_up: unit.saturating_mul(30),
+            beat: tenth.saturating_mul(50),
+            lease: tenth.saturating_mul(300),
+            presence_look: tenth.saturating_mul(10),
+            // The third look after the first counts, though its timer came a little early: waiting for a fourth costs a second.
+            looks_apart: tenth.saturating_mul(29),
+            lease_sweep: tenth.saturating_mul(50),
+            settle_timeout: tenth.saturating_mul(50),
+            gap_free_presence: tenth.saturating_mul(50),
+            gap_free_lease: tenth.saturating_mul(300),
+            server_up: tenth.saturating_mul(300),
         }
     }
 }
