@@ -68,7 +68,7 @@ const USAGE: &str = "cargo xtask campaign [--kills N] [--pauses N] [--crashes N]
 const DIRECT: Duration = Duration::from_secs(5);
 const POOLED: Duration = Duration::from_secs(45);
 /// The longest that only the line is hurt; the soak hurts it, too.
-const LINE: Duration = Duration::from_secs(300);
+const LINE: Duration = Duration::from_secs(120);
 
 /// Runs a campaign and writes its page and, beside it, all of it as JSON.
 pub(crate) fn run(words: &[String]) -> ExitCode {
@@ -155,8 +155,8 @@ fn trials(scale: &Scale) -> Vec<Trial> {
         trial(
             "kill -9 of five workers at once beside one that stays, at the usual times, through PgBouncer",
             &["G3", "G5", "G11"],
-            scale.kills / 200,
-            || pooler::kills(scale.kills / 200).map(|all| all.within(POOLED).judged()),
+            scale.kills / 300,
+            || pooler::kills(scale.kills / 300).map(|all| all.within(POOLED).judged()),
         ),
         trial(
             "a worker ends at each step of a job's way",

@@ -108,6 +108,53 @@ pub(crate) fn last_seen() {
     assert!(end.starts_with(starts) && end.contains(middle) && end.ends_with(" of CPU"), "{end}");
 }
 
+/// Somebody who takes over the jobs of a dead worker has them locked, and dies: the next one has not written them off.
+pub(crate) fn half_rescued() {
+    let Some(db) = fresh() else { return };
+    let run = Run::begin(&db.url);
+    let place = &run.place;
+    let slots = i64::from(SLOTS);
+    let mut victim = run.worker("inline");
+    place.until("it beats", Duration::from_secs(20), |place| place.workers() == 1);
+    place.add(0..slots, 3000);
+    place.until("it is full", Duration::from_secs(5), |_| run.starts() == slots);
+    let rescuer = Place::open(&db.url);
+    rescuer.run("begin; select from backstay.running for update");
+    let other = run.worker("inline");
+    place.until("both beat", Duration::from_secs(20), |place| place.workers() == 2);
+    run.kill(&mut victim);
+    let marked = "select count(*) from backstay.worker where lost_at is not null";
+    let most = Duration::from_secs(2);
+    assert!(!place.comes_true(most, |place| place.number(marked) > 0), "its jobs were written off");
+    drop(rescuer);
+    place.until("the next one takes them over", Duration::from_secs(20), |place| {
+        place.number("select count(*) from backstay.running where attempt = 2") == slots
+    });
+    place.until_done(Duration::from_secs(20));
+    drop(other);
+    run.finish();
+}
+
+/// A claim of a dead worker reaches the database after the worker was marked as lost: its jobs are found, too.
+pub(crate) fn claimed_too_late() {
+    let Some(db) = fresh() else { return };
+    let run = Run::begin(&db.url);
+    let place = &run.place;
+    let mut victim = run.worker("inline");
+    place.until("it beats", Duration::from_secs(20), |place| place.workers() == 1);
+    place.add(0..1, 3000);
+    place.until("it works", Duration::from_secs(5), |_| run.starts() == 1);
+    run.kill(&mut victim);
+    place.run("update backstay.worker set lost_at = now()");
+    let other = run.worker("inline");
+    place.until("it is found", Duration::from_secs(20), |place| {
+        place.number("select count(*) from backstay.running where attempt = 2") == 1
+    });
+    place.until_done(Duration::from_secs(20));
+    drop(other);
+    run.finish();
+}
+
 /// A worker is stopped past its lease while its jobs run; another takes them over; it comes back.
 pub(crate) fn frozen() {
     let Some(db) = fresh() else { return };

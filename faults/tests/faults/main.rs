@@ -71,6 +71,8 @@ const FAULTS: &[(&str, fn())] = &[
         "a_frozen_worker_that_must_let_go_has_let_go_before_its_lease_ends",
         kills::frozen_and_cut_off,
     ),
+    ("who_dies_while_it_takes_jobs_over_leaves_them_to_the_next", kills::half_rescued),
+    ("what_is_claimed_after_its_worker_was_written_off_is_found", kills::claimed_too_late),
     ("a_worker_tells_that_the_one_before_it_was_lost", kills::told_by_the_next),
     ("a_migration_that_ends_half_way_has_done_nothing", points::migration),
     ("harm_is_billed_to_the_job_that_does_it", harm::all),

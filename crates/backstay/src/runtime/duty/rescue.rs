@@ -23,8 +23,8 @@ use crate::store::{StoreError, record};
 
 /// Jobs of one transaction.
 const ROWS: i32 = 500;
-/// Jobs of workers without a row are looked for this rarely: the search reads all that runs.
-const STRAYS_EVERY: u32 = 12;
+/// Jobs of workers that nobody looks at any more are looked for this rarely, every 15 s: the search reads all that runs.
+const STRAYS_EVERY: u32 = 3;
 
 /// What this worker has seen of the others.
 pub(crate) struct Rescue {
@@ -99,7 +99,7 @@ impl Rescue {
         may_rescue(seen, gap_free, server_up, &self.times)
     }
 
-    /// Jobs of workers that have no row, and jobs that run past every limit though their worker beats.
+    /// Jobs of workers that have no row or are marked as lost, and jobs that run past every limit though their worker beats.
     async fn sweep(&mut self, link: &Link) -> Result<(), StoreError> {
         if self.swept_at.is_some_and(|at| at.elapsed() < self.times.lease_sweep) {
             return Ok(());
