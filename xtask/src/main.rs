@@ -6,6 +6,7 @@
 mod campaign;
 mod r#gen;
 mod licence;
+mod mutants;
 mod packages;
 mod path;
 mod sbom;
@@ -26,6 +27,8 @@ const USAGE: &str = "cargo xtask CHORE
   sizes   prints the ten longest functions and files
   supply  holds deny.toml against the lock file, without the network; `--advisories` asks for the newest of these too
   campaign  does every fault many times over and writes docs/reliability.md; `campaign --help` for how often
+  mutants  puts each bug of faults/mutants into the Rust code, or those that are named, looks whether its check finds it, and
+           writes docs/mutants.md
   sbom    prints the bill of materials of the binary, as CycloneDX 1.5";
 
 fn main() -> ExitCode {
@@ -40,6 +43,7 @@ fn main() -> ExitCode {
         ["supply"] => supply::run(root, false),
         ["supply", "--advisories"] => supply::run(root, true),
         ["campaign", rest @ ..] => campaign::run(root, rest),
+        ["mutants", names @ ..] => mutants::run(root, names),
         ["sbom"] => sbom::write(root),
         _ => Err(USAGE.to_owned()),
     };

@@ -220,7 +220,7 @@ fn ask(
 }
 
 /// The day in UTC, as `deny.toml` writes days.
-fn today() -> String {
+pub(crate) fn today() -> String {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     day_of(since.as_secs() / 86_400)
 }
