@@ -36,14 +36,15 @@ pub(crate) async fn alone(
         Err(error) if error.remedy() == Remedy::FailRow => error,
         answer => return answer.map(Alone::Written),
     };
-    if one.facts.enqueue.is_some() {
-        return Ok(Alone::JobsRefused(refusal(&first)));
-    }
     let plain = plainer(one, &first);
     let second = match write(&plain).await {
         Err(error) if error.remedy() == Remedy::FailRow => error,
         answer => return answer.map(Alone::Written),
     };
+    // It was not the output, so it is the jobs.
+    if one.facts.enqueue.is_some() {
+        return Ok(Alone::JobsRefused(refusal(&second)));
+    }
     match write(&buried(&plain, &second)).await {
         Err(error) if error.remedy() == Remedy::FailRow => Ok(Alone::Refused(error)),
         answer => answer.map(Alone::Written),

@@ -2,9 +2,10 @@
 
 use backstay::testing::Drained;
 use backstay::unit::mins;
-use backstay::{Cancelled, Ctx, Fail, JobState, Options, cancel};
+use backstay::{Backoff, Cancelled, Ctx, Fail, JobState, Options, cancel};
 
-use crate::act::{Act, add, queue, shown, until};
+use crate::act::{Act, Live, add, queue, shown, until};
+use crate::database::connect;
 
 const CANCELLED: Drained =
     Drained { completed: 0, cancelled: 1, dead: 0, retried: 0, snoozed: 0, released: 0 };
@@ -71,4 +72,36 @@ async fn a_handler_may_end_its_own_job_and_its_reason_stays() {
     let id = add(&t, 1, Options::new()).await;
     assert_eq!(t.drain().await, CANCELLED);
     assert_eq!(shown(&t, id).await.reason.as_deref(), Some("the customer has left"));
+}
+
+#[tokio::test]
+async fn a_verdict_that_waited_for_a_cancel_takes_its_job_out_of_running() {
+    let (go, gone) = tokio::sync::watch::channel(false);
+    let handler = move |_: Act| {
+        let mut gone = gone.clone();
+        async move {
+            gone.wait_for(|gone| *gone).await.unwrap();
+            Err::<(), _>(Fail::from("half-way"))
+        }
+    };
+    let Some(live) = Live::start(1, handler, |_| ()).await else { return };
+    let (mut operator, looker) = (connect(&live.place.url).await, connect(&live.place.url).await);
+    let id = live.add(1, Options::new().backoff(Backoff::Fixed(mins(5)))).await;
+    until("it runs", async || live.shown(id).await.state == JobState::Running).await;
+    // The cancel has written its wish and not committed it, when the verdict comes.
+    let cancelling = operator.transaction().await.unwrap();
+    assert_eq!(cancel(&cancelling, id, "paid").await.unwrap(), Cancelled::Cancelling);
+    go.send_replace(true);
+    let waits = "select exists (select from pg_locks where not granted)";
+    let waits = async || looker.query_one(waits, &[]).await.unwrap().get(0);
+    until("the verdict waits for the cancel", waits).await;
+    cancelling.commit().await.unwrap();
+    let stands = async || live.shown(id).await.state != JobState::Running;
+    until("the verdict is written", stands).await;
+    let places = "select (select count(*) from backstay.running), (select count(*) from backstay.job), \
+                  (select count(*) from backstay.scheduled) + (select count(*) from backstay.history)";
+    let row = looker.query_one(places, &[]).await.unwrap();
+    let [running, bodies, elsewhere]: [i64; 3] = [0, 1, 2].map(|at| row.get(at));
+    assert_eq!((running, elsewhere), (0, 1), "with {bodies} bodies");
+    live.stop().await;
 }

@@ -19,6 +19,7 @@ mod death;
 mod doctor;
 mod doors;
 mod drain;
+mod dropped;
 mod enqueue;
 mod examples;
 mod expiry;

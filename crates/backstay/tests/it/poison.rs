@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use backstay::testing::Drained;
 use backstay::unit::{mins, secs};
-use backstay::{Backoff, Fail, JobState, Options};
+use backstay::{Backoff, Ctx, Fail, JobState, Options};
 use serde_json::json;
 use serde_json::value::RawValue;
 
@@ -148,4 +148,19 @@ async fn an_output_that_jsonb_refuses_becomes_a_note_and_keeps_no_slot() {
     add(&t, 7, last()).await;
     add(&t, 8, last()).await;
     assert_eq!(t.drain().await.completed, 2);
+}
+
+#[tokio::test]
+async fn an_output_that_jsonb_refuses_is_not_blamed_on_the_jobs_beside_it() {
+    let handler = async |job: Act, ctx: Ctx| {
+        if job.n == 0 {
+            ctx.enqueue(Act { n: 1 }).await?;
+        }
+        Ok::<_, Fail>(RawValue::from_string(r#""\ud800""#.to_owned()).unwrap())
+    };
+    let Some(t) = queue(1, handler).await else { return };
+    let id = add(&t, 0, last()).await;
+    assert_eq!(t.drain().await, Drained { completed: 2, ..Drained::default() });
+    let output = shown(&t, id).await.output.unwrap();
+    assert!(output.contains("backstay_note"), "{output}");
 }

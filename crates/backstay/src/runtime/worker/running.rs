@@ -110,9 +110,11 @@ impl Running {
         drop(std::thread::spawn(end).join());
     }
 
-    /// Waits until the worker has ended.
+    /// Waits until the worker has ended; at once if it has.
     pub async fn join(&mut self) {
-        // The sender is dropped with the thread, which is an end too.
-        drop((&mut self.ended).await);
+        if !self.ended.is_terminated() {
+            // The sender is dropped with the thread, which is an end too.
+            drop((&mut self.ended).await);
+        }
     }
 }
