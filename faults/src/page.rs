@@ -357,8 +357,12 @@ impl Campaign {
         writeln!(out, "## Is the checker any good?\n")?;
         writeln!(
             out,
-            "Bugs were put into the product on purpose, one at a time. Each must be found by the check that is named: {caught} of {} were.\n",
+            "Bugs were put into the product on purpose, one at a time. Each must be found by the check that is named: {caught} of {} were.",
             self.mutants.len()
+        )?;
+        writeln!(
+            out,
+            "These are bugs in its SQL; those in its Rust code, which need a build each, have a page of their own: [mutants.md](mutants.md).\n"
         )?;
         writeln!(out, "| bug | must be found by | was found by |\n|---|---|---|")?;
         for mutant in &self.mutants {
