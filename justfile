@@ -16,6 +16,10 @@ dev *args:
 bulkhead:
     cargo run --release -- bench bulkhead --repeat 3 --svg docs/bulkhead.svg --readme README.md
 
+# Backstay and other queues in turn on one PostgreSQL, one table; `just bench --quick` takes five minutes.
+bench *args:
+    cargo xtask bench {{ args }}
+
 # All tests, or those whose names contain a word: `just test retry`.
 test *words:
     cargo test {{ words }}

@@ -3,6 +3,7 @@
 // A chore talks to the terminal it was started from.
 #![allow(clippy::print_stdout)]
 
+mod bench;
 mod campaign;
 mod r#gen;
 mod licence;
@@ -29,6 +30,7 @@ const USAGE: &str = "cargo xtask CHORE
   campaign  does every fault many times over and writes docs/reliability.md; `campaign --help` for how often
   mutants  puts each bug of faults/mutants into the Rust code, or those that are named, looks whether its check finds it, and
            writes docs/mutants.md
+  bench  runs Backstay and other queues in turn and prints one table; `bench --help` for what can be asked
   sbom    prints the bill of materials of the binary, as CycloneDX 1.5";
 
 fn main() -> ExitCode {
@@ -44,6 +46,7 @@ fn main() -> ExitCode {
         ["supply", "--advisories"] => supply::run(root, true),
         ["campaign", rest @ ..] => campaign::run(root, rest),
         ["mutants", names @ ..] => mutants::run(root, names),
+        ["bench", rest @ ..] => bench::run(root, rest),
         ["sbom"] => sbom::write(root),
         _ => Err(USAGE.to_owned()),
     };
