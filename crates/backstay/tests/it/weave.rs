@@ -1,6 +1,6 @@
 //! Two sessions, woven into each other: every pair of verbs that touch the same job, at every position of their
 //! statements. What comes out must be what one of the two orders comes to, one verb after the other. The same with
-//! three sessions takes an hour: the suite takes a few of them, and `BACKSTAY_WEAVE_THREE=1` takes all.
+//! three sessions takes half an hour on two busy cores: the suite takes a few of them, and `BACKSTAY_WEAVE_THREE=1` takes all.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -598,10 +598,10 @@ impl Loom {
         let sessions = self.sessions.iter().zip(verbs);
         let answers =
             sessions.map(|(session, verb)| verb.map(|_| session.answer.clone())).collect();
-        Outcome { lines: self.lines().await, answers }
+        Outcome { lines: self.lines().await, answers }.renumbered()
     }
 
-    /// The state, with jobs numbered in the order of their ids.
+    /// The state.
     async fn lines(&self) -> Vec<String> {
         let row = self.watcher.query_one(&self.state, &[]).await.unwrap();
         row.get("lines")
@@ -624,6 +624,31 @@ impl Loom {
 }
 
 impl Outcome {
+    /// With jobs numbered in the order of their ids: an enqueue that found its job there has used up an id, too.
+    fn renumbered(self) -> Outcome {
+        let first = |line: &String| line.split(' ').next().and_then(|word| word.parse().ok());
+        let ids: BTreeSet<i64> = self.lines.iter().filter_map(first).collect();
+        let number = |word: &str| match word.parse() {
+            Ok(id) if ids.contains(&id) => (1 + ids.range(..id).count()).to_string(),
+            _ => word.to_owned(),
+        };
+        let line = |line: &String| {
+            let words: Vec<&str> = line.split(' ').collect();
+            let is_id = |at: usize| at == 0 || words[0] == "line" || words[at - 1] == "of";
+            let word = |at: usize| if is_id(at) { number(words[at]) } else { words[at].to_owned() };
+            (0..words.len()).map(word).collect::<Vec<_>>().join(" ")
+        };
+        // What enqueue answers: which job, and whether it is new.
+        let answer = |answer: &Option<String>| {
+            answer.as_ref().map(|said| match said.split_once(',') {
+                Some((id, rest @ ("t," | "f,"))) => format!("{},{rest}", number(id)),
+                _ => said.clone(),
+            })
+        };
+        let answers = self.answers.iter().map(answer).collect();
+        Outcome { lines: self.lines.iter().map(line).collect(), answers }
+    }
+
     /// The same, but for the answers that a verb which passed over everything has not given.
     fn is_one_of(&self, lawful: &BTreeSet<Outcome>) -> bool {
         lawful.iter().any(|one| {
