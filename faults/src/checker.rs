@@ -3,11 +3,11 @@
 //! | rule | finds |
 //! |---|---|
 //! | H1 | lost: an enqueue that was `ok`, and a job that the database does not know |
-//! | H2 | unexpected: a job that nobody asked for, or that started before it was asked for or without a claim |
+//! | H2 | unexpected: a job that nobody asked for, or that started before it was asked for or without a claim, or was cancelled by nobody |
 //! | H3 | duplicated: two jobs for one key |
 //! | H4 | lost: a job that has not ended, without a reason |
-//! | H5 | unexpected: a start after the job has ended |
-//! | H6 | stale-accepted: a verdict told `ok` that moved nothing of its own, or one told `stale` that moved something |
+//! | H5 | unexpected: a start after the job has ended, or a claim after its cancel was accepted |
+//! | H6 | stale-accepted: a verdict told `ok` that moved nothing of its own, or one told `stale` that moved something; unexpected: a dead letter that was revived and stays |
 //! | H7 | duplicated: a start that no retry, snooze or release explains; explained where a fault lost the attempt before |
 //! | H8 | duplicated or lost: effects of jobs that complete in their own transaction, other than one a completed job |
 //! | H9 | overlap: two attempts at work at once; explained where the first was frozen or cut off for longer than a lease |
@@ -23,6 +23,7 @@ use crate::history::{Fault, Line};
 
 mod enqueue;
 mod joined;
+mod operate;
 mod report;
 mod rescue;
 mod run;
@@ -127,6 +128,7 @@ pub fn check(history: &[Line], facts: &Facts, lease: Duration) -> Report {
         enqueue::check(&joined),
         run::check(&joined, lease),
         settle::check(&joined),
+        operate::check(&joined),
         told::check(&joined),
     ]
     .concat();

@@ -34,7 +34,7 @@
 //! | `effect` | `id`, `attempt` | a handler that completes in its own transaction, around that transaction |
 //! | `settle` | `id`, `attempt`, `worker`, `verdict`, `answer` (with `ok`) | a worker, for each job of a batch, around the transaction |
 //! | `rescue` | as `settle`; `worker` is the lost one | whoever takes over, around its transaction |
-//! | `cancel`, `revive`, `discard` | `id` | an operator |
+//! | `cancel`, `bury`, `revive`, `discard`, `restore`, `promote`, `edit` | `id` | an operator: `fail` where nothing was done, since the job stood elsewhere |
 //! | `alert` | `incident` | the receiver of alerts, when it accepts one; phase `ok` only |
 //! | `fault` | `fault`, `pid` (null: everybody) | whoever does the harm: `invoke` before it, `ok` when it is over |
 //!
@@ -134,8 +134,13 @@ pub enum Op {
     Settle(Settle),
     /// The same for a worker that is lost, by another one.
     Rescue(Settle),
-    /// An operator stops a job.
+    /// An operator stops a job, or asks its worker to.
     Cancel {
+        /// The job.
+        id: i64,
+    },
+    /// An operator makes a dead letter of a job that waits.
+    Bury {
         /// The job.
         id: i64,
     },
@@ -146,6 +151,21 @@ pub enum Op {
     },
     /// An operator puts a dead letter aside.
     Discard {
+        /// The job.
+        id: i64,
+    },
+    /// An operator takes a discard back.
+    Restore {
+        /// The job.
+        id: i64,
+    },
+    /// An operator lets a job come into line now.
+    Promote {
+        /// The job.
+        id: i64,
+    },
+    /// An operator changes a job that waits.
+    Edit {
         /// The job.
         id: i64,
     },

@@ -105,8 +105,12 @@ fn concerns(line: &Line, job: i64, keys: &BTreeSet<&str>) -> bool {
         | Op::Work { id, .. }
         | Op::Effect { id, .. }
         | Op::Cancel { id }
+        | Op::Bury { id }
         | Op::Revive { id }
-        | Op::Discard { id } => *id == job,
+        | Op::Discard { id }
+        | Op::Restore { id }
+        | Op::Promote { id }
+        | Op::Edit { id } => *id == job,
         Op::Settle(settle) | Op::Rescue(settle) => settle.id == job,
         // Harm concerns everybody.
         Op::Fault { .. } => true,

@@ -23,6 +23,7 @@ mod harm;
 mod kills;
 mod leaks;
 mod mutants;
+mod operator;
 mod pauses;
 mod place;
 mod points;

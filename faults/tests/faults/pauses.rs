@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use backstay::model::lease::Times;
 
 use crate::database::fresh;
+use crate::operator::Operator;
 use crate::process::{Process, chance};
 use crate::run::{Judgement, Run};
 
@@ -25,7 +26,7 @@ pub(crate) fn some() {
     }
 }
 
-/// Freezes workers at random, each for half a lease to two leases, under load.
+/// Freezes workers at random, each for half a lease to two leases, under load, while people touch jobs.
 pub(crate) fn at_random(pauses: usize) -> Option<Judgement> {
     let db = fresh()?;
     let run = Run::begin(&db.url);
@@ -34,6 +35,7 @@ pub(crate) fn at_random(pauses: usize) -> Option<Judgement> {
         (0..WORKERS).map(|n| run.worker(if n % 2 == 0 { "inline" } else { "process" })).collect();
     place.until("all beat", Duration::from_secs(30), |place| place.workers() == WORKERS as i64);
     let lease = u64::try_from(Times::fast().lease.as_millis()).unwrap();
+    let mut operator = Operator::begin(&run);
     let (mut frozen, mut jobs, mut done): (Vec<Frozen>, i64, usize) = (Vec::new(), 0, 0);
     while done < pauses || !frozen.is_empty() {
         frozen.retain(|one| {
@@ -53,9 +55,13 @@ pub(crate) fn at_random(pauses: usize) -> Option<Judgement> {
         }
         // Longer at work than a moment, so that a pause meets them.
         place.keep_busy(&mut jobs, 40, 40, 400);
+        if chance(4) == 0 {
+            operator.act(&run);
+        }
         std::thread::sleep(Duration::from_millis(40));
     }
     place.until_done(Duration::from_secs(120));
+    run.until_told();
     drop(workers);
     Some(run.judge())
 }

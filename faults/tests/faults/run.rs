@@ -31,12 +31,16 @@ impl Run {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         let (number, pid) = (NEXT.fetch_add(1, Ordering::Relaxed), std::process::id());
         let folder = format!("{}/history-{pid}-{number}", env!("CARGO_TARGET_TMPDIR"));
-        let open = |role| Recorder::open(Path::new(&folder), role, None).unwrap();
         let mut place = Place::open(url);
         trail::install(&place);
-        place.record(open(Role::Producer));
-        let nemesis = open(Role::Nemesis);
+        place.record(open(&folder, Role::Producer));
+        let nemesis = open(&folder, Role::Nemesis);
         Run { place, folder, nemesis }
+    }
+
+    /// Lets somebody else write down what he does.
+    pub(crate) fn recorder(&self, role: Role) -> Recorder {
+        open(&self.folder, role)
     }
 
     /// Starts a worker that takes part.
@@ -191,7 +195,7 @@ impl Run {
     }
 
     /// Waits until somebody has been told of every death.
-    fn until_told(&self) {
+    pub(crate) fn until_told(&self) {
         self.place.until("people are told", Duration::from_secs(20), Run::is_told);
     }
 
@@ -202,6 +206,10 @@ impl Run {
     fn rows<T: DeserializeOwned>(&self, sql: &str) -> Vec<T> {
         self.place.texts(sql).iter().map(|row| serde_json::from_str(row).unwrap()).collect()
     }
+}
+
+fn open(folder: &str, role: Role) -> Recorder {
+    Recorder::open(Path::new(folder), role, None).unwrap()
 }
 
 /// What is wrong with a run.

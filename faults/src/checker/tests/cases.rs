@@ -1,4 +1,4 @@
-//! Runs by hand, thirty and one. The words are explained in `story.rs`.
+//! Runs by hand. The words are explained in `story.rs`.
 
 use super::story::judge;
 
@@ -39,6 +39,11 @@ const CASES: &[Case] = &[
     ("a rollback leaves nothing", "app asks a; app fails a", FINE),
     ("a dead letter is revived and completes",
      "app enqueues a=1; w1 takes 1.1; 1.1 starts; w1 buries 1.1; operator revives 1; w1 takes 1.2; 1.2 starts; w1 completes 1.2", FINE),
+    ("a waiting job is cancelled", "app enqueues a=1; operator cancels 1", FINE),
+    ("a running job is cancelled, and stops",
+     "app enqueues a=1; w1 takes 1.1; 1.1 starts; operator cancels 1; 1.1 ends; w1 cancels 1.1", FINE),
+    ("a running job is cancelled, and is done before it hears of it",
+     "app enqueues a=1; w1 takes 1.1; 1.1 starts; operator cancels 1; 1.1 ends; w1 completes 1.1", FINE),
     ("a paused job may wait at the end", "app enqueues a=1; db pauses 1", FINE),
     ("a kind that keeps nothing leaves its completion with its worker",
      "app enqueues a=1; w1 takes 1.1; 1.1 starts; w1 completes 1.1; db forgets 1", FINE),
@@ -57,6 +62,8 @@ const CASES: &[Case] = &[
      "app enqueues a=1; 1.1 starts; 1.1 ends; db pauses 1", "lost 0 unexpected 1 duplicated 0 (explained 0) stale-accepted 0 info 0"),
     ("H2: a start before the enqueue",
      "db takes in a=1; w1 takes 1.1; 1.1 starts; 1.1 ends; app asks a; app has a=1; w1 completes 1.1", "lost 0 unexpected 1 duplicated 0 (explained 0) stale-accepted 0 info 0"),
+    ("H2: a job is cancelled by nobody, where people write down what they do",
+     "app enqueues a=1; app enqueues b=2; operator cancels 2; w1 takes 1.1; 1.1 starts; w1 cancels 1.1", "lost 0 unexpected 1 duplicated 0 (explained 0) stale-accepted 0 info 0"),
     ("H3: two jobs for one key",
      "app enqueues a=1; w1 takes 1.1; 1.1 starts; w1 completes 1.1; db copies 1", "lost 0 unexpected 0 duplicated 1 (explained 0) stale-accepted 0 info 0"),
     ("H4: a job that still waits",
@@ -69,6 +76,10 @@ const CASES: &[Case] = &[
      "app enqueues a=1; w1 takes 1.1; 1.1 starts; w1 completes 1.1; w1 takes 1.2; 1.2 starts; w1 completes 1.2", "lost 0 unexpected 1 duplicated 0 (explained 0) stale-accepted 0 info 0"),
     ("H5: a start after its death, which nobody has revived",
      "app enqueues a=1; w1 takes 1.1; 1.1 starts; w1 buries 1.1; w1 takes 1.2; 1.2 starts; w1 completes 1.2", "lost 0 unexpected 1 duplicated 0 (explained 0) stale-accepted 0 info 0"),
+    ("H5: a claim after its cancel was accepted",
+     "app enqueues a=1; w1 takes 1.1; 1.1 starts; operator cancels 1; w1 retries 1.1; w1 takes 1.2; 1.2 starts; w1 completes 1.2", "lost 0 unexpected 1 duplicated 0 (explained 0) stale-accepted 0 info 0"),
+    ("H6: a dead letter was revived, and stays",
+     "app enqueues a=1; w1 takes 1.1; 1.1 starts; w1 buries 1.1; operator believes 1", "lost 0 unexpected 1 duplicated 0 (explained 0) stale-accepted 0 info 0"),
     ("H6: a late verdict is taken, and moves a job that was no longer its own",
      "app enqueues a=1; w1 takes 1.1; 1.1 starts; freeze w1; wait 4000; w2 rescues 1.1 of w1; w2 takes 1.2; 1.2 starts; thaw w1; w1 sends completes 1.1; w1 hears ok completes 1.1; w2 completes 1.2",
      "lost 0 unexpected 0 duplicated 1 (explained 1) stale-accepted 1 info 0"),

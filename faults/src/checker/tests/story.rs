@@ -11,7 +11,8 @@
 //! w1 moves completes 1.1    the row moves, and nothing is said
 //! w2 rescues 1.1 of w1      and so: w2 rescues-buries 1.1 of w1
 //! kill w1, drain w1         freeze w1 ... thaw w1, cut w1 ... mend w1, stop server ... start server
-//! operator revives 1
+//! operator revives 1        and so: cancels; a running job is only asked to stop
+//! operator believes 1       to have revived it
 //! incident x of 1.1, sink accepts x
 //! effect begins 1.1, effect row 1, effect ends 1.1
 //! db never had 1, db forgets 1, db copies 1, db reopens 1, db pauses 1
@@ -83,6 +84,10 @@ impl Story {
                 self.note("sink", Phase::Ok, Op::Alert { incident });
             }
             ["operator", "revives", id] => self.revive(id.parse().unwrap()),
+            ["operator", "cancels", id] => self.cancel(id.parse().unwrap()),
+            ["operator", "believes", id] => {
+                self.note("operator", Phase::Ok, Op::Revive { id: id.parse().unwrap() });
+            }
             ["effect", "row", id] => self.facts.effects.push(id.parse().unwrap()),
             ["effect", when, attempt] => {
                 let (id, attempt) = pair(attempt);
@@ -116,6 +121,11 @@ impl Story {
     }
 
     fn note(&mut self, who: &str, phase: Phase, op: Op) {
+        if who == "operator" && !self.known.iter().any(|known| known == who) {
+            self.known.push(who.to_owned());
+            let begin = Op::Begin { role: Role::Operator, pid: 0, worker: None };
+            self.note(who, Phase::Ok, begin);
+        }
         if who.starts_with('w') && !self.known.iter().any(|known| known == who) {
             self.known.push(who.to_owned());
             let worker = Some(worker(who));
@@ -220,6 +230,16 @@ impl Story {
         self.row("backstay operate", Way::Leave, Place::DeadLetter, (id, 0, None));
         self.row("backstay operate", Way::Enter, Place::Ready, (id, 0, None));
         self.stand(id, Stands::Waiting(None));
+    }
+
+    fn cancel(&mut self, id: i64) {
+        let job = self.facts.jobs.iter().find(|job| job.id == id).unwrap();
+        if job.stands != Stands::Running {
+            self.row("backstay operate", Way::Leave, Place::Ready, (id, 0, None));
+            self.row("backstay operate", Way::Enter, Place::History, (id, 0, None));
+            self.stand(id, Stands::Cancelled);
+        }
+        self.note("operator", Phase::Ok, Op::Cancel { id });
     }
 
     fn harm(&mut self, fault: Fault, phases: &[Phase], who: &str) {
