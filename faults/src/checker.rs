@@ -9,7 +9,7 @@
 //! | H5 | unexpected: a start after the job has ended, or a claim after its cancel was accepted |
 //! | H6 | stale-accepted: a verdict told `ok` that moved nothing of its own, or one told `stale` that moved something; unexpected: a dead letter that was revived and stays |
 //! | H7 | duplicated: a start that no retry, snooze or release explains; explained where a fault lost the attempt before |
-//! | H8 | duplicated or lost: effects of jobs that complete in their own transaction, other than one a completed job |
+//! | H8 | duplicated, lost, unexpected: effects of jobs that complete in their own transaction, other than one a completed job, by the transaction that ended the attempt |
 //! | H9 | overlap: two attempts at work at once; explained where the first was frozen or cut off for longer than a lease |
 //! | H10 | untold: a dead letter whose incident no receiver accepted, or that has several |
 //! | H11 | no finding: how long rescue took, by the fault that made it necessary |

@@ -11,8 +11,8 @@ pub struct Facts {
     pub jobs: Vec<Job>,
     /// Every move, in the order of `seq`.
     pub trail: Vec<Row>,
-    /// The job of each row that a handler wrote in the transaction in which it completed.
-    pub effects: Vec<i64>,
+    /// Each row that a handler wrote in the transaction in which it completed.
+    pub effects: Vec<Effect>,
     /// Which incident each death belongs to; none in a run that has no receiver of alerts.
     pub told: Option<Vec<Told>>,
 }
@@ -45,6 +45,17 @@ pub enum Stands {
         /// The attempt that it died of.
         attempt: i32,
     },
+}
+
+/// A row of the application's, written by a handler in the transaction in which it completed its job.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Effect {
+    /// The job.
+    pub job: i64,
+    /// The attempt that wrote it.
+    pub attempt: i32,
+    /// The transaction.
+    pub xid: i64,
 }
 
 /// A death and the incident as which it is told.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::joined::{Harm, Joined, Work};
 use super::{Finding, Sort};
-use crate::facts::{Row, Stands, Way};
+use crate::facts::{Effect, Row, Stands, Way};
 use crate::history::{Fault, Op};
 
 pub(super) fn check(joined: &Joined<'_>, lease: Duration) -> Vec<Finding> {
@@ -77,32 +77,48 @@ fn left<'a>(joined: &Joined<'a>, id: i64, attempt: i32) -> Option<&'a Row> {
 
 /// H8
 fn effects(joined: &Joined<'_>) -> Vec<Finding> {
-    let mut rows: BTreeMap<i64, usize> = BTreeMap::new();
+    let mut rows: BTreeMap<i64, Vec<&Effect>> = BTreeMap::new();
     for line in joined.history {
         if let Op::Effect { id, .. } = line.op {
             rows.entry(id).or_default();
         }
     }
-    for id in &joined.facts.effects {
-        *rows.entry(*id).or_default() += 1;
+    for effect in &joined.facts.effects {
+        rows.entry(effect.job).or_default().push(effect);
     }
     let mut found = Vec::new();
-    for (id, count) in rows {
-        let is_done = joined.jobs.get(&id).is_some_and(|job| job.stands == Stands::Completed);
-        let (sort, what) = match (is_done, count) {
-            (true, 1) | (false, 0) => continue,
-            (true, 0) => (Sort::Lost, "it is completed, and its effect is not there".to_owned()),
-            (false, 1) => {
-                (Sort::Unexpected, "its effect is there, and it is not completed".to_owned())
+    for (id, rows) in rows {
+        let mut add = |sort, what| found.push(Finding { rule: "H8", sort, job: Some(id), what });
+        // Of what ended long ago only the trail knows, and not how.
+        let stands = joined.jobs.get(&id).map(|job| &job.stands);
+        match (stands, rows.len()) {
+            (Some(Stands::Completed), 0) => {
+                add(Sort::Lost, "it is completed, and its effect is not there".to_owned());
             }
-            _ => {
-                let sort = Sort::Duplicated { explained: false };
-                (sort, format!("its effect is there {count} times"))
+            (Some(stands), 1) if *stands != Stands::Completed => {
+                let what = "its effect is there, and it is not completed".to_owned();
+                add(Sort::Unexpected, what);
             }
-        };
-        found.push(Finding { rule: "H8", sort, job: Some(id), what });
+            (_, 0 | 1) => {}
+            (_, count) => {
+                let what = format!("its effect is there {count} times");
+                add(Sort::Duplicated { explained: false }, what);
+            }
+        }
+        for effect in rows.iter().filter(|effect| !is_with_its_end(joined, effect)) {
+            let attempt = effect.attempt;
+            let what = format!("the effect of attempt {attempt} came without that attempt's end");
+            add(Sort::Unexpected, what);
+        }
     }
     found
+}
+
+/// Whether the transaction that wrote it has also ended the attempt that it is of.
+fn is_with_its_end(joined: &Joined<'_>, effect: &Effect) -> bool {
+    joined.moves(effect.job).iter().any(|row| {
+        row.is_running(Way::Leave) && row.xid == effect.xid && row.attempt == Some(effect.attempt)
+    })
 }
 
 /// H9

@@ -25,7 +25,7 @@ type Fence = (i64, i32, Uuid);
 
 pub(super) fn check(joined: &Joined<'_>) -> Vec<Finding> {
     let recorded: HashSet<Uuid> = joined.history.iter().filter_map(recorded_worker).collect();
-    let effects: HashSet<(i64, i32)> = joined.history.iter().filter_map(effect).collect();
+    let effects = effects(joined.history);
     let mut found = Vec::new();
     for ((id, attempt, worker), fenced) in fenced(joined) {
         let has_effect = effects.contains(&(id, attempt));
@@ -63,12 +63,18 @@ fn recorded_worker(line: &Line) -> Option<Uuid> {
     }
 }
 
-/// A transaction of the handler that may have completed the job.
-fn effect(line: &Line) -> Option<(i64, i32)> {
-    match line.op {
-        Op::Effect { id, attempt } if line.phase != Phase::Fail => Some((id, attempt)),
-        _ => None,
+/// Attempts of which a transaction of the handler may have completed the job.
+fn effects(history: &[Line]) -> HashSet<(i64, i32)> {
+    let mut open: HashMap<(i64, i32), i32> = HashMap::new();
+    for line in history {
+        let Op::Effect { id, attempt } = line.op else { continue };
+        *open.entry((id, attempt)).or_default() += match line.phase {
+            Phase::Invoke => 1,
+            Phase::Fail => -1,
+            Phase::Ok | Phase::Info => 0,
+        };
     }
+    open.into_iter().filter(|(_, count)| *count > 0).map(|(attempt, _)| attempt).collect()
 }
 
 fn fenced(joined: &Joined<'_>) -> BTreeMap<Fence, Fenced> {

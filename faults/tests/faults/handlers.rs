@@ -16,6 +16,8 @@ use backstay_faults::history::{Op, Phase, Recorder, Role};
 use serde::{Deserialize, Serialize};
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::effect;
+
 /// What a job does and how long it takes.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Act {
@@ -33,6 +35,9 @@ impl Job for Act {
         Contract::new().crash_limit(1).lost_limit(100)
     }
 }
+
+/// What an act is that completes in a transaction of its own.
+pub(crate) const EFFECT: &str = "effect";
 
 /// A command that kills the worker which runs it.
 #[derive(Debug, Clone, Serialize, Deserialize, Job)]
@@ -58,7 +63,8 @@ fn record(phase: Phase, ctx: &Ctx) {
     note(phase, Op::Work { id: fence.job, attempt: fence.attempt });
 }
 
-fn note(phase: Phase, op: Op) {
+/// Writes a line of the history, where there is one.
+pub(crate) fn note(phase: Phase, op: Op) {
     static RECORDER: LazyLock<Option<Recorder>> = LazyLock::new(|| {
         let folder = std::env::var("FAULTS_HISTORY").ok()?;
         // A worker runs handlers, too, and receives alerts; what it claims and settles the product writes into another file.
@@ -99,6 +105,12 @@ async fn do_it(job: Act, ctx: &Ctx) -> Result<String, Fail> {
         "sleep in sql" => query("select pg_sleep(600)::text").await?,
         "work in sql" => query(ENDLESS).await?,
         "tell" => return Ok(surroundings()?),
+        EFFECT => {
+            // Faults meet it before its transaction, and in half of the jobs also within.
+            let within = if job.n % 2 == 0 { job.ms / 2 } else { 0 };
+            let [before, within] = [job.ms - within, within].map(Duration::from_millis);
+            effect::take(ctx, before, within).await?;
+        }
         _ => tokio::time::sleep(Duration::from_millis(job.ms)).await,
     }
     Ok("done".into())

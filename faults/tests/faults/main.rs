@@ -16,6 +16,7 @@ mod clock;
 #[allow(dead_code)]
 mod database;
 mod drains;
+mod effect;
 mod exhausted;
 mod failover;
 mod handlers;

@@ -1,7 +1,8 @@
 //! Bugs that are put into the product on purpose, one at a time: the check that is named for each must find it.
 //!
-//! A mutant changes one text in one file of `sql/`, which the workers then send in place of the product's. Where that text is
-//! no longer there the mutant is out of date, and the test says so. `FAULTS_MUTANT=word` picks those whose bug has that word.
+//! A mutant changes one text in one file of `sql/`, which the workers then send in place of the product's; a function it changes
+//! in the database. Where that text is no longer there the mutant is out of date, and the test says so. `FAULTS_MUTANT=word`
+//! picks those whose bug has that word.
 
 use std::path::Path;
 use std::sync::Mutex;
@@ -117,6 +118,22 @@ const MUTANTS: &[Mutant] = &[
         life: plain,
         found_by: "I9",
     },
+    Mutant {
+        bug: "a handler that has lost its job is not told so when it completes it",
+        file: "door/complete",
+        from: "if not found then",
+        to: "if false then",
+        life: overtaken,
+        found_by: "H8",
+    },
+    Mutant {
+        bug: "a completion in the handler's transaction is fenced by the job's id alone",
+        file: "door/complete",
+        from: "where r.job_id = complete.job_id and r.attempt = complete.attempt and r.worker = complete.worker",
+        to: "where r.job_id = complete.job_id",
+        life: overtaken,
+        found_by: "H8",
+    },
 ];
 
 /// Every mutant, four at a time.
@@ -156,22 +173,26 @@ pub(crate) fn found() -> Vec<page::Mutant> {
 fn judge(mutant: &Mutant, folder: &str) -> Option<page::Mutant> {
     let db = fresh()?;
     let own = format!("{folder}/{}", mutant.bug.replace(' ', "_"));
-    put(mutant, &own);
     let run = Run::begin(&db.url);
+    put(mutant, &run, &own);
     (mutant.life)(&run, &own);
     let caught = run.judge().rules();
     println!("  {}: found by {}", mutant.bug, caught.join(", "));
     Some(page::Mutant { bug: mutant.bug.into(), expected: mutant.found_by.into(), caught })
 }
 
-/// Writes the changed file where a worker looks for it.
-fn put(mutant: &Mutant, folder: &str) {
+/// Writes the changed file where a worker looks for it, or makes the changed function.
+fn put(mutant: &Mutant, run: &Run, folder: &str) {
     let sql = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/backstay/sql");
     let text = std::fs::read_to_string(sql.join(format!("{}.sql", mutant.file))).unwrap();
     assert!(text.contains(mutant.from), "{}: out of date, {} has changed", mutant.bug, mutant.file);
+    let text = text.replacen(mutant.from, mutant.to, 1);
+    if mutant.file.starts_with("door/") {
+        return run.place.run(&text);
+    }
     let changed = Path::new(folder).join(format!("{}.sql", mutant.file));
     std::fs::create_dir_all(changed.parent().unwrap()).unwrap();
-    std::fs::write(changed, text.replacen(mutant.from, mutant.to, 1)).unwrap();
+    std::fs::write(changed, text).unwrap();
 }
 
 /// Jobs of every sort: done at once, failing once more than they may, dead at once, with a key.
@@ -203,6 +224,21 @@ fn frozen(run: &Run, sql: &str) {
     run.thaw(&frozen);
     place.until("the first has settled", LONG, |_| run.settled_by(&frozen) >= slots);
     run.comes_to_rest(Duration::from_secs(5));
+}
+
+/// The same for handlers that complete in transactions of their own: theirs come late, while others are at work.
+fn overtaken(run: &Run, sql: &str) {
+    let env = [("FAULTS_SQL", sql)];
+    let slots = i64::from(SLOTS);
+    let frozen = run.worker_in("inline", &env);
+    // Odd multiples of three: nothing of them waits within its transaction.
+    (0..slots).for_each(|n| run.place.add(6 * n + 3..6 * n + 4, 1500));
+    run.place.until("it is full", LONG, |_| run.starts() == slots);
+    run.freeze(&frozen);
+    let _other = run.worker_in("inline", &env);
+    run.place.until("the other has begun", LONG, |_| run.starts() == 2 * slots);
+    run.thaw(&frozen);
+    run.comes_to_rest(Duration::from_secs(8));
 }
 
 /// Two workers live, and jobs take longer than many a bug has patience for.

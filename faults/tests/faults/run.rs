@@ -14,6 +14,7 @@ use backstay_faults::page::Judged;
 use rustix::process::Signal;
 use serde::de::DeserializeOwned;
 
+use crate::effect;
 use crate::place::Place;
 use crate::process::Process;
 use crate::trail;
@@ -35,6 +36,7 @@ impl Run {
         trail::install(&place);
         place.record(open(&folder, Role::Producer));
         let nemesis = open(&folder, Role::Nemesis);
+        effect::prepare(|sql| place.run(sql), &folder, url);
         Run { place, folder, nemesis }
     }
 
@@ -154,7 +156,7 @@ impl Run {
         let facts = Facts {
             jobs: self.rows(include_str!("../../sql/fact/jobs.sql")),
             trail: self.rows(include_str!("../../sql/fact/trail.sql")),
-            effects: Vec::new(),
+            effects: self.rows(include_str!("../../sql/fact/effects.sql")),
             told: Some(self.rows(include_str!("../../sql/fact/told.sql"))),
         };
         let history = history::read(Path::new(&self.folder)).unwrap();

@@ -14,7 +14,7 @@
 //! operator revives 1        and so: cancels; a running job is only asked to stop
 //! operator believes 1       to have revived it
 //! incident x of 1.1, sink accepts x
-//! effect begins 1.1, effect row 1, effect ends 1.1
+//! effect begins 1.1, effect row 1.1, effect ends 1.1; `effect row 1.1 alone` is in another transaction than its end
 //! db never had 1, db forgets 1, db copies 1, db reopens 1, db pauses 1
 //! wait 5000                 milliseconds
 //! ```
@@ -25,7 +25,7 @@ use jiff::{Timestamp, ToSpan};
 use uuid::Uuid;
 
 use crate::checker::{Report, check};
-use crate::facts::{Facts, Job, Place, Row, Stands, Told, Way};
+use crate::facts::{Effect, Facts, Job, Place, Row, Stands, Told, Way};
 use crate::history::{Answer, Fault, Line, Op, Phase, Role, Settle, Verdict};
 
 /// What a story comes to. The lease is 3 s.
@@ -88,7 +88,8 @@ impl Story {
             ["operator", "believes", id] => {
                 self.note("operator", Phase::Ok, Op::Revive { id: id.parse().unwrap() });
             }
-            ["effect", "row", id] => self.facts.effects.push(id.parse().unwrap()),
+            ["effect", "row", attempt] => self.effect(attempt, true),
+            ["effect", "row", attempt, "alone"] => self.effect(attempt, false),
             ["effect", when, attempt] => {
                 let (id, attempt) = pair(attempt);
                 let phase = if when == "begins" { Phase::Invoke } else { Phase::Ok };
@@ -230,6 +231,17 @@ impl Story {
         self.row("backstay operate", Way::Leave, Place::DeadLetter, (id, 0, None));
         self.row("backstay operate", Way::Enter, Place::Ready, (id, 0, None));
         self.stand(id, Stands::Waiting(None));
+    }
+
+    fn effect(&mut self, attempt: &str, with_its_end: bool) {
+        let (job, attempt) = pair(attempt);
+        let mut rows = self.facts.trail.iter().rev();
+        let is_end = |row: &&Row| {
+            row.job == job && row.is_running(Way::Leave) && row.attempt == Some(attempt)
+        };
+        let end = rows.find(is_end).filter(|_| with_its_end);
+        let xid = end.map_or(0, |row| row.xid);
+        self.facts.effects.push(Effect { job, attempt, xid });
     }
 
     fn cancel(&mut self, id: i64) {
