@@ -28,6 +28,7 @@ mod report;
 mod rescue;
 mod run;
 mod settle;
+mod takeover;
 #[cfg(test)]
 mod tests;
 mod told;
@@ -120,22 +121,24 @@ pub struct JobHistory {
     pub lines: Vec<String>,
 }
 
-/// Judges a run. `lease` is how long a worker must be out of touch before its jobs may be given to another.
+/// Judges a run, in which answers may have been forgotten by a standby that took over. `lease` is how long a worker must be out of touch before its jobs may be given to another.
 #[must_use]
 pub fn check(history: &[Line], facts: &Facts, lease: Duration) -> Report {
-    let joined = Joined::new(history, facts);
+    let heard = &*takeover::forget(history);
+    let joined = Joined::new(heard, facts);
     let findings: Vec<Finding> = [
         enqueue::check(&joined),
         run::check(&joined, lease),
         settle::check(&joined),
         operate::check(&joined),
+        takeover::repeats(history, &joined),
         told::check(&joined),
     ]
     .concat();
     Report {
         jobs: joined.ids().len(),
         faults: joined.harms.len(),
-        info: settle::unknown(history) + enqueue::unknown(&joined),
+        info: settle::unknown(heard) + enqueue::unknown(&joined),
         rescues: rescue::times(&joined),
         histories: report::histories(&joined, &findings),
         findings,

@@ -267,6 +267,8 @@ pub enum Fault {
     Drain,
     /// The database is away, from `invoke` to `ok`.
     Server,
+    /// A standby takes over that may have heard of nothing since `invoke`; from `ok` on it is the database.
+    Takeover,
 }
 
 impl fmt::Display for Fault {
@@ -277,6 +279,7 @@ impl fmt::Display for Fault {
             Fault::Cut => "cut",
             Fault::Drain => "drain",
             Fault::Server => "server",
+            Fault::Takeover => "takeover",
         })
     }
 }

@@ -164,6 +164,10 @@ const PROMISES: &[(&str, &str)] = &[
         "G5",
         "A job starts again only where a fault ended an attempt; not for a drain, and not for an outage that its worker survived.",
     ),
+    (
+        "G6",
+        "What a handler wrote in the transaction in which it completed its job is there once, and only with that completion.",
+    ),
     ("G7", "At every commit a job stands in exactly one place."),
     ("G8", "What is recorded as ended never starts again, unless somebody revives it."),
     ("G9", "Dead letters stay until somebody removes them."),

@@ -134,7 +134,7 @@ fn points_judged() -> Option<Judged> {
 fn trials(scale: &Scale) -> Vec<Trial> {
     let with_children = scale.kills / 5;
     let inline = scale.kills - with_children;
-    let lost: &[_] = &["G3", "G5", "G7", "G8"];
+    let lost: &[_] = &["G3", "G5", "G6", "G7", "G8"];
     let said: &[_] = &["G3", "G7"];
     let mut trials = vec![
         trial(
@@ -166,7 +166,7 @@ fn trials(scale: &Scale) -> Vec<Trial> {
         ),
         trial(
             "SIGSTOP of workers for half a lease to two leases",
-            &["G3", "G4", "G5", "G8"],
+            &["G3", "G4", "G5", "G6", "G8", "G9"],
             scale.pauses,
             || pauses::at_random(scale.pauses).map(Judgement::judged),
         ),
@@ -175,42 +175,47 @@ fn trials(scale: &Scale) -> Vec<Trial> {
         }),
         trial(
             "PostgreSQL is killed and comes back",
-            &["G1", "G3", "G5", "G8"],
+            &["G1", "G3", "G5", "G6", "G8"],
             scale.crashes,
             || server::crashes(scale.crashes).map(Judgement::judged),
         ),
         trial("PostgreSQL is away for two leases", &["G3", "G5"], 1, || asserted(server::away)),
-        trial("a synchronous standby is promoted", &["G1", "G3"], scale.promotions / 2, || {
-            repeated(scale.promotions / 2, failover::synchronous)
-        }),
+        trial(
+            "a synchronous standby is promoted",
+            &["G1", "G3", "G6"],
+            scale.promotions / 2,
+            || repeated(scale.promotions / 2, failover::to_synchronous),
+        ),
         trial("an asynchronous standby is promoted", said, scale.promotions / 2, || {
-            repeated(scale.promotions / 2, failover::asynchronous)
+            repeated(scale.promotions / 2, failover::to_asynchronous)
         }),
         trial(
             "sessions are ended and statements cancelled, 200 of them",
             said,
             scale.crashes / 10,
-            || repeated(scale.crashes / 10, sessions::ended),
+            || repeated(scale.crashes / 10, sessions::at_random),
         ),
         trial("the line is late, slow, torn, flapping", said, 1, || asserted(wire::hurt)),
         trial("the line loses hints", said, 1, || asserted(wire::deaf)),
         trial("the line falls silent", &["G3", "G11"], 1, || asserted(wire::silent)),
         trial("a worker is cut off", &["G3", "G11"], 1, || asserted(wire::cut_off)),
-        trial("the wall clock of a worker is wrong", said, 1, || asserted(clock::wrong)),
+        trial("the wall clock of a worker is wrong", said, 1, || repeated(1, clock::judged)),
         trial(
             "the schema goes ahead, workers of the version before start again",
             &["G3", "G5"],
             scale.drains / 5,
             || upgrade::rolled_out(scale.drains / 5).map(Judgement::judged),
         ),
-        trial("handlers crash, hang, flood, block", &["G13", "G10"], 1, || asserted(harm::all)),
+        trial("handlers crash, hang, flood, block", &["G13", "G10"], 1, || {
+            repeated(1, harm::at_once)
+        }),
         trial("a job kills each worker that runs it", &["G13"], 1, || {
             asserted(poison::convicts_itself)
         }),
         trial("memory runs out", &["G13"], 1, || asserted(room::evicts)),
-        trial("no connection is left", said, 1, || asserted(exhausted::connections)),
-        trial("the server only reads", said, 1, || asserted(exhausted::read_only)),
-        trial("the disk is full", said, 1, || asserted(exhausted::disk)),
+        trial("no connection is left", said, 1, || repeated(1, exhausted::no_connection)),
+        trial("the server only reads", said, 1, || repeated(1, exhausted::only_reads)),
+        trial("the disk is full", said, 1, || repeated(1, exhausted::full_disk)),
     ];
     if !scale.soak.is_zero() {
         let minutes = scale.soak.as_secs() / 60;
@@ -249,10 +254,13 @@ fn asserted(fault: fn()) -> Option<Judged> {
     })
 }
 
-/// The same, so many times.
-fn repeated(times: usize, fault: fn()) -> Option<Judged> {
-    (0..times).for_each(|_| fault());
-    asserted(|| {})
+/// One that is judged, so many times.
+fn repeated(times: usize, fault: fn() -> Option<Judgement>) -> Option<Judged> {
+    let mut all = Judged::default();
+    for _ in 0..times {
+        all.add(fault()?.judged());
+    }
+    Some(all)
 }
 
 /// The first line of what somebody panicked with.

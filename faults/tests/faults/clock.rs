@@ -8,8 +8,8 @@ use backstay_postgres::template;
 
 use crate::database::fresh;
 use crate::handlers::SLOTS;
-use crate::place::Place;
 use crate::process::Process;
+use crate::run::{Judgement, Run, must_hold};
 
 const LONG: Duration = Duration::from_secs(20);
 
@@ -19,16 +19,22 @@ const LIBRARIES: [&str; 2] = [
     "/usr/lib/aarch64-linux-gnu/faketime/libfaketimeMT.so.1",
 ];
 
-/// One worker lives an hour ahead, one an hour behind.
+/// Nothing may be wrong.
 pub(crate) fn wrong() {
+    must_hold(judged());
+}
+
+/// One worker lives an hour ahead, one an hour behind.
+pub(crate) fn judged() -> Option<Judgement> {
     let named = std::env::var("FAULTS_FAKETIME").ok();
     let found = LIBRARIES.into_iter().find(|library| Path::new(library).is_file());
     let Some(library) = named.as_deref().or(found) else {
         template::note_skip("no `libfaketime` on this machine; Debian's package is called so");
-        return;
+        return None;
     };
-    let Some(db) = fresh() else { return };
-    let place = Place::open(&db.url);
+    let db = fresh()?;
+    let run = Run::begin(&db.url);
+    let place = &run.place;
     let start = |offset| {
         let env = [
             ("LD_PRELOAD", library),
@@ -36,7 +42,7 @@ pub(crate) fn wrong() {
             ("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
             ("DONT_FAKE_MONOTONIC", "1"),
         ];
-        Process::start_in(&db.url, "inline", &env)
+        run.worker_in("inline", &env)
     };
     let mut workers = [start("+1h"), start("-1h")];
     place.until("both beat", LONG, |place| place.workers() == 2);
@@ -58,4 +64,6 @@ pub(crate) fn wrong() {
         delayed[delayed.len() - 1]
     );
     assert_eq!(place.number(&early), 0, "a job ran before its time");
+    drop(workers);
+    Some(run.judge())
 }

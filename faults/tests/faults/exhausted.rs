@@ -12,85 +12,109 @@ use serde_json::json;
 use crate::database::fresh;
 use crate::place::Place;
 use crate::process::Process;
+use crate::run::{Judgement, Run, must_hold};
 use crate::server::install;
 
 const JOBS: i64 = 40;
 const LONG: Duration = Duration::from_secs(15);
 
-/// No session more is given to the login of a worker that has just lost all of its own.
+/// Nothing may be wrong.
 pub(crate) fn connections() {
-    let Some(db) = fresh() else { return };
-    let place = Place::open(&db.url);
+    must_hold(no_connection());
+}
+
+/// Nothing may be wrong.
+pub(crate) fn read_only() {
+    must_hold(only_reads());
+}
+
+/// Nothing may be wrong.
+pub(crate) fn disk() {
+    must_hold(full_disk());
+}
+
+/// No session more is given to the login of a worker that has just lost all of its own.
+pub(crate) fn no_connection() -> Option<Judgement> {
+    let db = fresh()?;
+    let run = Run::begin(&db.url);
+    let place = &run.place;
     let name = format!("faults_worker_{}", std::process::id());
     place.run(&format!("drop role if exists {name}"));
     let made = place.wait(login(place.database(), LoginSort::Worker, &name)).unwrap();
     let (_, server) = db.url.split_once('@').unwrap();
     let url = format!("postgres://{name}:{}@{server}", made.unwrap());
-    let mut worker = Process::start(&url, "inline");
-    begin(&place);
+    let mut worker = run.worker_at(&url, "inline", &[]);
+    begin(place);
 
-    place.run(&format!("alter role {name} connection limit 0"));
-    place.run(&end_sessions(&format!("usename = '{name}'")));
-    let refused = place.wait(Database::connect(&url)).unwrap_err();
-    assert_eq!(refused.code(), "BS510", "{refused}");
-    place.until("the worker has met it", LONG, |_| worker.has_said("too many connections"));
-    assert!(worker.is_running());
-
-    place.run(&format!("alter role {name} connection limit 8"));
-    ends_well(&place, &mut worker);
+    run.server(|| {
+        place.run(&format!("alter role {name} connection limit 0"));
+        place.run(&end_sessions(&format!("usename = '{name}'")));
+        let refused = place.wait(Database::connect(&url)).unwrap_err();
+        assert_eq!(refused.code(), "BS510", "{refused}");
+        place.until("the worker has met it", LONG, |_| worker.has_said("too many connections"));
+        place.run(&format!("alter role {name} connection limit 8"));
+    });
+    ends_well(place, &mut worker);
     drop(worker);
     place.run(&end_sessions(&format!("usename = '{name}'")));
     place.run(&format!("drop owned by {name}; drop role {name}"));
+    Some(run.judge())
 }
 
 /// The database is set to read only, as after a switch to another primary.
-pub(crate) fn read_only() {
-    let Some(db) = fresh() else { return };
-    let place = Place::open(&db.url);
-    let mut worker = Process::start(&db.url, "inline");
-    begin(&place);
+pub(crate) fn only_reads() -> Option<Judgement> {
+    let db = fresh()?;
+    let run = Run::begin(&db.url);
+    let place = &run.place;
+    let mut worker = run.worker("inline");
+    begin(place);
     let name = place.database().name().to_owned();
-    place.run(&format!("alter database {name} set default_transaction_read_only = on"));
-    place.run(&end_sessions("pid <> pg_backend_pid()"));
-    let error = place.wait(async {
-        let database = Database::connect(&db.url).await.unwrap();
-        enqueue(&database, Request::new("act", json!({ "n": 1 }))).await.unwrap_err()
+    run.server(|| {
+        place.run(&format!("alter database {name} set default_transaction_read_only = on"));
+        place.run(&end_sessions("pid <> pg_backend_pid()"));
+        let error = place.wait(async {
+            let database = Database::connect(&db.url).await.unwrap();
+            enqueue(&database, Request::new("act", json!({ "n": 1 }))).await.unwrap_err()
+        });
+        assert_eq!(error.code(), "BS505", "{error}");
+        place.until("the worker has met it", LONG, |_| worker.has_said("cannot be reached"));
+        place.run(&format!("alter database {name} reset default_transaction_read_only"));
     });
-    assert_eq!(error.code(), "BS505", "{error}");
-    place.until("the worker has met it", LONG, |_| worker.has_said("cannot be reached"));
-    assert!(worker.is_running());
-
-    place.run(&format!("alter database {name} reset default_transaction_read_only"));
-    ends_well(&place, &mut worker);
+    ends_well(place, &mut worker);
+    drop(worker);
+    Some(run.judge())
 }
 
 /// The tables of jobs lie on a small disk, and somebody else fills it.
-pub(crate) fn disk() {
-    let Some(small) = SmallDisk::mount() else { return };
+pub(crate) fn full_disk() -> Option<Judgement> {
+    let small = SmallDisk::mount()?;
     let cluster = Cluster::obtain(Options::own()).unwrap();
     let url = cluster.url("postgres");
     install(&url);
-    let place = Place::open(&url);
+    let run = Run::begin(&url);
+    let place = &run.place;
     small.give_to_owner_of(&place.texts("show data_directory")[0]);
     place.run(&format!("create tablespace small location '{}'", small.0.display()));
     place.run("alter table backstay.job set tablespace small");
     place.run("alter table backstay.running set tablespace small");
     place.run("select backstay.pause('queue', 'default')");
     place.add(0..JOBS, 5);
-    let mut worker = Process::start(&url, "inline");
-    fill(&place);
-    let big = Request::new("act", json!({ "n": 1, "what": random_text(200_000) }));
-    let error = place.wait(enqueue(place.database(), big)).unwrap_err();
-    assert!(matches!(&error, EnqueueError::Database(_)), "{error:?}");
-    assert_eq!(error.code(), "BS511", "{error}");
-
-    place.run("select backstay.resume('queue', 'default')");
-    place.until("the worker has met it", LONG, |_| worker.has_said("No space left"));
-    assert!(worker.is_running());
-    place.run("drop table filler");
-    ends_well(&place, &mut worker);
+    let mut worker = run.worker("inline");
+    run.server(|| {
+        fill(place);
+        let big = Request::new("act", json!({ "n": 1, "what": random_text(200_000) }));
+        let error = place.wait(enqueue(place.database(), big)).unwrap_err();
+        assert!(matches!(&error, EnqueueError::Database(_)), "{error:?}");
+        assert_eq!(error.code(), "BS511", "{error}");
+        place.run("select backstay.resume('queue', 'default')");
+        place.until("the worker has met it", LONG, |_| worker.has_said("No space left"));
+        place.run("drop table filler");
+    });
+    ends_well(place, &mut worker);
     drop(worker);
+    let judgement = run.judge();
     drop(cluster);
+    Some(judgement)
 }
 
 /// Jobs are under way.

@@ -5,14 +5,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use backstay::{Database, Request, enqueue};
+use backstay_faults::history::{Op, Phase, Recorder, Role};
 use backstay_faults::proxy::{Fault, Proxy, Which};
 use backstay_postgres::{Cluster, Durability, Options, template};
 use serde_json::json;
 use tokio_postgres::NoTls;
 
-use crate::handlers::SLOTS;
+use crate::handlers::{EFFECT, SLOTS};
 use crate::place::Place;
 use crate::process::{Process, seed};
+use crate::run::{Judgement, Run, must_hold};
 use crate::server::install;
 
 const LONG: Duration = Duration::from_secs(30);
@@ -45,13 +47,21 @@ impl Pair {
         Pair { first, second, both }
     }
 
-    fn workers(&self) -> [Process; 2] {
-        ["inline", "process"].map(|isolation| Process::start(&self.both, isolation))
+    /// Begins a run on the primary; handlers know both addresses, as workers do.
+    fn run(&self) -> Run {
+        let run = Run::begin(&self.first.url("postgres"));
+        run.handlers_go_to(&self.both);
+        run
+    }
+
+    fn worker(&self, run: &Run, isolation: &str) -> Process {
+        run.worker_at(&self.both, isolation, &[])
     }
 
     /// Makes the standby the primary; the first job there must be done in time.
-    fn promote(&self) -> Place {
-        let place = Place::open(&self.second.url("postgres"));
+    fn promote(&self, run: &mut Run) {
+        run.follow(&self.second.url("postgres"));
+        let place = &run.place;
         place.run("select pg_promote()");
         let began = Instant::now();
         // What was paused when the primary was left is paused here.
@@ -59,7 +69,6 @@ impl Pair {
         place.add(MARKER..MARKER + 1, 0);
         place.until("the workers move", MOVE, |place| done(place).contains(&MARKER));
         println!("the workers had moved after {:.1} s", began.elapsed().as_secs_f32());
-        place
     }
 }
 
@@ -73,33 +82,46 @@ fn ended(place: &Place) -> i64 {
     place.number("select count(*) from backstay.history")
 }
 
-/// The primary is killed; its standby had to confirm every commit.
+/// Nothing may be wrong.
 pub(crate) fn synchronous() {
+    must_hold(to_synchronous());
+}
+
+/// Nothing may be wrong.
+pub(crate) fn asynchronous() {
+    must_hold(to_asynchronous());
+}
+
+/// The primary is killed; its standby had to confirm every commit.
+pub(crate) fn to_synchronous() -> Option<Judgement> {
     if template::is_skipped() {
-        return;
+        return None;
     }
     let pair = Pair::make(Cluster::port);
-    let old = Place::open(&pair.first.url("postgres"));
+    let mut run = pair.run();
+    let old = &run.place;
     old.run("alter system set synchronous_standby_names = 'standby'");
     old.run("select pg_reload_conf()");
     let is_sync = "select count(*) from pg_stat_replication where sync_state = 'sync'";
     old.until("the standby confirms", LONG, |place| place.number(is_sync) == 1);
-    let mut workers = pair.workers();
+    let mut workers = ["inline", "process"].map(|isolation| pair.worker(&run, isolation));
     old.until("both beat", LONG, |place| place.workers() == 2);
 
-    let stop = AtomicBool::new(false);
-    let (confirmed, new) = std::thread::scope(|scope| {
-        let producer = scope.spawn(|| produce(&pair.both, &stop));
-        old.until("jobs end", LONG, |place| ended(place) > 100);
-        pair.first.kill9();
-        let new = pair.promote();
-        let before = ended(&new);
-        new.until("the application has moved as well", MOVE, |place| ended(place) > before + 50);
+    let (stop, recorder) = (AtomicBool::new(false), run.recorder(Role::Producer));
+    let confirmed = std::thread::scope(|scope| {
+        let producer = scope.spawn(|| produce(&pair.both, &recorder, &stop));
+        run.place.until("jobs end", LONG, |place| ended(place) > 100);
+        run.server(|| pair.first.kill9());
+        pair.promote(&mut run);
+        let before = ended(&run.place);
+        let moved = |place: &Place| ended(place) > before + 50;
+        run.place.until("the application has moved as well", MOVE, moved);
         stop.store(true, Ordering::Relaxed);
-        (producer.join().unwrap(), new)
+        producer.join().unwrap()
     });
+    let new = &run.place;
     new.until_done(LONG);
-    let done = done(&new);
+    let done = done(new);
     let lost: Vec<_> = confirmed.iter().filter(|n| !done.contains(n)).collect();
     assert!(lost.is_empty(), "of {} confirmed jobs lost: {lost:?}", confirmed.len());
     assert_eq!(new.double_ends(), 0);
@@ -111,20 +133,21 @@ pub(crate) fn synchronous() {
     let old = Place::open(&pair.first.url("postgres"));
     let before = ended(&old);
     // Whoever begins now asks the old one first, and the others lose their connections.
-    let third = Process::start(&pair.both, "inline");
+    let third = pair.worker(&run, "inline");
     let end = "select pg_terminate_backend(pid) from pg_stat_activity where application_name like 'backstay work %'";
     new.run(end);
     new.add(0..20, 5);
     new.until("all three work there", LONG, |place| place.workers() == 3);
     new.until_done(LONG);
-    drop(third);
+    drop((workers, third));
     let here =
         "select count(*) from pg_stat_activity where application_name like 'backstay work %'";
     assert_eq!((old.number(here), ended(&old)), (0, before), "nobody works at the old one");
+    Some(run.judge())
 }
 
 /// Enqueues until it is told to stop, over all faults; the numbers of those that were confirmed.
-fn produce(url: &str, stop: &AtomicBool) -> Vec<i64> {
+fn produce(url: &str, recorder: &Recorder, stop: &AtomicBool) -> Vec<i64> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let mut confirmed = Vec::new();
     runtime.block_on(async {
@@ -133,21 +156,37 @@ fn produce(url: &str, stop: &AtomicBool) -> Vec<i64> {
             if stop.load(Ordering::Relaxed) {
                 return;
             }
-            let request = Request::new("act", json!({ "n": n, "ms": 10 }));
+            note(recorder, Phase::Invoke, n, None);
+            let request = Request::new("act", json!({ "n": n, "ms": 10, "what": what(n) }));
             match enqueue(&database, request).await {
-                Ok(_) => confirmed.push(n),
+                Ok(one) => {
+                    note(recorder, Phase::Ok, n, Some(one.id));
+                    confirmed.push(n);
+                }
                 // Nobody is there for a moment; whether this one was stored is not known.
-                Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
+                Err(_) => {
+                    note(recorder, Phase::Info, n, None);
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                }
             }
         }
     });
     confirmed
 }
 
+/// Every third completes in a transaction of its own.
+fn what(n: i64) -> &'static str {
+    if n % 3 == 0 { EFFECT } else { "" }
+}
+
+fn note(recorder: &Recorder, phase: Phase, n: i64, id: Option<i64>) {
+    recorder.note(phase, Op::Enqueue { key: n.to_string(), id }).unwrap();
+}
+
 /// The standby has not heard of everything when it takes over, and the old primary stays up and reads only.
-pub(crate) fn asynchronous() {
+pub(crate) fn to_asynchronous() -> Option<Judgement> {
     if template::is_skipped() {
-        return;
+        return None;
     }
     let mut way = None;
     let pair = Pair::make(|first| {
@@ -155,21 +194,24 @@ pub(crate) fn asynchronous() {
         way.insert(proxy).port()
     });
     let way = way.unwrap();
+    let mut run = pair.run();
+    let recorder = run.recorder(Role::Producer);
     let old = Place::open(&pair.first.url("postgres"));
-    let mut worker = Process::start(&pair.both, "inline");
+    let mut worker = pair.worker(&run, "inline");
     old.until("it beats", LONG, |place| place.workers() == 1);
     // These wait when the standby hears of them, and still run when the worker claims them once more from the new primary,
     // which has not heard that it did: so there are free slots, and nobody else.
     let twice = i64::from(SLOTS) / 2;
     old.run("select backstay.pause('queue', 'default')");
-    old.add(0..twice, 3000);
+    run.place.add(1..1 + twice, 3000);
     let standby = Place::open(&pair.second.url("postgres"));
     let reached = "select count(*) from backstay.job";
     standby.until("they reach the standby", LONG, |place| place.number(reached) == twice);
 
-    let mut written = write(&pair.first, 100..140);
+    run.unheard();
+    let mut written = write(&pair.first, &recorder, 100..140);
     way.hurt(Which::Named("standby"), Fault::Silent);
-    written.extend(write(&pair.first, 140..240));
+    written.extend(write(&pair.first, &recorder, 140..240));
     old.run("select backstay.resume('queue', 'default')");
     let runs = format!("select count(*) from backstay.running where job_id <= {twice}");
     old.until("they run", LONG, |place| place.number(&runs) == twice);
@@ -180,12 +222,14 @@ pub(crate) fn asynchronous() {
     old.until("the worker has met that", LONG, |_| worker.has_said("database.lost"));
     let before = ended(&old);
     drop(standby);
-    let new = pair.promote();
+    pair.promote(&mut run);
+    run.taken_over();
+    let new = &run.place;
     new.until_done(LONG);
 
     let line = &new.texts("select pg_read_file('pg_wal/00000002.history')")[0];
     let point = position(line.split('\t').nth(1).unwrap());
-    let done = done(&new);
+    let done = done(new);
     let (kept, lost): (Vec<_>, Vec<_>) = written.iter().partition(|one| done.contains(&one.n));
     println!("{} jobs reached the standby, {} did not", kept.len(), lost.len());
     assert!(lost.len() >= 100, "what was written behind the silence is gone");
@@ -201,6 +245,8 @@ pub(crate) fn asynchronous() {
     new.add(300..300 + slots, 500);
     new.until("all slots are taken again", LONG, |place| place.running() == slots);
     new.until_done(LONG);
+    drop(worker);
+    Some(run.judge())
 }
 
 /// A job that was confirmed, between two positions of the log.
@@ -211,7 +257,7 @@ struct Written {
 }
 
 /// Enqueues one by one on this server, in transactions of our own.
-fn write(cluster: &Cluster, numbers: std::ops::Range<i64>) -> Vec<Written> {
+fn write(cluster: &Cluster, recorder: &Recorder, numbers: std::ops::Range<i64>) -> Vec<Written> {
     const HERE: &str = "select pg_current_wal_insert_lsn()::text";
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
@@ -221,8 +267,11 @@ fn write(cluster: &Cluster, numbers: std::ops::Range<i64>) -> Vec<Written> {
         let mut written = Vec::new();
         for n in numbers {
             let before: String = client.query_one(HERE, &[]).await.unwrap().get(0);
-            let add = format!("select backstay.enqueue('act', '{{\"n\": {n}}}')");
+            let args = json!({ "n": n, "what": what(n) });
+            let add = format!("select backstay.enqueue('act', '{args}')");
+            note(recorder, Phase::Invoke, n, None);
             client.batch_execute(&add).await.unwrap();
+            note(recorder, Phase::Ok, n, None);
             let after: String = client.query_one(HERE, &[]).await.unwrap().get(0);
             written.push(Written { n, before: position(&before), after: position(&after) });
         }

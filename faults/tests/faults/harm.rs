@@ -5,7 +5,7 @@ use std::time::Duration;
 use backstay::Options;
 
 use crate::database::fresh;
-use crate::run::Run;
+use crate::run::{Judgement, Run, must_hold};
 
 /// What a handler does, how its attempt must have ended, and what is billed for it.
 const HARM: &[(&str, &str, &str)] = &[
@@ -19,10 +19,15 @@ const HARM: &[(&str, &str, &str)] = &[
     ("stderr", "timed_out", "nothing"),
 ];
 
-/// All of them at once, between jobs that only work.
+/// Nothing may be wrong.
 pub(crate) fn all() {
+    must_hold(at_once());
+}
+
+/// All of them at once, between jobs that only work.
+pub(crate) fn at_once() -> Option<Judgement> {
     const JOBS: i64 = 50 * HARM.len() as i64;
-    let Some(db) = fresh() else { return };
+    let db = fresh()?;
     let run = Run::begin(&db.url);
     let place = &run.place;
     let mut worker = run.worker("process");
@@ -55,5 +60,6 @@ pub(crate) fn all() {
     assert_eq!(place.number(&note), 1);
     let kept = "select count(*) from backstay.attempt where octet_length(stderr) > 16384";
     assert_eq!(place.number(kept), 0, "of a gigabyte 16 KiB are kept");
-    run.finish();
+    run.until_told();
+    Some(run.judge())
 }

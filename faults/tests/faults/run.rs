@@ -45,6 +45,17 @@ impl Run {
         open(&self.folder, role)
     }
 
+    /// The database is at another address now.
+    pub(crate) fn follow(&mut self, url: &str) {
+        url.clone_into(&mut self.place.url);
+        self.place.reopen();
+    }
+
+    /// Handlers that complete in their own transactions reach the database in this way.
+    pub(crate) fn handlers_go_to(&self, url: &str) {
+        effect::tell(&self.folder, url);
+    }
+
     /// Starts a worker that takes part.
     pub(crate) fn worker(&self, isolation: &str) -> Process {
         self.worker_in(isolation, &[])
@@ -109,6 +120,16 @@ impl Run {
         self.note(Phase::Invoke, Fault::Server, None);
         harm();
         self.note(Phase::Ok, Fault::Server, None);
+    }
+
+    /// From now on a standby may hear of nothing, until [`Run::taken_over`].
+    pub(crate) fn unheard(&self) {
+        self.note(Phase::Invoke, Fault::Takeover, None);
+    }
+
+    /// The standby is the database now.
+    pub(crate) fn taken_over(&self) {
+        self.note(Phase::Ok, Fault::Takeover, None);
     }
 
     fn note(&self, phase: Phase, fault: Fault, worker: Option<&Process>) {
@@ -212,6 +233,13 @@ impl Run {
 
 fn open(folder: &str, role: Role) -> Recorder {
     Recorder::open(Path::new(folder), role, None).unwrap()
+}
+
+/// In a suite nothing may be wrong; none where it could not be tried.
+pub(crate) fn must_hold(judgement: Option<Judgement>) {
+    if let Some(judgement) = judgement {
+        judgement.must_hold();
+    }
 }
 
 /// What is wrong with a run.

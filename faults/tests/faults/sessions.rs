@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::database::fresh;
 use crate::place::Place;
 use crate::process::{Process, chance};
-use crate::run::Run;
+use crate::run::{Judgement, Run, must_hold};
 
 const ROUNDS: u64 = 200;
 const JOBS: i64 = 800;
@@ -21,9 +21,14 @@ const PRESENCES: &str = "select count(*) from pg_locks l join pg_database d on d
      where d.datname = current_database() and l.locktype = 'advisory' and l.classid = 1112757337 \
        and l.mode = 'ExclusiveLock'";
 
-/// Two hundred sessions are ended or interrupted while jobs run.
+/// Once, as a suite has time for.
 pub(crate) fn ended() {
-    let Some(db) = fresh() else { return };
+    must_hold(at_random());
+}
+
+/// Two hundred sessions are ended or interrupted while jobs run.
+pub(crate) fn at_random() -> Option<Judgement> {
+    let db = fresh()?;
     let run = Run::begin(&db.url);
     let place = &run.place;
     // A session of the fast times is away for too long as soon as the machine is busy.
@@ -41,7 +46,8 @@ pub(crate) fn ended() {
     assert_eq!(place.number("select count(*) from backstay.worker where lost_at is not null"), 0);
     place.until("as many sessions as before", LONG, |place| place.number(SESSIONS) == 6);
     place.until("one presence for each", LONG, |place| place.number(PRESENCES) == 2);
-    run.finish();
+    drop(workers);
+    Some(run.judge())
 }
 
 /// Ends or interrupts one session, and waits until any moment of a turn.

@@ -11,6 +11,7 @@
 //! w1 moves completes 1.1    the row moves, and nothing is said
 //! w2 rescues 1.1 of w1      and so: w2 rescues-buries 1.1 of w1
 //! kill w1, drain w1         freeze w1 ... thaw w1, cut w1 ... mend w1, stop server ... start server
+//! standby hears nothing     ... standby takes over
 //! operator revives 1        and so: cancels; a running job is only asked to stop
 //! operator believes 1       to have revived it
 //! incident x of 1.1, sink accepts x
@@ -74,6 +75,8 @@ impl Story {
             ["mend", who] => self.harm(Fault::Cut, &[Phase::Ok], who),
             ["stop", "server"] => self.harm(Fault::Server, &[Phase::Invoke], ""),
             ["start", "server"] => self.harm(Fault::Server, &[Phase::Ok], ""),
+            ["standby", "hears", "nothing"] => self.harm(Fault::Takeover, &[Phase::Invoke], ""),
+            ["standby", "takes", "over"] => self.harm(Fault::Takeover, &[Phase::Ok], ""),
             ["incident", incident, "of", attempt] => {
                 let (job, attempt) = pair(attempt);
                 let told = Told { job, attempt, incident: incident.to_owned() };
