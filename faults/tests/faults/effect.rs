@@ -1,7 +1,7 @@
 //! A handler whose effect and completion are one transaction on a connection of its own, and that does not give up while nobody
 //! answers: what it has done must be there once, whatever happens to either side of it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -32,6 +32,23 @@ pub(crate) fn prepare(run: impl FnOnce(&str), folder: &str, url: &str) {
 /// From now on the application's database is there.
 pub(crate) fn tell(folder: &str, url: &str) {
     std::fs::write(Path::new(folder).join("application"), url).unwrap();
+}
+
+/// From now on attempts of this number may complete.
+pub(crate) fn let_complete(folder: &str, attempt: i32) {
+    std::fs::write(turn(folder, attempt), "").unwrap();
+}
+
+/// Waits for that.
+pub(crate) async fn its_turn(attempt: i32) {
+    let turn = turn(&folder(), attempt);
+    while !turn.exists() {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+fn turn(folder: &str, attempt: i32) -> PathBuf {
+    Path::new(folder).join(format!("attempt-{attempt}"))
 }
 
 /// Waits so long before its transaction and so long before the commit of it.
@@ -79,6 +96,10 @@ async fn once(mut client: Client, ctx: &Ctx, within: Duration) -> Result<(), Fai
     Ok(())
 }
 
+fn folder() -> String {
+    std::env::var("FAULTS_HISTORY").expect("only a run that is judged has such jobs")
+}
+
 /// Connections that nobody uses at the moment: most of what a short job takes is making one.
 static IDLE: Mutex<Vec<Client>> = Mutex::new(Vec::new());
 
@@ -88,8 +109,7 @@ async fn client() -> Option<Client> {
     if let Some(client) = idle.filter(|client| !client.is_closed()) {
         return Some(client);
     }
-    let folder = std::env::var("FAULTS_HISTORY").expect("only a run that is judged has such jobs");
-    let url = std::fs::read_to_string(Path::new(&folder).join("application")).ok()?;
+    let url = std::fs::read_to_string(Path::new(&folder()).join("application")).ok()?;
     let mut config: Config = url.parse().expect("an address");
     // A child's sessions have its name, by which they are ended together with it.
     if let Ok(name) = std::env::var("PGAPPNAME") {

@@ -38,6 +38,8 @@ impl Job for Act {
 
 /// What an act is that completes in a transaction of its own.
 pub(crate) const EFFECT: &str = "effect";
+/// The same, once the test lets its attempt do so.
+pub(crate) const EFFECT_IN_TURN: &str = "effect in turn";
 
 /// A command that kills the worker which runs it.
 #[derive(Debug, Clone, Serialize, Deserialize, Job)]
@@ -110,6 +112,10 @@ async fn do_it(job: Act, ctx: &Ctx) -> Result<String, Fail> {
             let within = if job.n % 2 == 0 { job.ms / 2 } else { 0 };
             let [before, within] = [job.ms - within, within].map(Duration::from_millis);
             effect::take(ctx, before, within).await?;
+        }
+        EFFECT_IN_TURN => {
+            effect::its_turn(ctx.fence().attempt).await;
+            effect::take(ctx, Duration::ZERO, Duration::ZERO).await?;
         }
         _ => tokio::time::sleep(Duration::from_millis(job.ms)).await,
     }

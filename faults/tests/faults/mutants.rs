@@ -12,7 +12,7 @@ use backstay::{Backoff, Job, Options};
 use backstay_faults::page;
 
 use crate::database::fresh;
-use crate::handlers::{Act, SLOTS};
+use crate::handlers::{Act, EFFECT_IN_TURN, SLOTS};
 use crate::run::Run;
 
 const LONG: Duration = Duration::from_secs(20);
@@ -41,7 +41,7 @@ const MUTANTS: &[Mutant] = &[
     Mutant {
         bug: "jobs are rescued by how long they run, though their worker lives",
         file: "duty/strays",
-        from: "where not exists (select from backstay.worker w where w.id = r.worker)",
+        from: "where not exists (select from backstay.worker w where w.id = r.worker and w.lost_at is null)",
         to: "where true",
         life: slow,
         found_by: "H7",
@@ -57,7 +57,7 @@ const MUTANTS: &[Mutant] = &[
     Mutant {
         bug: "only workers that have a row are rescued",
         file: "duty/strays",
-        from: "where not exists (select from backstay.worker w where w.id = r.worker)",
+        from: "where not exists (select from backstay.worker w where w.id = r.worker and w.lost_at is null)",
         to: "where false",
         life: forgotten,
         found_by: "H4",
@@ -216,7 +216,7 @@ fn frozen(run: &Run, sql: &str) {
     let slots = i64::from(SLOTS);
     let place = &run.place;
     let frozen = run.worker_in("inline", &env);
-    place.add(0..slots, 1500);
+    place.add_each(0..slots, 1500, |_| "");
     place.until("it is full", LONG, |_| run.starts() == slots);
     run.freeze(&frozen);
     let _other = run.worker_in("inline", &env);
@@ -226,17 +226,21 @@ fn frozen(run: &Run, sql: &str) {
     run.comes_to_rest(Duration::from_secs(5));
 }
 
-/// The same for handlers that complete in transactions of their own: theirs come late, while others are at work.
+/// A worker is frozen past its lease, and its children work on: they complete in transactions of their own, too late, and
+/// before those who have their jobs now.
 fn overtaken(run: &Run, sql: &str) {
     let env = [("FAULTS_SQL", sql)];
     let slots = i64::from(SLOTS);
-    let frozen = run.worker_in("inline", &env);
-    // Odd multiples of three: nothing of them waits within its transaction.
-    (0..slots).for_each(|n| run.place.add(6 * n + 3..6 * n + 4, 1500));
+    let frozen = run.worker_in("process", &env);
+    run.place.add_each(0..slots, 0, |_| EFFECT_IN_TURN);
     run.place.until("it is full", LONG, |_| run.starts() == slots);
     run.freeze(&frozen);
-    let _other = run.worker_in("inline", &env);
+    let _other = run.worker_in("process", &env);
     run.place.until("the other has begun", LONG, |_| run.starts() == 2 * slots);
+    run.let_complete(1);
+    let there = "select count(*) from public.effect";
+    run.place.comes_true(LONG, |place| place.number(there) == slots);
+    run.let_complete(2);
     run.thaw(&frozen);
     run.comes_to_rest(Duration::from_secs(8));
 }

@@ -64,10 +64,20 @@ impl Place {
 
     /// Enqueues `act` with these numbers; in a run that is judged every third completes in a transaction of its own.
     pub(crate) fn add(&self, numbers: std::ops::Range<i64>, ms: u64) {
+        let is_judged = self.producer.is_some();
+        self.add_each(numbers, ms, |n| if is_judged && n % 3 == 0 { EFFECT } else { "" });
+    }
+
+    /// The same, where what they are is of importance.
+    pub(crate) fn add_each(
+        &self,
+        numbers: std::ops::Range<i64>,
+        ms: u64,
+        what: impl Fn(i64) -> &'static str,
+    ) {
         self.add_all(numbers.map(|n| {
             let again = Options::new().backoff(Backoff::Fixed(Duration::from_millis(50)));
-            let what = if self.producer.is_some() && n % 3 == 0 { EFFECT } else { "" };
-            Act { n, what: what.to_owned(), ms }.with(again)
+            Act { n, what: what(n).to_owned(), ms }.with(again)
         }));
     }
 

@@ -56,6 +56,11 @@ impl Run {
         effect::tell(&self.folder, url);
     }
 
+    /// Lets attempts of this number complete that wait for it.
+    pub(crate) fn let_complete(&self, attempt: i32) {
+        effect::let_complete(&self.folder, attempt);
+    }
+
     /// Starts a worker that takes part.
     pub(crate) fn worker(&self, isolation: &str) -> Process {
         self.worker_in(isolation, &[])
@@ -154,11 +159,14 @@ impl Run {
         lines.iter().filter(answered).count() as i64
     }
 
-    /// How many verdicts have been refused so far.
+    /// Of how many attempts a verdict has been refused so far.
     pub(crate) fn stale(&self) -> i64 {
-        self.count(
-            |line| matches!(&line.op, Op::Settle(settle) if settle.answer == Some(Answer::Stale)),
-        )
+        let lines = history::read(Path::new(&self.folder)).unwrap();
+        let refused = lines.iter().filter_map(|line| match &line.op {
+            Op::Settle(settle) if settle.answer == Some(Answer::Stale) => Some(settle),
+            _ => None,
+        });
+        refused.map(|settle| (settle.id, settle.attempt)).collect::<BTreeSet<_>>().len() as i64
     }
 
     fn count(&self, is_it: impl Fn(&Line) -> bool) -> i64 {
