@@ -3,12 +3,12 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::checker::{self, Sort};
 
 /// A campaign, as it is published.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Campaign {
     /// Version and commit of what was tried.
     pub product: String,
@@ -31,10 +31,10 @@ pub struct Campaign {
 }
 
 /// One sort of fault and what came of it.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Trial {
     /// Which of the guarantees it tries, such as `G3`.
-    pub proves: &'static [&'static str],
+    pub proves: Vec<String>,
     /// What was done, in a few words.
     pub fault: String,
     /// How often.
@@ -46,7 +46,7 @@ pub struct Trial {
 }
 
 /// What came of a trial.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// It ran to its end and was judged.
@@ -58,7 +58,7 @@ pub enum Outcome {
 }
 
 /// Counts of one trial.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Judged {
     /// Jobs.
     pub jobs: usize,
@@ -89,7 +89,7 @@ pub struct Judged {
 }
 
 /// A bug that was put in on purpose.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Mutant {
     /// What it does.
     pub bug: String,
@@ -185,6 +185,22 @@ impl Campaign {
     pub fn is_fine(&self) -> bool {
         let judged = |trial: &Trial| matches!(&trial.outcome, Outcome::Judged(judged) if judged.wrong.is_empty());
         self.trials.iter().all(judged) && self.mutants.iter().all(Mutant::is_caught)
+    }
+
+    /// What came of this fault, unless it broke off or was skipped; what was found wrong stays found.
+    #[must_use]
+    pub fn ran(&self, fault: &str) -> Option<&Trial> {
+        self.judged().find(|(trial, _)| trial.fault == fault).map(|(trial, _)| trial)
+    }
+
+    /// What a trial said that broke off, or why it was skipped.
+    #[must_use]
+    pub fn excuse(&self, fault: &str) -> Option<&str> {
+        let trial = self.trials.iter().find(|trial| trial.fault == fault)?;
+        match &trial.outcome {
+            Outcome::Judged(_) => None,
+            Outcome::Skipped(why) | Outcome::Broke(why) => Some(why),
+        }
     }
 
     /// The sum in one line.
@@ -284,7 +300,7 @@ impl Campaign {
     /// Whether a promise held.
     fn standing(&self, id: &str) -> String {
         let tried: Vec<&Trial> =
-            self.trials.iter().filter(|trial| trial.proves.contains(&id)).collect();
+            self.trials.iter().filter(|trial| trial.proves.iter().any(|one| one == id)).collect();
         let broken: Vec<&str> = tried
             .iter()
             .filter(|trial| match &trial.outcome {
@@ -411,7 +427,7 @@ mod tests {
 
     fn trial(fault: &str, outcome: Outcome) -> Trial {
         let took = Duration::from_secs(5);
-        Trial { proves: &["G3"], fault: fault.into(), times: 3, outcome, took }
+        Trial { proves: vec!["G3".into()], fault: fault.into(), times: 3, outcome, took }
     }
 
     #[test]
@@ -434,6 +450,24 @@ mod tests {
             campaign(vec![trial("disk", Outcome::Skipped("no mount".into()))], Vec::new());
         assert!(!skipped.is_fine(), "a campaign with a skip proves nothing about it");
         assert_eq!(skipped.standing("G3"), "not tried here");
+    }
+
+    #[test]
+    fn only_what_broke_off_or_was_skipped_may_be_done_again() {
+        let wrong = Judged { wrong: vec!["H1: gone".into()], ..Judged::default() };
+        let all = campaign(
+            vec![
+                trial("kill -9", Outcome::Judged(wrong)),
+                trial("harm", Outcome::Broke("waited in vain".into())),
+                trial("disk", Outcome::Skipped("no mount".into())),
+            ],
+            Vec::new(),
+        );
+        let read: Campaign = serde_json::from_str(&serde_json::to_string(&all).unwrap()).unwrap();
+        let again = |fault| (read.ran(fault).is_none(), read.excuse(fault));
+        assert_eq!(again("kill -9"), (false, None));
+        assert_eq!(again("harm"), (true, Some("waited in vain")));
+        assert_eq!(again("disk"), (true, Some("no mount")));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! A campaign: every fault many times over, from one seed; what came of it is a page that anyone can have written anew.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
 
@@ -62,7 +62,11 @@ impl Scale {
     }
 }
 
-const USAGE: &str = "cargo xtask campaign [--kills N] [--pauses N] [--crashes N] [--promotions N] [--drains N] [--soak MINUTES] [--out FILE] [--seed N]";
+const USAGE: &str = "cargo xtask campaign [--kills N] [--pauses N] [--crashes N] [--promotions N] [--drains N] [--soak MINUTES] [--out FILE] [--seed N]
+   or: cargo xtask campaign --again FILE.json
+       does once more what broke off or was skipped in that campaign, such as for want of a program, and writes its page anew";
+
+const COMMAND: &str = "cargo xtask campaign";
 
 /// How long 99 of 100 jobs of a dead worker may wait for their rescue: on a direct connection, and through a pooler.
 const DIRECT: Duration = Duration::from_secs(5);
@@ -76,35 +80,22 @@ pub(crate) fn run(words: &[String]) -> ExitCode {
         println!("{USAGE}");
         return ExitCode::SUCCESS;
     }
-    let scale = match Scale::read(words) {
-        Ok(scale) => scale,
+    let campaign = match words {
+        [again, file] if again == "--again" => {
+            read(&from_root(file)).and_then(|earlier| again_of(earlier, file))
+        }
+        _ => Scale::read(words).map(|scale| anew(&scale, words)),
+    };
+    let (campaign, out) = match campaign {
+        Ok(done) => done,
         Err(problem) => {
             eprintln!("{problem}");
             return ExitCode::from(64);
         }
     };
-    let began = Instant::now();
-    // Whoever goes on working meanwhile changes what stands here, but not what is tried.
-    let product = format!("backstay {} ({})", env!("CARGO_PKG_VERSION"), commit());
-    let trials = trials(&scale);
-    println!("mutants");
-    let mutants = mutants::found();
-    let said = std::iter::once("cargo xtask campaign".to_owned()).chain(words.iter().cloned());
-    let campaign = Campaign {
-        product,
-        postgres: server_version(),
-        machine: machine(),
-        day: jiff::Timestamp::now().strftime("%Y-%m-%d").to_string(),
-        seed: seed(),
-        command: said.collect::<Vec<_>>().join(" "),
-        trials,
-        mutants,
-        took: began.elapsed(),
-    };
     println!("{}", campaign.line());
     let json = serde_json::to_string_pretty(&campaign).expect("texts and numbers are JSON");
-    // Run from the workspace's root, wherever cargo has put us.
-    let out = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(&scale.out);
+    let out = from_root(&out);
     for (path, text) in [(out.clone(), campaign.page()), (out.with_extension("json"), json + "\n")]
     {
         if let Err(problem) = std::fs::write(&path, text) {
@@ -112,13 +103,65 @@ pub(crate) fn run(words: &[String]) -> ExitCode {
             return ExitCode::FAILURE;
         }
     }
-    println!("written to {}", scale.out);
+    println!("written to {}", out.display());
     if campaign.is_fine() {
         println!("everything held");
         return ExitCode::SUCCESS;
     }
     println!("not everything held; the page says what");
     ExitCode::FAILURE
+}
+
+/// Everything, as often as `scale` says; and where its page goes.
+fn anew(scale: &Scale, words: &[String]) -> (Campaign, String) {
+    let began = Instant::now();
+    // Whoever goes on working meanwhile changes what stands here, but not what is tried.
+    let product = product();
+    let trials = trials(scale, None);
+    println!("mutants");
+    let mutants = mutants::found();
+    let said = std::iter::once(COMMAND.to_owned()).chain(words.iter().cloned());
+    let campaign = Campaign {
+        product,
+        postgres: server_version(),
+        machine: machine(),
+        day: today(),
+        seed: seed(),
+        command: said.collect::<Vec<_>>().join(" "),
+        trials,
+        mutants,
+        took: began.elapsed(),
+    };
+    (campaign, scale.out.clone())
+}
+
+/// A campaign of before, with what did not run in it done now; each such trial says so.
+fn again_of(mut earlier: Campaign, file: &str) -> Result<(Campaign, String), String> {
+    let words: Vec<String> =
+        earlier.command.trim_start_matches(COMMAND).split_whitespace().map(str::to_owned).collect();
+    let scale = Scale::read(&words).map_err(|problem| format!("{file}: {problem}"))?;
+    let began = Instant::now();
+    earlier.trials = trials(&scale, Some(&earlier));
+    earlier.took += began.elapsed();
+    Ok((earlier, file.replace(".json", ".md")))
+}
+
+fn read(path: &Path) -> Result<Campaign, String> {
+    let text = std::fs::read_to_string(path).map_err(|it| format!("{}: {it}", path.display()))?;
+    serde_json::from_str(&text).map_err(|it| format!("{}: {it}", path.display()))
+}
+
+/// Run from the workspace's root, wherever cargo has put us.
+fn from_root(file: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(file)
+}
+
+fn product() -> String {
+    format!("backstay {} ({})", env!("CARGO_PKG_VERSION"), commit())
+}
+
+fn today() -> String {
+    jiff::Timestamp::now().strftime("%Y-%m-%d").to_string()
 }
 
 /// The chains of points as one trial.
@@ -131,7 +174,10 @@ fn points_judged() -> Option<Judged> {
     Some(all)
 }
 
-fn trials(scale: &Scale) -> Vec<Trial> {
+fn trials(scale: &Scale, earlier: Option<&Campaign>) -> Vec<Trial> {
+    let trial = |fault: &str, proves: &[&str], times, run: &dyn Fn() -> Option<Judged>| {
+        trial(earlier, fault, proves, times, run)
+    };
     let with_children = scale.kills / 5;
     let inline = scale.kills - with_children;
     let lost: &[_] = &["G3", "G5", "G6", "G7", "G8"];
@@ -141,107 +187,117 @@ fn trials(scale: &Scale) -> Vec<Trial> {
             "kill -9 of one of three workers, five a second, handlers in the worker",
             lost,
             inline,
-            || kills::at_random("inline", inline).map(Judgement::judged),
+            &|| kills::at_random("inline", inline).map(Judgement::judged),
         ),
-        trial("the same, handlers in children", lost, with_children, || {
+        trial("the same, handlers in children", lost, with_children, &|| {
             kills::at_random("process", with_children).map(Judgement::judged)
         }),
         trial(
             "kill -9 beside a worker that has long been up, at the usual times",
             &["G11"],
             scale.kills / 50,
-            || kills::beside_another(scale.kills / 50).map(|all| all.within(DIRECT).judged()),
+            &|| kills::beside_another(scale.kills / 50).map(|all| all.within(DIRECT).judged()),
         ),
         trial(
             "kill -9 of five workers at once beside one that stays, at the usual times, through PgBouncer",
             &["G3", "G5", "G11"],
             scale.kills / 300,
-            || pooler::kills(scale.kills / 300).map(|all| all.within(POOLED).judged()),
+            &|| pooler::kills(scale.kills / 300).map(|all| all.within(POOLED).judged()),
         ),
         trial(
             "a worker ends at each step of a job's way",
             &["G3", "G7", "G8", "G10"],
             points::number(),
-            points_judged,
+            &points_judged,
         ),
         trial(
             "SIGSTOP of workers for half a lease to two leases",
             &["G3", "G4", "G5", "G6", "G8", "G9"],
             scale.pauses,
-            || pauses::at_random(scale.pauses).map(Judgement::judged),
+            &|| pauses::at_random(scale.pauses).map(Judgement::judged),
         ),
-        trial("drain under load, jobs given back", &["G3", "G5"], scale.drains, || {
+        trial("drain under load, jobs given back", &["G3", "G5"], scale.drains, &|| {
             drains::rolling(scale.drains).map(Judgement::judged)
         }),
         trial(
             "PostgreSQL is killed and comes back",
             &["G1", "G3", "G5", "G6", "G8"],
             scale.crashes,
-            || server::crashes(scale.crashes).map(Judgement::judged),
+            &|| server::crashes(scale.crashes).map(Judgement::judged),
         ),
-        trial("PostgreSQL is away for two leases", &["G3", "G5"], 1, || asserted(server::away)),
+        trial("PostgreSQL is away for two leases", &["G3", "G5"], 1, &|| asserted(server::away)),
         trial(
             "a synchronous standby is promoted",
             &["G1", "G3", "G6"],
             scale.promotions / 2,
-            || repeated(scale.promotions / 2, failover::to_synchronous),
+            &|| repeated(scale.promotions / 2, failover::to_synchronous),
         ),
-        trial("an asynchronous standby is promoted", said, scale.promotions / 2, || {
+        trial("an asynchronous standby is promoted", said, scale.promotions / 2, &|| {
             repeated(scale.promotions / 2, failover::to_asynchronous)
         }),
         trial(
             "sessions are ended and statements cancelled, 200 of them",
             said,
             scale.crashes / 10,
-            || repeated(scale.crashes / 10, sessions::at_random),
+            &|| repeated(scale.crashes / 10, sessions::at_random),
         ),
-        trial("the line is late, slow, torn, flapping", said, 1, || asserted(wire::hurt)),
-        trial("the line loses hints", said, 1, || asserted(wire::deaf)),
-        trial("the line falls silent", &["G3", "G11"], 1, || asserted(wire::silent)),
-        trial("a worker is cut off", &["G3", "G11"], 1, || asserted(wire::cut_off)),
-        trial("the wall clock of a worker is wrong", said, 1, || repeated(1, clock::judged)),
+        trial("the line is late, slow, torn, flapping", said, 1, &|| asserted(wire::hurt)),
+        trial("the line loses hints", said, 1, &|| asserted(wire::deaf)),
+        trial("the line falls silent", &["G3", "G11"], 1, &|| asserted(wire::silent)),
+        trial("a worker is cut off", &["G3", "G11"], 1, &|| asserted(wire::cut_off)),
+        trial("the wall clock of a worker is wrong", said, 1, &|| repeated(1, clock::judged)),
         trial(
             "the schema goes ahead, workers of the version before start again",
             &["G3", "G5"],
             scale.drains / 5,
-            || upgrade::rolled_out(scale.drains / 5).map(Judgement::judged),
+            &|| upgrade::rolled_out(scale.drains / 5).map(Judgement::judged),
         ),
-        trial("handlers crash, hang, flood, block", &["G13", "G10"], 1, || {
+        trial("handlers crash, hang, flood, block", &["G13", "G10"], 1, &|| {
             repeated(1, harm::at_once)
         }),
-        trial("a job kills each worker that runs it", &["G13"], 1, || {
+        trial("a job kills each worker that runs it", &["G13"], 1, &|| {
             asserted(poison::convicts_itself)
         }),
-        trial("memory runs out", &["G13"], 1, || asserted(room::evicts)),
-        trial("no connection is left", said, 1, || repeated(1, exhausted::no_connection)),
-        trial("the server only reads", said, 1, || repeated(1, exhausted::only_reads)),
-        trial("the disk is full", said, 1, || repeated(1, exhausted::full_disk)),
+        trial("memory runs out", &["G13"], 1, &|| asserted(room::evicts)),
+        trial("no connection is left", said, 1, &|| repeated(1, exhausted::no_connection)),
+        trial("the server only reads", said, 1, &|| repeated(1, exhausted::only_reads)),
+        trial("the disk is full", said, 1, &|| repeated(1, exhausted::full_disk)),
     ];
     if !scale.soak.is_zero() {
         let minutes = scale.soak.as_secs() / 60;
         let on_line = scale.soak.min(LINE);
         let line = format!("{} minutes on a line that fails at random", on_line.as_secs() / 60);
-        trials.push(trial(&line, said, 1, || wire::at_random(on_line).map(Judgement::judged)));
+        trials.push(trial(&line, said, 1, &|| wire::at_random(on_line).map(Judgement::judged)));
         let name = format!("{minutes} minutes of load with a fault every few seconds");
-        trials.push(trial(&name, &["G3", "G5", "G8", "G9"], 1, || soak::under_faults(scale.soak)));
+        trials.push(trial(&name, &["G3", "G5", "G8", "G9"], 1, &|| soak::under_faults(scale.soak)));
     }
     trials
 }
 
-/// Does one trial; what it panics with is told on the page, and the others go on.
+/// Does one trial, unless it ran in an earlier campaign; what it panics with is told on the page, and the others go on.
 fn trial(
+    earlier: Option<&Campaign>,
     fault: &str,
-    proves: &'static [&'static str],
+    proves: &[&str],
     times: usize,
-    run: impl FnOnce() -> Option<Judged>,
+    run: &dyn Fn() -> Option<Judged>,
 ) -> Trial {
+    if let Some(trial) = earlier.and_then(|earlier| earlier.ran(fault)) {
+        return trial.clone();
+    }
     println!("{fault}: {times}");
     let began = Instant::now();
-    let outcome = match catch_unwind(AssertUnwindSafe(run)) {
+    let mut outcome = match catch_unwind(AssertUnwindSafe(run)) {
         Ok(Some(judged)) => Outcome::Judged(judged),
         Ok(None) => Outcome::Skipped("it cannot be done on this machine".to_owned()),
         Err(panic) => Outcome::Broke(words(panic.as_ref())),
     };
+    let excuse = earlier.and_then(|earlier| earlier.excuse(fault));
+    if let (Outcome::Judged(judged), Some(excuse)) = (&mut outcome, excuse) {
+        let (product, day) = (product(), today());
+        judged.notes.push(format!("done again with {product} on {day}; before: {excuse}"));
+    }
+    let proves = proves.iter().map(|&promise| promise.to_owned()).collect();
     Trial { proves, fault: fault.to_owned(), times, outcome, took: began.elapsed() }
 }
 
