@@ -207,7 +207,8 @@ fn plain(run: &Run, sql: &str) {
         Options::new().max_retries(2).backoff(Backoff::Fixed(Duration::from_millis(50))),
     );
     place.add_all([Act { n: 10, what: String::new(), ms: 5 }.with(Options::new().unique("once"))]);
-    run.comes_to_rest(Duration::from_secs(5));
+    place.until("it beats", LONG, |place| place.workers() == 1);
+    run.comes_to_rest(Duration::from_secs(8));
 }
 
 /// A worker is frozen past its lease, and comes back while another one runs its jobs.

@@ -6,6 +6,7 @@ use backstay::Options;
 use backstay_faults::page::Judged;
 
 use crate::leaks::LOCKS;
+use crate::operator::Operator;
 use crate::place::Place;
 use crate::process::{Process, chance};
 use crate::wire::Wire;
@@ -27,7 +28,7 @@ struct Held {
     locks: i64,
 }
 
-/// One worker is left alone, two others are killed, frozen, drained and cut off by turns.
+/// One worker is left alone, two others are killed, frozen, drained and cut off by turns, while somebody acts on jobs.
 pub(crate) fn under_faults(lasts: Duration) -> Option<Judged> {
     let wire = Wire::lay()?;
     let run = &wire.run;
@@ -35,6 +36,7 @@ pub(crate) fn under_faults(lasts: Duration) -> Option<Judged> {
     let steady = run.worker("process");
     let mut victims = ["inline", "process"].map(|isolation| victim(&wire, isolation));
     place.until("all beat", Duration::from_secs(30), |place| place.workers() == 3);
+    let mut operator = Operator::begin(run);
     let (began, mut jobs, mut faults) = (Instant::now(), 0, 0_usize);
     let (mut fault_at, mut look_at, mut second) = (began + A_FAULT_EVERY, began + A_LOOK_EVERY, 0);
     let (mut looks, mut broken) = (Vec::new(), Vec::new());
@@ -42,6 +44,7 @@ pub(crate) fn under_faults(lasts: Duration) -> Option<Judged> {
         if began.elapsed().as_secs() > second {
             second = began.elapsed().as_secs();
             add(place, &mut jobs, second);
+            operator.act(run);
         }
         if fault_at <= Instant::now() {
             fault_at += A_FAULT_EVERY;
@@ -55,7 +58,7 @@ pub(crate) fn under_faults(lasts: Duration) -> Option<Judged> {
         }
         std::thread::sleep(Duration::from_millis(50));
     }
-    place.comes_true(Duration::from_secs(120), |place| place.waiting() == 0);
+    run.comes_to_rest(Duration::from_secs(120));
     let warm = usize::try_from(WARM.as_secs() / A_LOOK_EVERY.as_secs()).unwrap();
     let (first, last) =
         (looks.get(warm.min(looks.len().saturating_sub(2))).copied(), look(place, &steady));
