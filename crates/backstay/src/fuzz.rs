@@ -134,9 +134,11 @@ pub fn redact_path(data: &[u8]) {
     let twice = scrub.clean(&clean).into_owned();
     assert!(clean.len() <= args.len() * 4, "blanks do not heap up");
     assert!(twice.len() <= clean.len() * 4);
-    // A secret of one's own args shows nowhere.
-    let whole = Scrub::of(r#"{"password": "correct horse"}"#, &pointers);
-    assert!(!whole.clean(&format!("{args}correct horse")).contains("correct horse"));
+    // A secret of one's own args shows nowhere, unless a pointer shows it on purpose.
+    if pointers.iter().all(|pointer| !pointer.starts_with('!')) {
+        let whole = Scrub::of(r#"{"password": "correct horse"}"#, &pointers);
+        assert!(!whole.clean(&format!("{args}correct horse")).contains("correct horse"));
+    }
 }
 
 #[cfg(test)]
