@@ -1,6 +1,7 @@
 -- Ends jobs that were stopped by intent: an operator's, the application's, or the handler's own.
 -- moves: running -> cancelled          role: worker
--- $1 ids bigint[], $2 attempts int[], $3 worker uuid, $4 reasons text[], $5 details text[]
+-- $1 ids bigint[], $2 attempts int[], $3 worker uuid, $4 reasons text[] (null: only where somebody has cancelled it),
+-- $5 details text[]
 -- locks: running rows by primary key, in id order; found one by one, since tables that swing between nothing and a million
 --        rows make any join of them a guess; deleted by key, since a cancel that this waited for has moved the row
 with asked as materialized (
@@ -10,7 +11,8 @@ held as materialized (
     from asked a
    cross join lateral (
      select r.* from backstay.running r
-      where r.job_id = a.job_id and r.attempt = a.attempt and r.worker = $3::uuid for update) r),
+      where r.job_id = a.job_id and r.attempt = a.attempt and r.worker = $3::uuid
+        and (a.reason is not null or r.cancel is not null) for update) r),
 gone as (delete from backstay.running r where r.job_id = any(array(select job_id from held))),
 body as materialized (
   select h.job_id, h.ready_at, h.claimed_at, h.attempt, h.retry_count, h.crash_count, h.lost_count, h.snooze_count,

@@ -4,6 +4,7 @@
 -- $7 memory_bytes bigint[], $8 queues text[] (null: as before), $9 marks text[] (JSON, laid over the policy's on_oom)
 -- locks: running rows by primary key, in id order; found one by one, since tables that swing between nothing and a million
 --        rows make any join of them a guess; deleted by key, since a cancel that this waited for has moved the row
+-- note: a job that somebody has cancelled meanwhile stays, for it must not go on; its worker sends another verdict
 with asked as materialized (
   select * from unnest($1::bigint[], $2::int[], $4::bigint[], $5::text[], $6::text[], $7::bigint[], $8::text[], $9::text[])
          a(job_id, attempt, delay_ms, bill, detail, bytes, home, mark) order by 1),
@@ -12,7 +13,7 @@ held as materialized (
     from asked a
    cross join lateral (
      select r.* from backstay.running r
-      where r.job_id = a.job_id and r.attempt = a.attempt and r.worker = $3::uuid for update) r),
+      where r.job_id = a.job_id and r.attempt = a.attempt and r.worker = $3::uuid and r.cancel is null for update) r),
 gone as (delete from backstay.running r where r.job_id = any(array(select job_id from held))),
 body as (
   update backstay.job j

@@ -97,6 +97,17 @@ pub enum Verdict {
     Drop,
 }
 
+impl Verdict {
+    /// Whether there is to be another attempt.
+    pub(crate) fn goes_on(&self) -> bool {
+        match self {
+            Self::Retry { .. } | Self::Snooze { .. } | Self::Release { .. } => true,
+            Self::ReleaseLater { .. } | Self::PutOff { .. } => true,
+            Self::Complete | Self::Cancel | Self::Bury { .. } | Self::Drop => false,
+        }
+    }
+}
+
 /// The shortest and the longest snooze, and the longest wait that a handler may ask for.
 const SHORTEST_SNOOZE: Duration = Duration::from_secs(1);
 const LONGEST_SNOOZE: Duration = Duration::from_secs(366 * 86_400);

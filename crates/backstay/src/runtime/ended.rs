@@ -197,6 +197,7 @@ pub(crate) fn settle(claimed: &Claimed, mut ended: Ended, terms: &Terms, jitter:
         fingerprint: mark,
         title,
         reason: ended.reason.take().unwrap_or_else(|| outcome.as_str().to_owned()),
+        if_asked: false,
         outcome,
     };
     Settled { fence: claimed.fence(), verdict, facts }

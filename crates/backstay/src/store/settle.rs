@@ -91,6 +91,8 @@ pub(crate) struct Facts {
     pub(crate) title: String,
     /// Why it was cancelled.
     pub(crate) reason: String,
+    /// It is cancelled only where somebody has asked for that.
+    pub(crate) if_asked: bool,
     pub(crate) outcome: Outcome,
 }
 
@@ -110,6 +112,7 @@ impl Facts {
             fingerprint: String::new(),
             title: String::new(),
             reason: String::new(),
+            if_asked: false,
             outcome,
         }
     }
@@ -181,7 +184,7 @@ struct Moved {
     attempts: Vec<i32>,
     delays_ms: Vec<i64>,
     bills: Vec<&'static str>,
-    reasons: Vec<String>,
+    reasons: Vec<Option<String>>,
     fingerprints: Vec<String>,
     titles: Vec<String>,
     details: Vec<String>,
@@ -193,7 +196,8 @@ impl Moved {
         self.attempts.push(settled.fence.attempt);
         self.delays_ms.push(millis(delay));
         self.bills.push(bill.as_str());
-        self.reasons.push(reason.to_owned());
+        let is_wish = settled.verdict == Verdict::Cancel && settled.facts.if_asked;
+        self.reasons.push((!is_wish).then(|| reason.to_owned()));
         self.fingerprints.push(settled.facts.fingerprint.clone());
         self.titles.push(settled.facts.title.clone());
         self.details.push(settled.facts.whole_detail());

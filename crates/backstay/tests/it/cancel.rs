@@ -1,8 +1,10 @@
 //! Jobs that are not wanted any more: waiting, running, and by their own handlers.
 
+use std::sync::{Arc, OnceLock};
+
 use backstay::testing::Drained;
 use backstay::unit::mins;
-use backstay::{Backoff, Cancelled, Ctx, Fail, JobState, Options, cancel};
+use backstay::{Backoff, Cancelled, Ctx, Database, Fail, JobState, Options, cancel};
 
 use crate::act::{Act, Live, add, queue, shown, until};
 use crate::database::connect;
@@ -46,6 +48,32 @@ async fn a_running_job_is_told_and_ends_as_cancelled_even_if_it_finishes() {
         assert_eq!(drained, CANCELLED);
         let job = shown(&t, id).await;
         assert_eq!((job.state, job.reason.as_deref()), (JobState::Cancelled, Some("paid")));
+    }
+}
+
+#[tokio::test]
+async fn a_job_that_fails_before_its_worker_hears_of_the_cancel_is_not_tried_again() {
+    let database = Arc::new(OnceLock::<Database>::new());
+    let own = database.clone();
+    let handler = move |job: Act, ctx: Ctx| {
+        let own = own.clone();
+        async move {
+            let answer = cancel(own.get().unwrap(), ctx.fence().job, "paid").await.unwrap();
+            assert_eq!(answer, Cancelled::Cancelling);
+            Err::<(), _>(match job.n {
+                1 => Fail::from("at the same moment"),
+                2 => Fail::snooze(mins(1)),
+                _ => Fail::interrupted(),
+            })
+        }
+    };
+    let Some(t) = queue(1, handler).await else { return };
+    database.set(t.database().clone()).ok().unwrap();
+    for n in 1..=3 {
+        let id = add(&t, n, Options::new()).await;
+        t.drain().await;
+        let job = shown(&t, id).await;
+        assert_eq!((job.state, job.reason.as_deref()), (JobState::Cancelled, Some("paid")), "{n}");
     }
 }
 

@@ -435,12 +435,18 @@ impl Model {
             .into_iter()
             .zip(attempts)
             .filter(|(job, attempt)| self.holds(*job, (*attempt, worker)))
+            .filter(|(job, _)| !(verb.goes_on() && self.is_unwanted(*job)))
             .map(|(job, _)| job)
             .collect();
         for job in &held {
             self.settle_one(*job, verb);
         }
         Answer::Jobs(held)
+    }
+
+    /// Somebody has cancelled it while it runs.
+    fn is_unwanted(&self, job: usize) -> bool {
+        matches!(self.jobs[job].place, Place::Running { cancel: true, .. })
     }
 
     fn settle_one(&mut self, job: usize, verb: Verb) {
@@ -475,7 +481,7 @@ impl Model {
                 later(self, delay, "released");
             }
             Verb::Cancel => {
-                let asked = matches!(self.jobs[job].place, Place::Running { cancel: true, .. });
+                let asked = self.is_unwanted(job);
                 self.note(job, "nothing");
                 self.end(job, "cancelled", Some(if asked { "operator" } else { "handler" }));
             }

@@ -67,6 +67,20 @@ pub(crate) enum Verb {
     Bury(&'static str, &'static str),
 }
 
+impl Verb {
+    /// Whether there is to be another attempt.
+    pub(crate) fn goes_on(self) -> bool {
+        matches!(
+            self,
+            Verb::Retry(..)
+                | Verb::RetryLarger(_)
+                | Verb::Snooze(_)
+                | Verb::Release(_)
+                | Verb::ReleaseLater(..)
+        )
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Op {
     Enqueue(Wish),

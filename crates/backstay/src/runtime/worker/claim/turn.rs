@@ -12,7 +12,7 @@ use crate::model::event::{self, Event};
 use crate::model::judge::{Bill, Verdict};
 use crate::model::outcome::Outcome;
 use crate::runtime::ended::{self, Ended};
-use crate::store::settle::Settled;
+use crate::store::settle::{Facts, Settled};
 use crate::store::sqlstate::Remedy;
 use crate::store::statement::Link;
 use crate::store::turn::{self, Ask, Turn};
@@ -211,8 +211,14 @@ impl Claims {
                 self.never_committed(job, one.facts.wall_ms);
                 continue;
             }
-            let stale = self.state.hands.get(&job).filter(|_| !turn.accepted.contains(&job));
-            if let Some(hand) = stale {
+            let is_refused = !turn.accepted.contains(&job);
+            if is_refused && one.verdict.goes_on() {
+                // The job is somebody else's, or it was cancelled before this worker could hear of it.
+                let facts = Facts { if_asked: true, ..one.facts };
+                self.push(Settled { verdict: Verdict::Cancel, facts, ..one });
+                continue;
+            }
+            if let Some(hand) = self.state.hands.get(&job).filter(|_| is_refused) {
                 let (job, outcome) = (hand.job.clone(), one.facts.outcome);
                 event::emit(&Event::SettleStale { job, outcome });
             }
