@@ -194,7 +194,7 @@ pub(crate) fn frozen_and_cut_off() {
     let frozen = run.worker("cut off");
     let id = place.add_one(1, "never", Options::new());
     place.until("it runs", Duration::from_secs(20), |place| place.running() == 1);
-    place.until("in a child", Duration::from_secs(5), |_| frozen.descendants().len() >= 2);
+    place.until("in a child", Duration::from_secs(20), |_| run.starts() == 1);
     let tree = frozen.descendants();
     run.freeze(&frozen);
     place
