@@ -117,9 +117,10 @@ fn anew(scale: &Scale, words: &[String]) -> (Campaign, String) {
     let began = Instant::now();
     // Whoever goes on working meanwhile changes what stands here, but not what is tried.
     let product = product();
-    let trials = trials(scale, None);
+    // First, for it takes a minute, and one that is out of date ends everything.
     println!("mutants");
     let mutants = mutants::found();
+    let trials = trials(scale, None);
     let said = std::iter::once(COMMAND.to_owned()).chain(words.iter().cloned());
     let campaign = Campaign {
         product,
