@@ -3,13 +3,12 @@
 // A chore talks to the terminal it was started from.
 #![allow(clippy::print_stdout)]
 
-mod bench;
-mod campaign;
 mod r#gen;
 mod licence;
 mod mutants;
 mod packages;
 mod path;
+mod program;
 mod sbom;
 mod sizes;
 mod source;
@@ -44,9 +43,9 @@ fn main() -> ExitCode {
         ["sizes"] => tree().map(|tree| sizes::print(&tree)),
         ["supply"] => supply::run(root, false),
         ["supply", "--advisories"] => supply::run(root, true),
-        ["campaign", rest @ ..] => campaign::run(root, rest),
+        ["campaign", rest @ ..] => program::campaign(root, rest),
         ["mutants", names @ ..] => mutants::run(root, names),
-        ["bench", rest @ ..] => bench::run(root, rest),
+        ["bench", rest @ ..] => program::bench(root, rest),
         ["sbom"] => sbom::write(root),
         _ => Err(USAGE.to_owned()),
     };
