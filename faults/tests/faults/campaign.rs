@@ -144,7 +144,7 @@ fn again_of(mut earlier: Campaign, file: &str) -> Result<(Campaign, String), Str
     let began = Instant::now();
     earlier.trials = trials(&scale, Some(&earlier));
     earlier.took += began.elapsed();
-    Ok((earlier, file.replace(".json", ".md")))
+    Ok((earlier, Path::new(file).with_extension("md").display().to_string()))
 }
 
 fn read(path: &Path) -> Result<Campaign, String> {
