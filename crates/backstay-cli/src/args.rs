@@ -17,7 +17,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
-pub(crate) use bench::{BenchArgs, BenchCommand, BulkheadArgs};
+pub(crate) use bench::{BenchArgs, BenchCommand, BulkheadArgs, Measure};
 pub(crate) use dead::{
     AcknowledgeArgs, DeadCommand, DeadListArgs, DeadShowArgs, ExportArgs, LettersArgs, MuteArgs,
     ReplayArgs, ReplaysCommand, ReviveArgs,
@@ -204,7 +204,10 @@ Examples:
     #[command(after_help = "\
 Examples:
   backstay bench                             on the private PostgreSQL of this machine
-  backstay bench --jobs 20000 --repeat 3 --database-url postgres://localhost/test")]
+  backstay bench --jobs 20000 --only commit,single --database-url postgres://db/shop
+
+It works in a queue of its own and removes what it made, also after Ctrl-C.
+It is load: other work in the database is slower meanwhile.")]
     Bench(BenchArgs),
     /// A process of the demo or of a bench
     #[command(name = "__demo", hide = true, subcommand)]

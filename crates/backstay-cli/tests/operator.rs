@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod operator {
+    pub(crate) mod bench;
     pub(crate) mod canary;
     pub(crate) mod crew;
     pub(crate) mod dead;

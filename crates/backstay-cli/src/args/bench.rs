@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 
 use crate::bulkhead::Runaway;
 
@@ -11,13 +11,13 @@ use crate::bulkhead::Runaway;
 pub(crate) struct BenchArgs {
     #[command(subcommand)]
     pub(crate) other: Option<BenchCommand>,
-    /// Jobs of the bulk enqueue and of the inline drain
-    #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(1000..=10_000_000))]
+    /// Jobs of each bulk enqueue and of each inline drain
+    #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(100..=1_000_000))]
     pub(crate) jobs: u64,
     /// Jobs at once in the worker
     #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) slots: u16,
-    /// Connections of the single enqueue
+    /// Connections of the single enqueue, which is measured with one as well
     #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=64))]
     pub(crate) clients: u16,
     /// Seconds of each measure that goes by time
@@ -26,9 +26,29 @@ pub(crate) struct BenchArgs {
     /// Runs; the figures are their medians
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=99))]
     pub(crate) repeat: u32,
-    /// Run it although the settings say that this is production
+    /// Only these measures
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "A,B")]
+    pub(crate) only: Vec<Measure>,
+    /// Run it although this is production
     #[arg(long)]
     pub(crate) in_production: bool,
+}
+
+/// What is measured, in this order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Measure {
+    /// The way to the server and back, and the smallest commit
+    Commit,
+    /// Jobs in calls of 10,000
+    Bulk,
+    /// One worker that runs jobs inline, with history kept and without
+    Drain,
+    /// One worker that runs jobs in warm children
+    Children,
+    /// One job in each transaction of the caller
+    Single,
+    /// From the commit of a job to the start of its handler
+    Pickup,
 }
 
 #[derive(Debug, Subcommand)]

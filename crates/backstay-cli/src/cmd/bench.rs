@@ -1,22 +1,26 @@
 //! `backstay bench`: how fast Backstay is on this database, honest and harmless.
 
 mod bulkhead;
+mod course;
+mod figure;
+mod ground;
 mod load;
-mod measure;
+mod stop;
 
-use std::time::Duration;
-
-use backstay::config::{Origin, Settings, Value};
-use backstay::{Database, Worker};
-use backstay_postgres::{Cluster, Options};
+use backstay::config::Settings;
+use backstay::{Database, migrate};
 use serde_json::json;
 
-use self::load::{Noop, Probe, QUEUE};
-use self::measure::{Figure, Measured};
+use self::course::Course;
+use self::figure::Figure;
+use self::ground::{Ground, Server};
+use self::stop::{Broken, Stop};
 use super::connect;
+use super::private::{Place, with_database};
 use crate::args::{BenchArgs, BenchCommand};
+use crate::demo::database::{drop_ours, make_anew};
 use crate::failure::{Exit, Failure};
-use crate::print::{Printer, Table};
+use crate::print::Printer;
 use crate::settings::{self, Environment, Need, Sources};
 
 /// The database that is made for a bench on the private PostgreSQL.
@@ -33,192 +37,121 @@ pub(crate) fn run(
     }
     let runtime = connect::runtime()?;
     if backstay::is_child() {
-        let worker = worker().map_err(|error| Failure::new(error.code(), error.to_string()))?;
-        runtime.block_on(worker.serve());
+        runtime.block_on(course::worker()?.serve());
     }
-    let settings = settings::load(sources, environment, Need::Database)?.checked()?.settings;
-    let place = Place::find(&settings, args)?;
-    runtime.block_on(bench(args, &place, printer))
-}
-
-/// Where the bench runs, and the private server that must stay up meanwhile.
-struct Place {
-    url: String,
-    what: String,
-    /// Held, since the server stops when nobody uses it.
-    _cluster: Option<Cluster>,
-}
-
-impl Place {
-    /// A database that somebody named is used only if it may be: a bench is load.
-    fn find(settings: &Settings, args: &BenchArgs) -> Result<Place, Failure> {
-        if let Some(url) = &settings.database.url {
-            if settings.environment.as_deref() == Some("production") && !args.in_production {
-                return Err(Failure::new(
-                    "BS402",
-                    "this is a production database (environment = \"production\")",
-                )
-                .hint("a bench is load: give --in-production, or run it on another database")
-                .exit(Exit::Usage));
-            }
-            return Ok(Place {
-                url: url.expose().to_owned(),
-                what: "the database of the settings".into(),
-                _cluster: None,
-            });
-        }
-        let cluster = Cluster::obtain(Options::shared()).map_err(|error| {
-            Failure::new(error.code(), error.to_string()).hint(error.help("backstay bench"))
-        })?;
-        let what = cluster.how();
-        Ok(Place { url: cluster.url(DATABASE), what, _cluster: Some(cluster) })
+    let loaded = settings::load(sources, environment, Need::Database)?.checked()?;
+    let place = Place::find("bench", &loaded, environment, true)?;
+    printer.note(&place.how);
+    let ended = match place.cluster {
+        Some(_) => runtime.block_on(in_private(args, &place, printer)),
+        None => runtime.block_on(in_named(args, &loaded.settings, printer)),
+    };
+    drop(runtime);
+    if let Some(line) = place.release() {
+        printer.note(line);
     }
+    ended
 }
 
-async fn bench(args: &BenchArgs, place: &Place, printer: &Printer) -> Result<Exit, Failure> {
-    let server = measure::Server::open(&place.url, DATABASE).await?;
-    let database =
-        Database::connect(&place.url).await.map_err(|error| connect::of_store(&error))?;
-    backstay::migrate::up(&database, &backstay::migrate::Options::default())
+/// In a database that is made for it and goes with it.
+async fn in_private(args: &BenchArgs, place: &Place, printer: &Printer) -> Result<Exit, Failure> {
+    let stop = Stop::at_signals()?;
+    let admin = make_anew(&place.url, DATABASE, "bench").await?;
+    let url = with_database(&place.url, DATABASE);
+    let database = Database::connect(&url).await.map_err(|error| connect::of_store(&error))?;
+    migrate::up(&database, &migrate::Options::default())
         .await
         .map_err(|error| connect::of_migrate(&error))?;
-    printer.note(format!("{}; {}", place.what, server.durability().await?));
-    let mut runs = Vec::new();
-    for n in 1..=args.repeat {
-        printer.note(format!("run {n} of {} ...", args.repeat));
-        runs.push(one(args, &database, &server, &place.url).await?);
-    }
-    server.clean().await?;
-    print(&Measured::median(&runs), args, printer);
-    Ok(Exit::Done)
+    let ended = bench(args, &database, &stop, printer).await;
+    drop_ours(&admin, DATABASE).await?;
+    ended
 }
 
-async fn one(
+/// In a database of somebody, beside what is in it.
+async fn in_named(
+    args: &BenchArgs,
+    settings: &Settings,
+    printer: &Printer,
+) -> Result<Exit, Failure> {
+    if settings.environment.as_deref() == Some("production") && !args.in_production {
+        return Err(ground::production());
+    }
+    let stop = Stop::at_signals()?;
+    let database = connect::database(settings).await?;
+    bench(args, &database, &stop, printer).await
+}
+
+async fn bench(
     args: &BenchArgs,
     database: &Database,
-    server: &measure::Server,
-    url: &str,
-) -> Result<Vec<Figure>, Failure> {
-    let mut figures = Vec::new();
-    server.clean().await?;
-    let wal = server.wal().await?;
-    figures.push(Figure::new("bulk enqueue", "jobs/s", load::bulk(database, args.jobs).await?));
-    let enqueue_wal = server.wal().await? - wal;
-    figures.push(Figure::new("WAL of a bulk enqueue", "bytes/job", enqueue_wal / args.jobs as f64));
-    let wal = server.wal().await?;
-    figures.push(Figure::new(
-        "drain inline",
-        "jobs/s",
-        drain(database, server, "inline", args.slots, args.jobs).await?,
-    ));
-    let drain_wal = server.wal().await? - wal;
-    figures.push(Figure::new(
-        "WAL of a drain, history kept",
-        "bytes/job",
-        drain_wal / args.jobs as f64,
-    ));
-    let few = (args.jobs / 4).max(1000);
-    load::bulk(database, few).await?;
-    let slots = args.slots.min(8);
-    figures.push(Figure::new(
-        "drain in warm children",
-        "jobs/s",
-        drain(database, server, "process", slots, few).await?,
-    ));
-    for clients in [1, args.clients] {
-        let rate = load::single(url, clients, Duration::from_secs(args.seconds)).await?;
-        figures.push(Figure::new(
-            &format!("single enqueue, {clients} connections"),
-            "jobs/s",
-            rate,
-        ));
+    stop: &Stop,
+    printer: &Printer,
+) -> Result<Exit, Failure> {
+    let (ground, left) = Ground::take(database, args.in_production).await?;
+    if left > 0 {
+        printer.note(format!("removed what a bench had left that was killed: {left} rows"));
     }
-    server.clean().await?;
-    figures.extend(pickup(database, args).await?);
-    Ok(figures)
+    let server = ground.server().clone();
+    printer.note(told(&server));
+    let runs = runs(&Course { args, database, ground: &ground, stop }, printer).await;
+    if let Err(Broken::Told(_)) = runs {
+        printer.note("stopped; what the bench made is removed ...");
+    }
+    let removed = ground.leave().await;
+    match &removed {
+        Ok(()) => printer.note("removed all that the bench had made"),
+        Err(_) => printer.note(
+            "what the bench made could not be removed; the next `backstay bench` in this database does it",
+        ),
+    }
+    match runs {
+        Ok(runs) => print(&figure::medians(&runs), &server, args, printer),
+        Err(Broken::Failed(failure)) => return Err(failure),
+        Err(Broken::Told(exit)) => return removed.map(|()| exit),
+    }
+    removed.map(|()| Exit::Done)
 }
 
-/// From the first claim to the last settle of what is waiting.
-async fn drain(
-    database: &Database,
-    server: &measure::Server,
-    isolation: &str,
-    slots: u16,
-    jobs: u64,
-) -> Result<f64, Failure> {
-    let worker = worker().map_err(|error| Failure::new(error.code(), error.to_string()))?;
-    let settings = with(&worker, isolation, slots)?;
-    server.forget_history().await?;
-    let mut running =
-        worker.start_with(database, settings).await.map_err(|error| connect::of_start(&error))?;
-    server.wait_until_done(jobs).await?;
-    running.drain().await;
-    running.join().await;
-    server.rate(jobs).await
+async fn runs(course: &Course<'_>, printer: &Printer) -> Result<Vec<Vec<Figure>>, Broken> {
+    let mut runs = Vec::new();
+    for n in 1..=course.args.repeat {
+        printer.note(format!("run {n} of {} ...", course.args.repeat));
+        runs.push(course.run().await?);
+    }
+    Ok(runs)
 }
 
-/// Jobs that come one by one into an idle worker: from the commit of the enqueue to the start of the handler.
-async fn pickup(database: &Database, args: &BenchArgs) -> Result<Vec<Figure>, Failure> {
-    let worker = worker().map_err(|error| Failure::new(error.code(), error.to_string()))?;
-    let settings = with(&worker, "inline", 8)?;
-    let mut running =
-        worker.start_with(database, settings).await.map_err(|error| connect::of_start(&error))?;
-    let waits = load::trickle(database, Duration::from_secs(args.seconds)).await;
-    running.drain().await;
-    running.join().await;
-    let waits = waits?;
-    let at = |share: f64| waits[((waits.len() - 1) as f64 * share) as usize].as_secs_f64() * 1000.0;
-    Ok(vec![Figure::new("pick-up p50", "ms", at(0.5)), Figure::new("pick-up p99", "ms", at(0.99))])
+fn told(server: &Server) -> String {
+    let Server { version, fsync, synchronous_commit } = server;
+    let settings =
+        format!("PostgreSQL {version}, fsync {fsync}, synchronous_commit {synchronous_commit}");
+    if server.is_durable() {
+        settings
+    } else {
+        format!(
+            "{settings}: a crash could lose what was committed, so these figures are not those of a durable server"
+        )
+    }
 }
 
-fn worker() -> Result<Worker<()>, backstay::BuildError> {
-    Worker::without_state()
-        .queue(backstay::Queue::new(QUEUE))
-        .handle(load::noop)
-        .handle(load::probe)
-        .build()
-}
-
-/// The bench's own queue, and nothing of the file.
-fn with(worker: &Worker<()>, isolation: &str, slots: u16) -> Result<Settings, Failure> {
-    let mut tree = worker.tree();
-    let mut lay = |key, json: serde_json::Value| {
-        tree.lay(&["queues", QUEUE, key], Value::from_json(&json, &Origin::Contract));
-    };
-    lay("slots", slots.into());
-    lay("isolation", isolation.into());
-    Settings::from_value(&tree).map_err(Failure::of_faults)
-}
-
-fn print(measured: &[Figure], args: &BenchArgs, printer: &Printer) {
+fn print(figures: &[Figure], server: &Server, args: &BenchArgs, printer: &Printer) {
     if printer.is_json() {
-        let figures: Vec<_> = measured
-            .iter()
-            .map(|figure| json!({ "name": figure.name, "unit": figure.unit, "median": figure.value, "low": figure.low, "high": figure.high }))
-            .collect();
         printer.json(&json!({
-            "jobs": args.jobs, "slots": args.slots, "clients": args.clients, "runs": args.repeat, "figures": figures,
-            "kinds": [Noop::NAME, Probe::NAME],
+            "jobs": args.jobs, "slots": args.slots, "clients": args.clients, "seconds": args.seconds, "runs": args.repeat,
+            "server": {
+                "version": server.version, "fsync": server.fsync, "synchronous_commit": server.synchronous_commit,
+                "durable": server.is_durable(),
+            },
+            "figures": figures.iter().map(Figure::json).collect::<Vec<_>>(),
         }));
         return;
     }
-    let mut table = Table::new(&["MEASURE", "MEDIAN", "UNIT", "LOW", "HIGH"]);
-    for figure in measured {
-        table.row([
-            figure.name.clone(),
-            shown(figure.value),
-            figure.unit.to_owned(),
-            shown(figure.low),
-            shown(figure.high),
-        ]);
-    }
-    printer.table(&table);
+    printer.table(&figure::table(figures));
     printer.line(format!(
-        "{} jobs, {} slots, {} runs. Figures of this machine at this hour: compare them with others of the same run only.",
-        args.jobs, args.slots, args.repeat
+        "{} jobs, {} slots, {}. WAL is that of the whole server, whoever wrote it. Figures of this machine \
+         at this hour: compare them with others of the same run only.",
+        args.jobs,
+        args.slots,
+        if args.repeat == 1 { "one run".to_owned() } else { format!("medians of {} runs", args.repeat) }
     ));
-}
-
-fn shown(value: f64) -> String {
-    if value >= 100.0 { format!("{value:.0}") } else { format!("{value:.2}") }
 }

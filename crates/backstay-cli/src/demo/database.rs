@@ -1,4 +1,4 @@
-//! The databases of `demo` and `dev`: made where they are missing, and made anew only where they are our own.
+//! The databases of `demo`, `dev` and `bench`: made where they are missing, and made anew only where they are our own.
 
 use tokio_postgres::{Client, NoTls};
 
@@ -66,6 +66,11 @@ pub(crate) async fn make_anew(admin: &str, name: &str, command: &str) -> Result<
     run(&client, &format!("comment on database {name} is '{}'", mark(command).replace('\'', "''")))
         .await?;
     Ok(client)
+}
+
+/// Drops the database that [`make_anew`] made.
+pub(crate) async fn drop_ours(client: &Client, name: &str) -> Result<(), Failure> {
+    run(client, &format!("drop database {name} with (force)")).await
 }
 
 /// The comment of a database, empty if it has none; `None` if there is no such database.

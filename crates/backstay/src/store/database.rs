@@ -169,6 +169,17 @@ impl Database {
         format!("{user}@{}/{}", address.places(), self.name())
     }
 
+    /// A connection of the driver's own, to the same place with the same TLS: for the bench, which does what an application
+    /// does.
+    ///
+    /// # Errors
+    ///
+    /// As [`Database::connect`].
+    #[doc(hidden)]
+    pub async fn client(&self) -> Result<Client, StoreError> {
+        dial(&self.inner.address, Purpose::Call, None, false).await.map(|(client, _)| client)
+    }
+
     /// Opens a connection of a worker's own; `worker` is shown in its name.
     pub(crate) async fn open(
         &self,

@@ -96,4 +96,22 @@ pub(super) const CODES: &[Code] = &[
                  it; if it is a copy, leave it held or delete its jobs first.",
         example: "$ backstay doctor\n$ backstay installation resume --reason \"moved to the new server\"",
     },
+    Code {
+        code: "BS307",
+        name: "bench_refused",
+        status: None,
+        title: "the bench does not run in this database",
+        meaning: "`backstay bench` works beside other people's jobs, so it begins only where it harms nobody and \
+                  nobody spoils its figures. Nothing was measured and nothing was changed.",
+        causes: &[
+            "the settings or the installation say `environment = \"production\"`: a bench is load",
+            "a worker serves the queue `backstay_bench` and would take the bench's jobs",
+            "another bench runs in the same database",
+            "a transaction pooler stands in between, so that neither sessions nor figures are the server's own",
+        ],
+        remedy: "Run it on a copy or on the private PostgreSQL (`backstay bench` without an address). In production \
+                 give `--in-production`, at an hour in which load does no harm.",
+        example: "$ backstay bench --database-url postgres://db/shop\n\
+                  BS307 this is a production database (environment = \"production\")",
+    },
 ];

@@ -145,6 +145,9 @@ pub struct WorkerSettings {
     pub handler_database_url: Option<Secret>,
     /// Inner networks that `http` handlers may reach; none unless it is said \[none\].
     pub allow_networks: Vec<Network>,
+    /// Promote, rescue, prune, tell people, make and drop days; not a setting, since a fleet in which nobody does it stands
+    /// still. Only the bench leaves it to others: it knows nothing of their retention and their channels \[true\].
+    pub housekeeping: bool,
     /// The rhythm of beats and rescue; not a setting, since a fleet must agree on it.
     pub times: Times,
     /// When the database counts as troubled; not a setting, since nobody could say better.
@@ -224,6 +227,7 @@ pub(super) fn read(section: &Section<'_>) -> WorkerSettings {
         scratch_dir: section.text("scratch_dir").map(PathBuf::from),
         handler_database_url: address(section, "handler_database_url"),
         allow_networks: network::read(section, "allow_networks"),
+        housekeeping: true,
         times: Times::normal(),
         brake_marks: BrakeMarks::normal(),
         memory_marks: read_brake(&section.inner("brake", BRAKE)),
