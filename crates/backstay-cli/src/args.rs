@@ -27,6 +27,7 @@ pub(crate) use enqueue::EnqueueArgs;
 pub(crate) use filter::Page;
 pub(crate) use jobs::{
     CancelArgs, Changes, EditArgs, JobsCommand, JobsListArgs, JobsShowArgs, TailArgs, VerbArgs,
+    WhyArgs,
 };
 pub(crate) use machines::{
     AlertsCommand, AlertsTestArgs, DrainArgs, KindsCommand, PauseArgs, QueuesCommand, ResumeArgs,
@@ -239,6 +240,12 @@ Examples:
   backstay jobs show 4187 --attempts"
     )]
     Jobs(JobsCommand),
+    /// Say why a job does not run, and about when it will
+    #[command(after_help = "\
+Examples:
+  backstay why 4211                          the reason, and what to do about it
+  backstay why 4211 --json                   for programs: reason, text, since, remedy, start_at")]
+    Why(WhyArgs),
     /// Show what a job prints, also while it prints it
     #[command(after_help = "\
 Examples:

@@ -140,6 +140,7 @@ fn run<S: Clone + Send + Sync + 'static>(
 async fn operator(command: DeskCommand, desk: &Desk<'_>) -> Result<Exit, Failure> {
     match command {
         DeskCommand::Enqueue(args) => cmd::enqueue::run(desk, &args).await,
+        DeskCommand::Why(args) => inspect::why(desk, &args).await,
         DeskCommand::Tail(args) => inspect::tail_job(desk, &args).await,
         DeskCommand::Cancel(args) => operate::cancel(desk, &args).await,
         DeskCommand::Jobs(command) => jobs(command, desk).await,
@@ -177,6 +178,7 @@ async fn jobs(command: JobsCommand, desk: &Desk<'_>) -> Result<Exit, Failure> {
     match command {
         JobsCommand::List(args) => inspect::list_jobs(desk, &args).await,
         JobsCommand::Show(args) => inspect::show_job(desk, &args).await,
+        JobsCommand::Why(args) => inspect::why(desk, &args).await,
         JobsCommand::Tail(args) => inspect::tail_job(desk, &args).await,
         JobsCommand::Cancel(args) => operate::cancel(desk, &args).await,
         JobsCommand::Promote(args) => operate::promote(desk, &args).await,

@@ -24,6 +24,12 @@ Examples:
   backstay jobs show 4187 --attempts
   backstay jobs show 4187 --reveal --reason \"ticket 812\"")]
     Show(JobsShowArgs),
+    /// Say why a job does not run, and about when it will
+    #[command(after_help = "\
+Examples:
+  backstay jobs why 4211
+  backstay jobs why 4211 --json")]
+    Why(WhyArgs),
     /// Show what a job prints, also while it prints it
     #[command(after_help = "\
 Examples:
@@ -84,6 +90,13 @@ pub(crate) struct JobsShowArgs {
     /// Show args and meta as they are, secrets too; for operators, and kept in the audit
     #[arg(long)]
     pub(crate) reveal: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct WhyArgs {
+    /// The job
+    #[arg(value_name = "JOB")]
+    pub(crate) id: i64,
 }
 
 #[derive(Debug, Args)]

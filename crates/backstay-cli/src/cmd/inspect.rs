@@ -7,6 +7,7 @@ mod jobs;
 mod machines;
 mod origin;
 mod tail;
+mod why;
 
 pub(crate) use dead::{list as list_dead, show as show_dead};
 pub(crate) use export::export as export_dead;
@@ -16,6 +17,7 @@ pub(crate) use machines::{
     workers as list_workers,
 };
 pub(crate) use tail::tail as tail_job;
+pub(crate) use why::why;
 
 use std::time::SystemTime;
 
@@ -81,7 +83,7 @@ struct Beside<'a> {
     /// What it used when its worker told last.
     #[serde(skip_serializing_if = "Option::is_none")]
     seen: Option<&'a RunningJob>,
-    /// Why it does not start.
+    /// Why it does not run.
     #[serde(skip_serializing_if = "Option::is_none")]
     why: Option<&'a Why>,
 }

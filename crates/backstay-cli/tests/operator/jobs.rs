@@ -244,3 +244,25 @@ fn a_value_that_cannot_be_is_told_as_every_other_door_tells_it() {
     let json = bare(&["--json", "enqueue", "report", "--timeout", "-1h"]).exits(2);
     assert!(json.err.starts_with("{\"error\":{\"causes\":[],\"code\":\"BS102\""), "{}", json.err);
 }
+
+#[test]
+fn why_tells_the_reason_and_what_to_do_for_people_and_for_programs() {
+    let Some(desk) = desk() else { return };
+    let id = desk.enqueue(&["report", "--queue", "exports"]);
+    let told = desk.run(&["why", &id]).exits(0);
+    let text = "ready  no_worker: no live worker serves queue exports\n       backstay work --queues exports\n";
+    assert_eq!(told.out, text);
+    desk.run(&["queues", "pause", "exports", "--reason", "provider is down"]).exits(0);
+    let why = desk.run(&["jobs", "why", &id, "--json"]).exits(0).json();
+    assert_eq!((&why["state"], &why["reason"]), (&"ready".into(), &"paused".into()));
+    assert_eq!(why["remedy"], "backstay queues resume exports");
+    assert!(why["text"].as_str().unwrap().contains("(provider is down), until somebody"), "{why}");
+    assert!(why["since"].is_string() && why["start_at"].is_null(), "{why}");
+    let shown = desk.run(&["jobs", "show", &id]).exits(0);
+    assert!(shown.out.contains("\n  waits     queue exports is paused for "), "{}", shown.out);
+    desk.run(&["cancel", &id, "--reason", "wrong month"]).exits(0);
+    let over = desk.run(&["why", &id]).exits(0);
+    assert!(over.out.starts_with("cancelled 0 s ago: wrong month"), "{}", over.out);
+    let none = desk.run(&["why", "999"]).exits(1);
+    assert!(none.out.starts_with("no_such_job  no such job is known"), "{}", none.out);
+}

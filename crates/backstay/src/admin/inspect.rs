@@ -3,7 +3,7 @@
 //! ```
 //! use backstay::inspect::{
 //!     self, Admission, AttemptRecord, BrakeStatus, DeadGroup, DeadLetter, JobFilter, JobTerms, KindStatus, MessageStatus, OutputPart, Page, PauseStatus,
-//!     PeakStatus, QueueStatus, ReplayStatus, RunningJob, WorkerStatus,
+//!     PeakStatus, QueueSlots, QueueStatus, ReplayStatus, RunningJob, WorkerStatus,
 //! };
 //! use backstay::testing::TestQueue;
 //! use backstay::{Queue, Request, Worker, enqueue, operate};
@@ -39,7 +39,10 @@
 //! assert!(kinds.len() <= 1);
 //! let workers: Vec<WorkerStatus> = inspect::workers(database, false).await?;
 //! assert_eq!(workers.len(), 1);
-//! let Admission { brakes, .. } = &workers[0].admission;
+//! let Admission { brakes, slots, .. } = &workers[0].admission;
+//! for (queue, QueueSlots { count, .. }) in slots {
+//!     println!("{count} jobs of {queue} at once");
+//! }
 //! for BrakeStatus { what, reason, .. } in brakes {
 //!     println!("it claims less because of the {what}: {reason}");
 //! }
@@ -68,20 +71,22 @@ mod dead;
 mod jobs;
 mod machines;
 mod output;
+mod why;
 
 pub use crate::model::document::JobDocument;
 pub use crate::model::peak::PeakStatus;
 pub use crate::model::printed::{PrintedLine, Stream};
 pub use crate::model::status::{
     Admission, AttemptRecord, Bounded, BrakeStatus, DeadGroup, DeadLetter, JobFilter, JobTerms,
-    KindStatus, MessageStatus, Page, PauseStatus, QueueStatus, ReplayStatus, RunningJob,
-    WorkerStatus,
+    KindStatus, MessageStatus, Page, PauseStatus, QueueSlots, QueueStatus, ReplayStatus,
+    RunningJob, WorkerStatus,
 };
-pub use crate::model::why::{Why, why};
+pub use crate::model::why::{Reason, Why};
 pub use dead::{dead_group, dead_groups, dead_letter, dead_letter_ids, dead_letters, export};
 pub use jobs::{attempts, job, job_ids, jobs, terms};
 pub use machines::{alerts, kinds, queues, replay, replays, running, running_job, workers};
 pub use output::{OutputPart, PARTS_MOST, follow, output};
+pub use why::why;
 
 use crate::store::StoreError;
 

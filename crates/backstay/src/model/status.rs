@@ -11,6 +11,7 @@ use serde_json::value::RawValue;
 use super::instant::Instant;
 use super::outcome::Outcome;
 use super::peak::PeakStatus;
+use super::priority::Priority;
 use super::state::State;
 
 /// Which jobs are meant; what is empty excludes nothing, what is set narrows down.
@@ -380,6 +381,21 @@ pub struct Admission {
     /// Kinds whose jobs it sends to addresses, by name.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub by_address: Vec<String>,
+    /// How many jobs of each queue it runs at once.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub slots: BTreeMap<String, QueueSlots>,
+}
+
+/// How many jobs of one queue a worker runs at once.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+#[non_exhaustive]
+pub struct QueueSlots {
+    /// All of them, without those that hold something which could not be ended.
+    pub count: u16,
+    /// How many of them are kept for each of these levels and the more urgent ones.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub reserve: Vec<(Priority, u16)>,
 }
 
 impl Admission {

@@ -1,168 +1,217 @@
-//! Why a job does not start, as far as the workers that could run it say so with their beats.
+//! Why a job does not run: one reason from a closed list, the first that applies, with who, since when, what to do, and an estimate.
+
+mod ended;
+mod facts;
+mod line;
+mod running;
+mod waiting;
+
+#[cfg(test)]
+mod tests;
+
+use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
 
-use super::document::JobDocument;
-use super::state::State;
-use super::status::WorkerStatus;
-use super::unit::format_size;
+pub(crate) use facts::Facts;
 
-/// Why a job waits.
+use super::instant::Instant;
+use super::state::State;
+use super::unit::about;
+
+/// The closed list of reasons; the first that applies is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Reason {
+    /// No job of this id is known, nor anything of one.
+    NoSuchJob,
+    /// It has ended, and only attempts of it are kept.
+    Pruned,
+    /// It is done.
+    Completed,
+    /// It was stopped for good, on purpose.
+    Cancelled,
+    /// It could not start in time.
+    Expired,
+    /// It is a dead letter.
+    Dead,
+    /// It runs.
+    Running,
+    /// It runs, and somebody wants it stopped.
+    Cancelling,
+    /// Its worker is silent; another takes it over.
+    Lost,
+    /// A worker has taken it, and it waits there for memory.
+    InHand,
+    /// It is not due yet.
+    Scheduled,
+    /// It waits for its next attempt.
+    BackingOff,
+    /// Its handler asked for a later start.
+    Snoozed,
+    /// Its worker gave it back for a while.
+    Released,
+    /// Workers were lost with it aboard, so it waits until no other such job runs.
+    Suspect,
+    /// Its queue or its kind is paused.
+    Paused,
+    /// No live worker of its queue knows its kind.
+    UnknownKind,
+    /// It is held back for a reason that this program does not know.
+    Held,
+    /// No live worker serves its queue.
+    NoWorker,
+    /// Workers cannot hold limits any more, so they claim nothing.
+    LevelLost,
+    /// Workers claim less, because the database or their memory is in trouble.
+    Brake,
+    /// The program that handles its kind does not boot.
+    PoolBroken,
+    /// Jobs of its kind crash again and again, so they start one at a time.
+    KindBraked,
+    /// It needs more memory than any worker has for all its jobs.
+    NeedsMemory,
+    /// All slots that it could take are busy, or kept for more urgent jobs.
+    NoSlot,
+    /// Others stand before it in line.
+    Behind,
+    /// The next look takes it.
+    Ready,
+}
+
+impl Reason {
+    /// Every reason.
+    pub const ALL: [Reason; 27] = [
+        Reason::NoSuchJob,
+        Reason::Pruned,
+        Reason::Completed,
+        Reason::Cancelled,
+        Reason::Expired,
+        Reason::Dead,
+        Reason::Running,
+        Reason::Cancelling,
+        Reason::Lost,
+        Reason::InHand,
+        Reason::Scheduled,
+        Reason::BackingOff,
+        Reason::Snoozed,
+        Reason::Released,
+        Reason::Suspect,
+        Reason::Paused,
+        Reason::UnknownKind,
+        Reason::Held,
+        Reason::NoWorker,
+        Reason::LevelLost,
+        Reason::Brake,
+        Reason::PoolBroken,
+        Reason::KindBraked,
+        Reason::NeedsMemory,
+        Reason::NoSlot,
+        Reason::Behind,
+        Reason::Ready,
+    ];
+
+    /// The word that every door uses.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Reason::NoSuchJob => "no_such_job",
+            Reason::Pruned => "pruned",
+            Reason::Completed => "completed",
+            Reason::Cancelled => "cancelled",
+            Reason::Expired => "expired",
+            Reason::Dead => "dead",
+            Reason::Running => "running",
+            Reason::Cancelling => "cancelling",
+            Reason::Lost => "lost",
+            Reason::InHand => "in_hand",
+            Reason::Scheduled => "scheduled",
+            Reason::BackingOff => "backing_off",
+            Reason::Snoozed => "snoozed",
+            Reason::Released => "released",
+            Reason::Suspect => "suspect",
+            Reason::Paused => "paused",
+            Reason::UnknownKind => "unknown_kind",
+            Reason::Held => "held",
+            Reason::NoWorker => "no_worker",
+            Reason::LevelLost => "level_lost",
+            Reason::Brake => "brake",
+            Reason::PoolBroken => "pool_broken",
+            Reason::KindBraked => "kind_braked",
+            Reason::NeedsMemory => "needs_memory",
+            Reason::NoSlot => "no_slot",
+            Reason::Behind => "behind",
+            Reason::Ready => "ready",
+        }
+    }
+}
+
+/// Why a job does not run, or that it does, or how it ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Why {
-    /// `no_worker level_lost brake pool_broken kind_braked needs_memory in_hand`.
-    pub reason: &'static str,
-    /// One sentence.
+    /// Where the job stands; none: no such job is known.
+    pub state: Option<State>,
+    /// The first reason that applies.
+    pub reason: Reason,
+    /// The reason with its names and numbers, in one sentence without its end.
     pub text: String,
-    /// A command that shows or does more about it.
-    pub remedy: String,
+    /// Since when it has been so.
+    pub since: Option<Instant>,
+    /// What to do about it: a command, wherever there is one.
+    pub remedy: Option<String>,
+    /// About when its next attempt starts, if all goes on as in the last five minutes; none where that is not known.
+    pub start_at: Option<Instant>,
 }
 
-/// Tells why a job in line is not taken, or one that is taken has not begun; nothing where no worker stands in its way, and
-/// it is only a matter of its turn.
-///
-/// ```
-/// use backstay::inspect::{Why, WorkerStatus, why};
-///
-/// let job = serde_json::from_str(r#"{"id": "7", "kind": "export", "queue": "exports", "state": "ready"}"#)?;
-/// let Why { reason, text, .. } = why(&job, &Vec::<WorkerStatus>::new()).expect("nobody is there to take it");
-/// assert_eq!((reason, text.as_str()), ("no_worker", "no live worker serves queue exports"));
-/// # Ok::<(), serde_json::Error>(())
-/// ```
-#[must_use]
-pub fn why(job: &JobDocument, workers: &[WorkerStatus]) -> Option<Why> {
-    match job.state {
-        State::Ready => {
-            let serves = |worker: &&WorkerStatus| {
-                worker.state == "live" && worker.queues.contains(&job.queue)
-            };
-            let serving: Vec<&WorkerStatus> = workers.iter().filter(serves).collect();
-            if serving.is_empty() {
-                return Some(Why {
-                    reason: "no_worker",
-                    text: format!("no live worker serves queue {}", job.queue),
-                    remedy: format!("backstay work --queues {}", job.queue),
-                });
-            }
-            let in_the_way: Option<Vec<Why>> =
-                serving.iter().map(|worker| obstacle(job, worker)).collect();
-            in_the_way?.into_iter().next()
-        }
-        State::Running => workers.iter().find_map(|worker| in_hand(job, worker)),
-        _ => None,
+impl Why {
+    fn of(reason: Reason, text: impl Into<String>) -> Why {
+        let text = text.into();
+        Why { state: None, reason, text, since: None, remedy: None, start_at: None }
     }
 }
 
-/// What keeps this worker from taking the job: the first that applies.
-fn obstacle(job: &JobDocument, worker: &WorkerStatus) -> Option<Why> {
-    let admission = &worker.admission;
-    let why = |reason, text, remedy: &str| Some(Why { reason, text, remedy: remedy.to_owned() });
-    if let Some(lost) = &admission.level_lost {
-        let text =
-            format!("its worker on {} claims nothing: limits cannot be held, {lost}", worker.host);
-        return why("level_lost", text, "backstay alerts list");
-    }
-    if let Some(brake) = admission.brakes.first() {
-        let text = format!("its worker on {} {}", worker.host, brake.line());
-        return why("brake", text, "backstay workers list");
-    }
-    let of_queue = admission.pool_broken.get(&job.queue);
-    if of_queue.is_some_and(|kinds| kinds.contains(&job.kind)) {
-        let text = format!("the program of {} does not boot on {}", job.kind, worker.host);
-        return why("pool_broken", text, "backstay alerts list");
-    }
-    if admission.kind_braked.contains(&job.kind) {
-        let text =
-            format!("attempts of {} crash again and again, so they start one at a time", job.kind);
-        return why("kind_braked", text, &format!("backstay jobs list --kind {}", job.kind));
-    }
-    let needs =
-        job.memory_bytes.filter(|needs| admission.memory_budget.is_some_and(|all| *needs > all))?;
-    let text = format!(
-        "it needs {} of memory, and all jobs together may use {} on {}",
-        format_size(needs),
-        format_size(admission.memory_budget.unwrap_or(0)),
-        worker.host
-    );
-    why("needs_memory", text, "start a worker with more memory_budget, or give the job less")
+/// Finds the reason.
+pub(crate) fn why(facts: &Facts) -> Why {
+    let Some(job) = &facts.job else { return ended::unknown(facts) };
+    let why = match job.state {
+        State::Completed | State::Cancelled | State::Dead => ended::why(job, facts),
+        State::Running => running::why(job, facts),
+        State::Scheduled => waiting::not_due(job, facts),
+        State::Parked => waiting::held(job, facts),
+        State::Ready => line::why(job, facts),
+    };
+    Why { state: Some(job.state), ..why }
 }
 
-fn in_hand(job: &JobDocument, worker: &WorkerStatus) -> Option<Why> {
-    let needs = worker.admission.in_hand.get(&job.id.to_string())?;
-    Some(Why {
-        reason: "in_hand",
-        text: format!(
-            "waiting for memory: needs {}, free {}",
-            format_size(*needs),
-            format_size(worker.admission.memory_free)
-        ),
-        remedy: "backstay top".to_owned(),
-    })
+impl Facts {
+    /// How long ago something was, in words.
+    fn ago(&self, at: Instant) -> String {
+        about(at.age(self.now.into()))
+    }
+
+    fn after(&self, wait: Duration) -> Option<Instant> {
+        SystemTime::from(self.now).checked_add(wait).and_then(|at| Instant::try_from(at).ok())
+    }
 }
 
-#[cfg(test)]
-mod tests {
-    use serde_json::{Value, json};
+/// The instants of a job document, which is for applications, too.
+fn instant(at: Option<SystemTime>) -> Option<Instant> {
+    at.and_then(|at| Instant::try_from(at).ok())
+}
 
-    use super::*;
+/// `1 job`, `4 jobs`.
+fn jobs(n: u64) -> String {
+    if n == 1 { "1 job".into() } else { format!("{n} jobs") }
+}
 
-    fn worker(admission: Value) -> WorkerStatus {
-        serde_json::from_value(json!({
-            "id": "018f6f1e", "state": "live", "host": "app-1", "pid": 1, "release": "1", "level": "rlimit", "slots": 4,
-            "running": 0, "queues": ["default"], "kinds": ["export"], "direct": true, "admission": admission,
-            "started_at": "2026-11-24T11:58:00Z", "beat_at": "2026-11-24T11:58:00Z", "lease_until": "2026-11-24T11:58:30Z",
-            "drain_at": null, "goodbye_at": null, "lost_at": null,
-        }))
-        .unwrap()
-    }
-
-    #[track_caller]
-    fn check(state: &str, admissions: &[Value], expected: Option<(&str, &str)>) {
-        let job: JobDocument = serde_json::from_value(json!({
-            "id": "7", "kind": "export", "queue": "default", "state": state, "memory_bytes": 2_u64 << 30,
-        }))
-        .unwrap();
-        let workers: Vec<WorkerStatus> = admissions.iter().cloned().map(worker).collect();
-        let why = why(&job, &workers);
-        assert_eq!(why.as_ref().map(|why| (why.reason, why.text.as_str())), expected);
-    }
-
-    #[test]
-    fn the_first_obstacle_is_told_and_none_where_one_worker_can_take_it() {
-        let brake = json!({ "brakes": [{ "what": "memory", "reason": "92 % of the limit is in use", "since": "2026-11-24T11:58:00Z" }] });
-        let told = "its worker on app-1 claims less, the memory is in trouble: 92 % of the limit is in use";
-        check("ready", std::slice::from_ref(&brake), Some(("brake", told)));
-        check("ready", &[brake.clone(), json!({})], None);
-        let lost = json!({ "level_lost": "no control group can be made: No such file", "brakes": brake["brakes"] });
-        let told = "its worker on app-1 claims nothing: limits cannot be held, no control group can be made: No such file";
-        check("ready", std::slice::from_ref(&lost), Some(("level_lost", told)));
-        check("ready", &[lost, json!({})], None);
-        check("ready", &[json!({})], None);
-        let broken = json!({ "pool_broken": { "default": ["export"] }, "kind_braked": ["export"] });
-        check(
-            "ready",
-            &[broken],
-            Some(("pool_broken", "the program of export does not boot on app-1")),
-        );
-        let braked = json!({ "kind_braked": ["export"] });
-        let told = "attempts of export crash again and again, so they start one at a time";
-        check("ready", &[braked], Some(("kind_braked", told)));
-        let told = "it needs 2GiB of memory, and all jobs together may use 1GiB on app-1";
-        check("ready", &[json!({ "memory_budget": 1 << 30 })], Some(("needs_memory", told)));
-        check("ready", &[json!({ "memory_budget": 2_u64 << 30 })], None);
-        check("ready", &[], Some(("no_worker", "no live worker serves queue default")));
-        check("scheduled", &[], None);
-    }
-
-    #[test]
-    fn a_job_that_is_taken_and_waits_for_memory_says_how_much() {
-        let holds = json!({ "in_hand": { "7": 2_u64 << 30 }, "memory_free": 1_u64 << 30 });
-        check(
-            "running",
-            &[json!({}), holds],
-            Some(("in_hand", "waiting for memory: needs 2GiB, free 1GiB")),
-        );
-        check("running", &[json!({})], None);
+/// The first line of an error, as long as a sentence bears.
+fn brief(text: &str) -> String {
+    const CHARS: usize = 120;
+    let line = text.lines().next().unwrap_or_default();
+    match line.char_indices().nth(CHARS) {
+        Some((at, _)) => format!("{}…", &line[..at]),
+        None => line.to_owned(),
     }
 }

@@ -14,6 +14,7 @@ use crate::model::status::{
     AttemptRecord, DeadGroup, DeadLetter, JobFilter, JobTerms, KindStatus, MessageStatus,
     QueueStatus, ReplayStatus, RunningJob, WorkerStatus,
 };
+use crate::model::why::Facts;
 
 static BACKLOG: Sql = sql!("inspect/backlog", [TEXT_ARRAY]);
 /// Lists of jobs take the same filter, whichever place they look in.
@@ -53,6 +54,7 @@ static SHOW_ORIGIN: Sql = sql!("inspect/show_origin", [INT8]);
 static EXPORT_LETTERS: Sql = sql!("inspect/export_letters", [INT8_ARRAY]);
 static LIST_WORKERS: Sql = sql!("inspect/list_workers", [BOOL]);
 static LIST_ALERTS: Sql = sql!("inspect/list_alerts", [INT8, INT4]);
+static WHY: Sql = sql!("inspect/why", [INT8]);
 static LIST_REPLAYS: Sql = sql!("inspect/list_replays", [INT8, INT8, INT4]);
 
 /// A look changes nothing, goes by indexes whatever the statistics say, and gives up in time.
@@ -357,6 +359,12 @@ pub(crate) async fn show_origin(
     id: i64,
 ) -> Result<Option<JobTerms>, StoreError> {
     Ok(seen(database, &SHOW_ORIGIN, &[&id]).await?.pop())
+}
+
+/// All that says why a job does not run.
+pub(crate) async fn why(database: &Database, id: i64) -> Result<Facts, StoreError> {
+    let found = seen(database, &WHY, &[&id]).await?.pop();
+    found.ok_or_else(|| StoreError::garbled("`inspect/why` gave no row"))
 }
 
 /// Dead letters as they could be enqueued again, in the order of the ids; JSON texts, so that every digit stays.

@@ -23,13 +23,14 @@ const PLUMBING: [&str; 12] = [
 ];
 
 /// Where the functions stand that users call.
-const FILES: [&str; 31] = [
+const FILES: [&str; 32] = [
     "admin/check.rs",
     "admin/doctor.rs",
     "admin/inspect/dead.rs",
     "admin/inspect/jobs.rs",
     "admin/inspect/machines.rs",
     "admin/inspect/output.rs",
+    "admin/inspect/why.rs",
     "admin/operate.rs",
     "call/caller.rs",
     "call/cancel.rs",

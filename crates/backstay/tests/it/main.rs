@@ -44,3 +44,4 @@ mod rights;
 mod unique;
 mod verbs;
 mod weave;
+mod why;

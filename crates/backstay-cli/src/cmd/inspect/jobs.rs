@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use backstay::JobState;
-use backstay::inspect::{self, AttemptRecord, JobDocument, RunningJob, WorkerStatus};
+use backstay::inspect::{self, AttemptRecord, JobDocument, Reason, RunningJob, WorkerStatus};
 use backstay::model::account::{size, span};
 use backstay::model::instant::Instant;
 use backstay::operate;
@@ -95,7 +95,8 @@ pub(crate) async fn show(desk: &Desk<'_>, args: &JobsShowArgs) -> Result<Exit, F
     let origins = if args.origin { origins(desk, args.id).await? } else { Vec::new() };
     let workers = inspect::workers(&desk.database, true).await.map_err(|error| of_store(&error))?;
     let seen = seen(desk, &job).await?;
-    let why = inspect::why(&job, &workers);
+    let why = inspect::why(&desk.database, args.id).await.map_err(|error| of_store(&error))?;
+    let why = Some(why).filter(|why| is_waiting(why.reason));
     if desk.printer.is_json() {
         desk.printer.json(&Beside {
             job: &job,
@@ -109,7 +110,9 @@ pub(crate) async fn show(desk: &Desk<'_>, args: &JobsShowArgs) -> Result<Exit, F
     }
     desk.printer.line(headline(&job));
     if let Some(why) = &why {
-        desk.printer.line(format!("  {:9} {} ({})", "waits", visible(&why.text), why.remedy));
+        let remedy = why.remedy.as_ref().map(|it| format!(" ({it})")).unwrap_or_default();
+        let line = format!("{}{remedy}", why.text);
+        desk.printer.line(format!("  {:9} {}", "waits", visible(&line)));
     }
     desk.printer.line(facts(desk.printer, &job, &workers, seen.as_ref()).trim_end());
     if args.origin {
@@ -119,6 +122,19 @@ pub(crate) async fn show(desk: &Desk<'_>, args: &JobsShowArgs) -> Result<Exit, F
         desk.printer.line(history(desk.printer, &job, &attempts, &workers).trim_end());
     }
     Ok(Exit::Done)
+}
+
+/// What runs as it should, and what is over, is told in other lines.
+fn is_waiting(reason: Reason) -> bool {
+    !matches!(
+        reason,
+        Reason::NoSuchJob
+            | Reason::Pruned
+            | Reason::Completed
+            | Reason::Cancelled
+            | Reason::Dead
+            | Reason::Running
+    )
 }
 
 /// What a running job used when its worker told last.

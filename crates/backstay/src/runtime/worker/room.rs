@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::model::config::QueueSettings;
 use crate::model::mark::Mark;
 use crate::model::priority::{aged_turns, shares};
+use crate::model::status::QueueSlots;
 use crate::store::turn::Ask;
 
 /// Levels of priority: 0 to 9.
@@ -132,6 +133,12 @@ impl Room {
     /// A slot whose handler could not be ended is never opened twice.
     pub(crate) fn close_slot(&mut self) {
         self.stuck += 1;
+    }
+
+    /// The queue and its slots, as people are told of them.
+    pub(crate) fn slots(&self) -> (String, QueueSlots) {
+        let count = self.queue.slots.saturating_sub(self.stuck);
+        (self.queue.name.clone(), QueueSlots { count, reserve: self.queue.reserve.clone() })
     }
 
     pub(crate) fn is_stuck(&self) -> bool {

@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::Claims;
 use crate::model::status::Admission;
+use crate::runtime::worker::room::Room;
 
 impl Claims {
     /// Says it anew; nobody is bothered where nothing has changed.
@@ -21,6 +22,7 @@ impl Claims {
             in_hand: self.in_hand(),
             memory_of_one: self.runner.memory_of_one(),
             by_address: self.runner.by_address(),
+            slots: self.rooms.iter().map(Room::slots).collect(),
         };
         let said = json!(admission).to_string();
         self.admission.send_if_modified(|before| {

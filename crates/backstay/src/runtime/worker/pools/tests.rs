@@ -14,7 +14,7 @@ use crate::model::lease::Times;
 use crate::model::request::Job;
 use crate::model::state::State;
 use crate::model::status::WorkerStatus;
-use crate::model::why::why;
+use crate::model::why::Reason;
 use crate::runtime::fail::Fail;
 use crate::runtime::worker::build::Worker;
 use crate::runtime::worker::queue::Queue;
@@ -69,9 +69,8 @@ async fn a_worker_whose_level_is_lost_claims_nothing_and_tells_people_until_it_i
     let before = only_worker(&database).await.beat_at;
     until("it beats", async || only_worker(&database).await.beat_at > before).await;
     assert_eq!(state().await, State::Ready);
-    let job = show(&database, id).await.unwrap().unwrap();
-    let told = why(&job, &[only_worker(&database).await]).unwrap();
-    assert_eq!(told.reason, "level_lost");
+    let told = inspect::why(&database, id).await.unwrap();
+    assert_eq!(told.reason, Reason::LevelLost);
     assert!(told.text.ends_with(WHY), "{}", told.text);
 
     tell(None);
