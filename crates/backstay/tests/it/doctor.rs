@@ -23,6 +23,9 @@ async fn a_database_without_work_is_ready() {
         assert_eq!(health(&report, id), Some(Health::Ok), "{id}: {report:#?}");
     }
     assert_eq!(health(&report, "worker"), Some(Health::Warn));
+    for id in ["settings", "notify", "bloat", "release", "duty", "replay", "line"] {
+        assert_eq!(health(&report, id), None, "nothing to say: {report:#?}");
+    }
 }
 
 #[tokio::test]
@@ -59,6 +62,64 @@ async fn what_people_should_have_seen_long_ago_is_told() {
         assert_eq!(health(&report, id), Some(Health::Warn), "{id}: {report:#?}");
     }
     assert_eq!(report.verdict(), "not ready: reindex index concurrently backstay.broken");
+}
+
+#[tokio::test]
+async fn a_fleet_that_is_half_replaced_late_or_idle_is_told() {
+    let Some(db) = fresh() else { return };
+    let database = Database::connect(&db.url).await.unwrap();
+    enqueue(&database, Request::new("report", json!({}))).await.unwrap();
+    let fleet = "insert into backstay.worker (id, beat_at, lease_until, started_at, pid, slots, host, release, level, queues, kinds)
+                 select gen_random_uuid(), now(), now() + interval '1 min', now() - interval '2 hours', 1, 4, 'app-1', r, 'inline', '{default}', '{\"*\": 1}'
+                   from unnest(array['1.3', '1.4']) r;
+                 update backstay.ready set ready_at = now() - interval '47 min';
+                 insert into backstay.duty (name, last_ok_at, last_worker, last_ms)
+                 select 'prune', now() - interval '2 hours', id, 1 from backstay.worker limit 1;
+                 insert into backstay.duty (name, last_ok_at, last_worker, last_ms) select 'of old', '-infinity', last_worker, 1 from backstay.duty;
+                 insert into backstay.replay (started_at, next_at, total, first, next, stop_at, state, by, filter)
+                 values (now(), now(), 40, 10, 10, 0.2, 'stopped', 'ana', '{}');
+                 update pg_class set reltuples = 2e6 where oid = 'backstay.ready'::regclass";
+    connect(&db.url).await.batch_execute(fleet).await.unwrap();
+    let report = examine(&database, Wishes::default()).await;
+    let said = |id: &str| -> Vec<&str> {
+        let of = report.findings.iter().filter(|finding| finding.id == id);
+        of.map(|finding| finding.finding.as_str()).collect()
+    };
+    assert!(report.ready, "all of it is only worth a word: {report:#?}");
+    assert_eq!(
+        said("release"),
+        ["workers of 2 releases for an hour: 1.3 (1 worker), 1.4 (1 worker)"]
+    );
+    assert_eq!(said("queue"), ["the first of 1 in `default` waits for 47 min"]);
+    assert_eq!(said("duty"), ["`prune` has not succeeded for 2 h"]);
+    assert_eq!(said("replay"), ["replay 1 has stopped, 30 dead letters to go"]);
+    assert_eq!(said("line"), ["about 2 million jobs in line"]);
+}
+
+#[tokio::test]
+async fn what_is_set_for_a_login_and_a_database_is_told_where_it_harms_us() {
+    let Some(db) = fresh() else { return };
+    let (path, name) = db.url.rsplit_once('/').unwrap();
+    let (_, server) = path.split_once('@').unwrap();
+    let login = format!("doctor_few_{}", std::process::id());
+    let client = connect(&db.url).await;
+    let few = format!(
+        "create role {login} login password 'few' connection limit 4;
+         alter database {name} set default_transaction_isolation = 'serializable';
+         alter database {name} set default_transaction_read_only = on"
+    );
+    client.batch_execute(&few).await.unwrap();
+    let database =
+        Database::connect(&format!("postgres://{login}:few@{server}/{name}")).await.unwrap();
+    let report = examine(&database, Wishes::default()).await;
+    client
+        .batch_execute(&format!("set default_transaction_read_only = off; drop role {login}"))
+        .await
+        .unwrap();
+    assert_eq!(health(&report, "settings"), Some(Health::Fail), "{report:#?}");
+    let said = |part: &str| report.findings.iter().any(|finding| finding.finding.contains(part));
+    assert!(said("are serializable by default") && said("may not write"), "{report:#?}");
+    assert!(said(&format!("`{login}` has 1 of the 4 connections")), "{report:#?}");
 }
 
 #[tokio::test]

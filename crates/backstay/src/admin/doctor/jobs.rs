@@ -1,7 +1,7 @@
-//! What is held up: work that nobody serves, kinds that nobody knows, late workers, parked jobs, dead letters unread.
+//! What is held up: work that nobody serves, kinds that nobody knows, late workers, parked jobs, dead letters unread, duties undone.
 
 use std::collections::BTreeMap;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use serde::Deserialize;
 
@@ -13,6 +13,10 @@ use crate::store::database::Database;
 use crate::store::doctor::Facts;
 use crate::store::inspect;
 
+/// What waits longer in a queue that is served, waits too long; the alert `queue_late` says so then, too.
+const LATE: Duration = Duration::from_secs(15 * 60);
+/// So many in line slow down everything that looks at it.
+const CROWD: i64 = 1_000_000;
 /// More lines of one sort say nothing new.
 const LINES: usize = 10;
 
@@ -27,6 +31,37 @@ struct Jobs {
     #[serde(default)]
     levels: Vec<Level>,
     unread: u64,
+    #[serde(default)]
+    releases: Vec<Release>,
+    #[serde(default)]
+    undone: Vec<Undone>,
+    #[serde(default)]
+    stopped: Vec<Stopped>,
+    #[serde(default)]
+    in_line: i64,
+}
+
+/// Live workers of one release of the application.
+#[derive(Debug, Clone, Deserialize)]
+struct Release {
+    release: String,
+    workers: u64,
+    /// One of them has lived for an hour.
+    long: bool,
+}
+
+/// A duty that has not succeeded for long.
+#[derive(Debug, Clone, Deserialize)]
+struct Undone {
+    name: String,
+    last_ok_at: Instant,
+}
+
+/// A replay that nobody has gone on with.
+#[derive(Debug, Clone, Deserialize)]
+struct Stopped {
+    id: String,
+    left: u64,
 }
 
 /// How strictly the limits of jobs are held, and by how many live workers.
@@ -87,7 +122,7 @@ fn unserved(queues: &[QueueStatus], now: SystemTime) -> Vec<Finding> {
                     format!("`{name}` is paused for {since} by {}, {jobs} wait", pause.by);
                 Some(Finding::warn("queue", finding, format!("backstay queues resume {name}")))
             }
-            None if queue.workers > 0 => None,
+            None if queue.workers > 0 => late(queue, now),
             None => Some(nobody(queue, now)),
         })
         .take(LINES)
@@ -99,6 +134,19 @@ fn unserved(queues: &[QueueStatus], now: SystemTime) -> Vec<Finding> {
         found.push(Finding::ok("queue", finding));
     }
     found
+}
+
+/// Served, and yet its first in line waits longer than anybody should.
+fn late(queue: &QueueStatus, now: SystemTime) -> Option<Finding> {
+    let waits = queue.oldest_ready_at?.age(now);
+    if waits < LATE {
+        return None;
+    }
+    let name = &queue.name;
+    let finding = format!("the first of {} in `{name}` waits for {}", queue.ready, about(waits));
+    let remedy =
+        "more slots or workers for it; what runs: backstay top, why one waits: backstay why JOB";
+    Some(Finding::warn("queue", finding, remedy))
 }
 
 fn nobody(queue: &QueueStatus, now: SystemTime) -> Finding {
@@ -126,6 +174,21 @@ fn judge(jobs: &Jobs, now: SystemTime) -> Vec<Finding> {
         Finding::warn("brake", format!("worker on {host}: {line}"), "backstay workers list")
     }));
     found.extend(jobs.levels.iter().map(isolation));
+    found.extend(releases(&jobs.releases));
+    found.extend(undone(jobs, now));
+    if jobs.in_line >= CROWD {
+        let finding = format!("about {} million jobs in line", jobs.in_line / CROWD);
+        found.push(Finding::warn(
+            "line",
+            finding,
+            "which of them nobody needs: backstay queues list",
+        ));
+    }
+    for Stopped { id, left } in jobs.stopped.iter().take(LINES) {
+        let finding = format!("replay {id} has stopped, {} to go", count(*left, "dead letter"));
+        let remedy = format!("backstay replays list, then: backstay replays resume {id}");
+        found.push(Finding::warn("replay", finding, remedy));
+    }
     let (unknown, held): (Vec<&Parked>, Vec<&Parked>) =
         jobs.parked.iter().partition(|parked| parked.reason == "unknown_kind");
     for parked in unknown.into_iter().take(LINES) {
@@ -180,6 +243,30 @@ fn workers(jobs: &Jobs, now: SystemTime) -> Finding {
         0 => Finding::fail("worker", finding, "start a worker: it takes over what they had"),
         _ => Finding::warn("worker", finding, "others take over within seconds: look again"),
     }
+}
+
+/// Several releases side by side are a rollout, and after an hour one that was not finished.
+fn releases(live: &[Release]) -> Option<Finding> {
+    if live.len() < 2 || !live.iter().all(|release| release.long) {
+        return None;
+    }
+    let each: Vec<String> = live
+        .iter()
+        .map(|one| format!("{} ({})", one.release, count(one.workers, "worker")))
+        .collect();
+    let finding = format!("workers of {} releases for an hour: {}", live.len(), each.join(", "));
+    Some(Finding::warn("release", finding, "replace those of the older one"))
+}
+
+/// Duties that nobody does though a worker lives; without one that is said already.
+fn undone(jobs: &Jobs, now: SystemTime) -> Vec<Finding> {
+    let told = |duty: &Undone| {
+        let Undone { name, last_ok_at } = duty;
+        let finding = format!("`{name}` has not succeeded for {}", about(last_ok_at.age(now)));
+        Finding::warn("duty", finding, "the log of the workers says why: the duty failed")
+    };
+    let lives = jobs.living > 0;
+    jobs.undone.iter().filter(|_| lives).take(LINES).map(told).collect()
 }
 
 /// Who holds which limit; what nobody holds is named.
@@ -245,6 +332,11 @@ mod tests {
     fn a_served_and_an_empty_queue_are_well_and_a_paused_one_is_worth_a_word() {
         let health = |json: &str| unserved(&[queue(json)], noon())[0].health;
         assert_eq!(health(r#"{"workers": 1}"#), Health::Ok);
+        let late = r#"{"workers": 1, "oldest_ready_at": "2026-11-24T11:13:00Z"}"#;
+        assert_eq!(
+            unserved(&[queue(late)], noon())[0].finding,
+            "the first of 4 in `exports` waits for 47 min"
+        );
         assert_eq!(health(r#"{"ready": {"count": 0, "more": false}}"#), Health::Ok);
         let paused = r#"{"paused": {"since": "2026-11-22T12:00:00Z", "until": null, "by": "ana", "reason": null}}"#;
         assert_eq!(health(paused), Health::Warn);
@@ -283,6 +375,10 @@ mod tests {
             living: 1,
             levels: vec![],
             unread: 0,
+            releases: vec![],
+            undone: vec![],
+            stopped: vec![],
+            in_line: 0,
         };
         assert_eq!(
             workers(&jobs, noon()).finding,

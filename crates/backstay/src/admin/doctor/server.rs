@@ -1,4 +1,4 @@
-//! The server itself: version, role, durability, connections, clock.
+//! The server itself: version, role, durability, connections, what it gives our sessions, clock.
 
 use serde::Deserialize;
 
@@ -10,6 +10,8 @@ use crate::store::migrate::OLDEST_SERVER;
 
 /// Connections that one worker may open: its login gets this ceiling from `init`.
 const PER_WORKER: i64 = 8;
+/// Beyond this part of it somebody has not read notifications for long.
+const NOTIFY_USAGE: f64 = 0.5;
 /// Our clock decides nothing, but people compare its times with the server's.
 const SKEW_MS: i64 = 2_000;
 
@@ -27,16 +29,43 @@ struct Server {
     reserved: i64,
     connections: i64,
     ours: i64,
+    isolation: String,
+    read_only: String,
+    notify_usage: f64,
+    listener: Option<Listener>,
+    ceilings: Vec<Ceiling>,
+    login: String,
+}
+
+/// The session that has been in a transaction for longest.
+#[derive(Debug, Clone, Deserialize)]
+struct Listener {
+    pid: i32,
+    who: String,
+}
+
+/// A login of ours that may not open as many connections as it likes.
+#[derive(Debug, Clone, Deserialize)]
+struct Ceiling {
+    login: String,
+    used: i64,
+    most: i64,
 }
 
 pub(super) async fn check(database: &Database, wishes: &Wishes) -> Vec<Finding> {
     let mut found = match facts::<Server>(database, Facts::Server).await {
-        Ok(server) => vec![
-            version(&server),
-            durability(&server, wishes.require_durable),
-            connections(&server),
-            autovacuum(&server),
-        ],
+        Ok(server) => {
+            let mut found = vec![
+                version(&server),
+                durability(&server, wishes.require_durable),
+                connections(&server),
+                autovacuum(&server),
+            ];
+            found.extend(server.ceilings.iter().filter_map(ceiling));
+            found.extend(defaults(&server));
+            found.extend(notifications(&server));
+            found
+        }
         Err(error) => vec![blind("server", &error)],
     };
     found.push(match store::clock(database).await {
@@ -109,6 +138,62 @@ fn connections(server: &Server) -> Finding {
     Finding::ok("connections", finding)
 }
 
+/// A login at its ceiling: the next worker, or this one after a broken connection, is refused.
+fn ceiling(seen: &Ceiling) -> Option<Finding> {
+    let Ceiling { login, used, most } = seen;
+    if most - used >= PER_WORKER / 2 {
+        return None;
+    }
+    let finding = format!("`{login}` has {used} of the {most} connections that it may have");
+    let remedy =
+        format!("run: alter role {login} connection limit {}", most.max(used) + PER_WORKER);
+    Some(Finding::warn("connections", finding, remedy))
+}
+
+/// What every transaction of this login begins with, unless it says otherwise.
+fn defaults(server: &Server) -> Vec<Finding> {
+    let login = &server.login;
+    let mut found = Vec::new();
+    if server.read_only == "on" && !server.standby {
+        found.push(Finding::fail(
+            "settings",
+            format!("transactions of `{login}` may not write (default_transaction_read_only)"),
+            format!("run: alter role {login} set default_transaction_read_only = off"),
+        ));
+    }
+    if server.isolation != "read committed" {
+        found.push(Finding::warn(
+            "settings",
+            format!(
+                "transactions of `{login}` are {} by default: calls that meet others fail and must be repeated",
+                server.isolation
+            ),
+            format!("run: alter role {login} set default_transaction_isolation = 'read committed'"),
+        ));
+    }
+    found
+}
+
+/// When the queue of notifications is full, every transaction that sends one fails.
+fn notifications(server: &Server) -> Option<Finding> {
+    if server.notify_usage < NOTIFY_USAGE {
+        return None;
+    }
+    let percent = server.notify_usage * 100.0;
+    let finding = format!(
+        "the server's queue of notifications is {percent:.0} % full; when it is full, enqueues fail"
+    );
+    let remedy = match &server.listener {
+        Some(Listener { pid, who }) => {
+            format!(
+                "a session that listens stays in a transaction, perhaps {who}: select pg_terminate_backend({pid})"
+            )
+        }
+        None => "end the session that listens and stays in a transaction".into(),
+    };
+    Some(Finding::fail("notify", finding, remedy))
+}
+
 fn autovacuum(server: &Server) -> Finding {
     if server.autovacuum == "on" {
         return Finding::ok("autovacuum", "on");
@@ -149,6 +234,12 @@ mod tests {
             reserved: 3,
             connections: 20,
             ours: 4,
+            isolation: "read committed".into(),
+            read_only: "off".into(),
+            notify_usage: 0.0,
+            listener: None,
+            ceilings: Vec::new(),
+            login: "worker".into(),
         }
     }
 
@@ -170,6 +261,25 @@ mod tests {
             assert_eq!(durability(&server, false).health, Health::Warn);
             assert_eq!(durability(&server, true).health, Health::Fail);
         }
+    }
+
+    #[test]
+    fn a_login_near_its_ceiling_is_told_with_one_that_fits() {
+        let of = |used, most| ceiling(&Ceiling { login: "worker".into(), used, most });
+        assert_eq!(of(4, 8), None);
+        let found = of(7, 8).unwrap();
+        assert_eq!(found.finding, "`worker` has 7 of the 8 connections that it may have");
+        assert_eq!(found.remedy.as_deref(), Some("run: alter role worker connection limit 16"));
+    }
+
+    #[test]
+    fn notifications_that_nobody_reads_are_a_failure_with_who_keeps_them() {
+        assert_eq!(notifications(&good()), None);
+        let listener = Some(Listener { pid: 812, who: "metabase".into() });
+        let found = notifications(&Server { notify_usage: 0.61, listener, ..good() }).unwrap();
+        assert_eq!(found.health, Health::Fail);
+        assert!(found.finding.starts_with("the server's queue of notifications is 61 % full"));
+        assert!(found.remedy.unwrap().ends_with("metabase: select pg_terminate_backend(812)"));
     }
 
     #[test]
