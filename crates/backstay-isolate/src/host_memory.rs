@@ -5,37 +5,59 @@ use std::path::{Path, PathBuf};
 
 const CGROUPS: &str = "/sys/fs/cgroup";
 
+/// A limit of control groups: the file that holds it in version 2, and controller and file in version 1.
+pub(crate) struct GroupLimit {
+    file: &'static str,
+    controller: &'static str,
+    old_file: &'static str,
+}
+
+pub(crate) const MEMORY: GroupLimit =
+    GroupLimit { file: "memory.max", controller: "memory", old_file: "memory.limit_in_bytes" };
+pub(crate) const PROCESSES: GroupLimit =
+    GroupLimit { file: "pids.max", controller: "pids", old_file: "pids.max" };
+
 /// Gives the bytes that this process and its children may use: the smallest limit of its control groups (version 2
 /// or 1), and without any of them half of the host's memory. Nothing where the host does not say.
 pub fn usable_memory() -> Option<u64> {
     let groups = read_to_string("/proc/self/cgroup").unwrap_or_default();
     let host = total(&read_to_string("/proc/meminfo").ok()?)?;
-    Some(smallest(&groups, host, |path| read_to_string(path).ok()).unwrap_or(host / 2))
+    let limit = smallest(&groups, &MEMORY, host, |path| read_to_string(path).ok());
+    Some(limit.unwrap_or(host / 2))
 }
 
 /// `MemTotal` in bytes.
-fn total(table: &str) -> Option<u64> {
+pub(crate) fn total(table: &str) -> Option<u64> {
     let line = table.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
     let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
     kib.checked_mul(1024)
 }
 
-/// The smallest limit below the host's memory; version 1 writes "none" as a number beyond every host.
-fn smallest(groups: &str, host: u64, read: impl Fn(&Path) -> Option<String>) -> Option<u64> {
-    let files = groups.lines().flat_map(|line| limit_files(Path::new(CGROUPS), line));
+/// The smallest limit below what the host has; version 1 writes "none" as a number beyond every host.
+pub(crate) fn smallest(
+    groups: &str,
+    limit: &GroupLimit,
+    host: u64,
+    read: impl Fn(&Path) -> Option<String>,
+) -> Option<u64> {
+    let files = groups.lines().flat_map(|line| files(Path::new(CGROUPS), line, limit));
     let limits = files.filter_map(|path| read(&path)?.trim().parse::<u64>().ok());
     limits.filter(|limit| *limit < host).min()
 }
 
-/// The files with a limit for one line of `/proc/self/cgroup`, the nearest group first. Inside a container its own path may
-/// not exist, but the root that it sees does.
+/// The files with a limit of memory for one line of `/proc/self/cgroup`, the nearest group first.
 pub(crate) fn limit_files(cgroups: &Path, line: &str) -> Vec<PathBuf> {
+    files(cgroups, line, &MEMORY)
+}
+
+/// Inside a container its own path may not exist, but the root that it sees does.
+fn files(cgroups: &Path, line: &str, limit: &GroupLimit) -> Vec<PathBuf> {
     let mut parts = line.splitn(3, ':').skip(1);
     let (Some(controllers), Some(path)) = (parts.next(), parts.next()) else { return Vec::new() };
     let (roots, file): (&[&str], _) = match controllers {
-        "" => (&["", "unified"], "memory.max"),
-        _ if controllers.split(',').any(|it| it == "memory") => {
-            (&["memory"], "memory.limit_in_bytes")
+        "" => (&["", "unified"], limit.file),
+        _ if controllers.split(',').any(|it| it == limit.controller) => {
+            (std::slice::from_ref(&limit.controller), limit.old_file)
         }
         _ => return Vec::new(),
     };
@@ -54,7 +76,7 @@ mod tests {
     const GIB: u64 = 1 << 30;
 
     fn with(groups: &str, files: &[(&str, &str)]) -> Option<u64> {
-        smallest(groups, 16 * GIB, |path| {
+        smallest(groups, &MEMORY, 16 * GIB, |path| {
             let found = files.iter().find(|(name, _)| Path::new(name) == path);
             found.map(|(_, text)| (*text).to_owned())
         })

@@ -39,6 +39,7 @@ mod boot;
 mod cgroup;
 mod child;
 mod circuit;
+mod container;
 mod ending;
 mod frame;
 #[cfg(any(test, fuzzing))]
@@ -77,6 +78,7 @@ mod watch;
 
 pub use boot::{BootFailed, Ready};
 pub use circuit::Health;
+pub use container::Container;
 pub use ending::{Ending, StopReason};
 pub use frame::{LINE_BYTES, LineDecoder, LineTooLong};
 pub use host_memory::usable_memory;

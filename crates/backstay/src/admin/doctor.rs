@@ -2,6 +2,7 @@
 
 mod alerts;
 mod connection;
+mod container;
 mod handlers;
 mod jobs;
 mod memory;
@@ -143,6 +144,7 @@ pub async fn examine(database: &Database, wishes: Wishes) -> Report {
         findings.extend(tables::check(database).await);
         findings.extend(jobs::check(database).await);
         findings.extend(memory::check(database).await);
+        findings.extend(container::check(database).await);
         findings.extend(alerts::check(database, &wishes).await);
     }
     Report::of(findings)

@@ -384,6 +384,15 @@ pub struct Admission {
     /// How many jobs of each queue it runs at once.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub slots: BTreeMap<String, QueueSlots>,
+    /// Processes and threads that all its jobs may start together; none where it starts no processes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub processes_most: Option<u64>,
+    /// Bytes that its own container or unit allows it and its jobs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub container_memory: Option<u64>,
+    /// Processes and threads that its own container or unit allows it and its jobs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub container_processes: Option<u64>,
 }
 
 /// How many jobs of one queue a worker runs at once.

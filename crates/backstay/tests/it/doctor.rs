@@ -23,7 +23,7 @@ async fn a_database_without_work_is_ready() {
         assert_eq!(health(&report, id), Some(Health::Ok), "{id}: {report:#?}");
     }
     assert_eq!(health(&report, "worker"), Some(Health::Warn));
-    for id in ["settings", "notify", "bloat", "release", "duty", "replay", "line"] {
+    for id in ["settings", "notify", "bloat", "release", "duty", "replay", "line", "container"] {
         assert_eq!(health(&report, id), None, "nothing to say: {report:#?}");
     }
 }
@@ -78,6 +78,7 @@ async fn a_fleet_that_is_half_replaced_late_or_idle_is_told() {
                  insert into backstay.duty (name, last_ok_at, last_worker, last_ms) select 'of old', '-infinity', last_worker, 1 from backstay.duty;
                  insert into backstay.replay (started_at, next_at, total, first, next, stop_at, state, by, filter)
                  values (now(), now(), 40, 10, 10, 0.2, 'stopped', 'ana', '{}');
+                 update backstay.worker set admission = '{\"processes_most\": 1024, \"container_processes\": 512}' where release = '1.4';
                  update pg_class set reltuples = 2e6 where oid = 'backstay.ready'::regclass";
     connect(&db.url).await.batch_execute(fleet).await.unwrap();
     let report = examine(&database, Wishes::default()).await;
@@ -93,6 +94,7 @@ async fn a_fleet_that_is_half_replaced_late_or_idle_is_told() {
     assert_eq!(said("queue"), ["the first of 1 in `default` waits for 47 min"]);
     assert_eq!(said("duty"), ["`prune` has not succeeded for 2 h"]);
     assert_eq!(said("replay"), ["replay 1 has stopped, 30 dead letters to go"]);
+    assert!(said("container")[0].contains("may start 1024 processes and threads"), "{report:#?}");
     assert_eq!(said("line"), ["about 2 million jobs in line"]);
 }
 

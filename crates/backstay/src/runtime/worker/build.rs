@@ -394,6 +394,7 @@ impl<S: Clone + Send + Sync + 'static> Worker<S> {
                 .collect(),
             own: bulkhead::OwnTerms::default(),
             launcher,
+            container: backstay_isolate::Container::look(),
             backends: Backends::new(),
             requests,
             tails,

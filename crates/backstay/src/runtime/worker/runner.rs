@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use backstay_isolate::Launcher;
+use backstay_isolate::{Container, Launcher};
 use serde_json::json;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
@@ -64,6 +64,8 @@ pub(crate) struct Runner {
     pub(crate) kind_timeouts: HashMap<String, Duration>,
     pub(crate) own: OwnTerms,
     pub(crate) launcher: Option<Launcher>,
+    /// What this process and all its children may use together.
+    pub(crate) container: Container,
     pub(crate) backends: Backends,
     pub(crate) requests: Requests,
     pub(crate) tails: Tails,

@@ -12,6 +12,7 @@ impl Claims {
         let braked = self.state.brakes.iter().filter(|(_, brake)| brake.is_on());
         let mut kind_braked: Vec<String> = braked.map(|(kind, _)| kind.clone()).collect();
         kind_braked.sort();
+        let container = self.runner.container;
         let admission = Admission {
             brakes: self.state.pace.status().into_iter().chain(self.state.short.status()).collect(),
             pool_broken: self.runner.broken(),
@@ -23,6 +24,9 @@ impl Claims {
             memory_of_one: self.runner.memory_of_one(),
             by_address: self.runner.by_address(),
             slots: self.rooms.iter().map(Room::slots).collect(),
+            processes_most: self.processes_most(),
+            container_memory: container.memory_bytes,
+            container_processes: container.processes,
         };
         let said = json!(admission).to_string();
         self.admission.send_if_modified(|before| {
@@ -30,5 +34,14 @@ impl Claims {
             *before = said;
             is_new
         });
+    }
+    /// Processes and threads of all jobs at once, where every one of them starts as many as it may.
+    fn processes_most(&self) -> Option<u64> {
+        let starters = self.runner.memory_of_one();
+        let starts = |room: &&Room| starters.contains_key(&room.queue.name);
+        let most =
+            |room: &Room| u64::from(room.queue.slots) * u64::from(room.queue.limits.processes);
+        let all: u64 = self.rooms.iter().filter(starts).map(most).sum();
+        (all > 0).then_some(all)
     }
 }
