@@ -8,6 +8,7 @@ pub(crate) mod filter;
 mod jobs;
 mod machines;
 mod value;
+mod web;
 mod words;
 
 use std::ffi::OsString;
@@ -34,6 +35,7 @@ pub(crate) use machines::{
     TopArgs, WorkersCommand, WorkersListArgs,
 };
 pub(crate) use value::bad_value;
+pub(crate) use web::{ServeArgs, TokensCommand, TokensCreateArgs, TokensRevokeArgs};
 
 use crate::print::{Color, Wishes};
 use crate::settings::{FlagValue, Sources};
@@ -117,6 +119,14 @@ Examples:
   backstay work                              every queue of backstay.toml
   backstay work --queues reports,default --slots reports=1")]
     Work(WorkArgs),
+    /// Serve the HTTP API, which claims nothing
+    ///
+    /// This machine may look without a token; whatever changes something needs one, and so does everybody else.
+    #[command(after_help = "\
+Examples:
+  backstay serve                             http://127.0.0.1:7432/api/v1
+  backstay serve --listen 127.0.0.1:8080")]
+    Serve(ServeArgs),
     /// See the whole life of a job on a real PostgreSQL, every claim checked, in about a minute
     #[command(after_help = "\
 Examples:
@@ -213,6 +223,12 @@ It is load: other work in the database is slower meanwhile.")]
     /// A process of the demo or of a bench
     #[command(name = "__demo", hide = true, subcommand)]
     DemoPart(DemoPart),
+    /// Print the description of the HTTP API, OpenAPI 3.1
+    #[command(after_help = "\
+Examples:
+  backstay openapi > openapi.json
+  backstay openapi --quiet > /srv/docs/backstay.json")]
+    Openapi,
     /// Print the version
     #[command(after_help = "\
 Examples:
@@ -308,6 +324,16 @@ Examples:
   backstay workers drain 018f6f1e"
     )]
     Workers(WorkersCommand),
+    /// Make tokens for the HTTP API, look at them, revoke them
+    #[command(
+        infer_subcommands = true,
+        subcommand,
+        after_help = "\
+Examples:
+  backstay tokens create --name deploy --scope operate
+  backstay tokens revoke 4f1c09ab"
+    )]
+    Tokens(TokensCommand),
     /// Follow running jobs: memory and processor against their limits, age; cancel them, pause queues
     #[command(after_help = "\
 Examples:

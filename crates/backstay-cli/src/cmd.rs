@@ -17,6 +17,8 @@ pub(crate) mod man;
 pub(crate) mod migrate;
 pub(crate) mod operate;
 pub(crate) mod private;
+pub(crate) mod serve;
+pub(crate) mod tokens;
 pub(crate) mod top;
 pub(crate) mod version;
 pub(crate) mod work;

@@ -56,6 +56,7 @@ impl Exit {
             "BS108" | "BS504" => Self::NotAllowed,
             "BS501" | "BS505" | "BS507" | "BS510" | "BS511" | "BS901" => Self::Unavailable,
             "BS999" => Self::Internal,
+            "BS808" => Self::Configuration,
             _ if code.starts_with("BS4") || code.starts_with("BS5") || code.starts_with("BS6") => {
                 Self::Configuration
             }

@@ -27,7 +27,7 @@ use backstay::{BuildError, Worker};
 
 use args::{
     AlertsCommand, Cli, Command, ConfigCommand, DeadCommand, DeskCommand, JobsCommand,
-    KindsCommand, QueuesCommand, ReplaysCommand, WorkersCommand,
+    KindsCommand, QueuesCommand, ReplaysCommand, TokensCommand, WorkersCommand,
 };
 use cmd::desk::{Consent, Desk};
 use cmd::{inspect, operate};
@@ -111,12 +111,17 @@ fn run<S: Clone + Send + Sync + 'static>(
         Command::Completions(args) => cmd::completions::run(&args, printer),
         Command::Man(args) => cmd::man::run(&args, printer),
         Command::Work(args) => cmd::work::run(&args, sources.clone(), environment, printer, worker),
+        Command::Serve(args) => cmd::serve::run(&args, sources.clone(), environment, printer),
         Command::Demo(args) => cmd::demo::run(&args, &sources, environment, printer),
         Command::DemoPart(part) => cmd::demo::part(&part, &sources, environment, printer),
         Command::Dev(args) => cmd::dev::run(&args, &sources, environment, printer),
         Command::Init(args) => cmd::init::run(&args, &sources, environment, printer),
         Command::Migrate(command) => cmd::migrate::run(&command, &sources, environment, printer),
         Command::Bench(args) => cmd::bench::run(&args, &sources, environment, printer),
+        Command::Openapi => {
+            printer.line(backstay_web::openapi());
+            Ok(Exit::Done)
+        }
         Command::Version => cmd::version::run(printer),
         Command::Alerts(AlertsCommand::Test(args)) => {
             cmd::alerts::test(&args, &sources, environment, printer)
@@ -170,6 +175,9 @@ async fn operator(command: DeskCommand, desk: &Desk<'_>) -> Result<Exit, Failure
             inspect::list_workers(desk, &args).await
         }
         DeskCommand::Workers(WorkersCommand::Drain(args)) => operate::drain(desk, &args).await,
+        DeskCommand::Tokens(TokensCommand::Create(args)) => cmd::tokens::create(desk, &args).await,
+        DeskCommand::Tokens(TokensCommand::List) => cmd::tokens::list(desk).await,
+        DeskCommand::Tokens(TokensCommand::Revoke(args)) => cmd::tokens::revoke(desk, &args).await,
         DeskCommand::Top(args) => cmd::top::run(desk, &args).await,
     }
 }

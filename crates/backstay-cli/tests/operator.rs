@@ -21,6 +21,7 @@ mod operator {
     pub(crate) mod roles;
     pub(crate) mod serve;
     pub(crate) mod tail;
+    pub(crate) mod web;
 }
 
 use std::io::Write;

@@ -4,3 +4,4 @@ pub mod check;
 pub mod doctor;
 pub mod inspect;
 pub mod operate;
+pub mod token;

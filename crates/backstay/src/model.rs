@@ -31,6 +31,7 @@ pub mod request;
 pub mod retry;
 pub mod route;
 pub mod sample;
+pub mod scope;
 pub mod scrub;
 pub mod state;
 pub mod status;

@@ -19,6 +19,7 @@ pub(crate) mod sqlstate;
 pub(crate) mod statement;
 #[cfg(feature = "tls")]
 pub(crate) mod tls;
+pub(crate) mod token;
 pub(crate) mod turn;
 pub(crate) mod url;
 

@@ -19,7 +19,7 @@ use super::desk::Desk;
 use crate::failure::Exit;
 
 /// Tells what a verb came to: a sentence, then what it passed over and why.
-fn tell(desk: &Desk<'_>, done: &Done, sentence: &str) -> Exit {
+pub(super) fn tell(desk: &Desk<'_>, done: &Done, sentence: &str) -> Exit {
     let printer = desk.printer;
     if printer.is_json() {
         printer.json(done);

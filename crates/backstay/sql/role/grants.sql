@@ -67,7 +67,7 @@ begin
   if exists (select from pg_roles where rolname = 'backstay_viewer') then
     grant usage on schema backstay to backstay_viewer;
     grant execute on function
-      backstay.find(text, text), backstay.show(bigint), backstay.contract(text), backstay.abi(), backstay.tail(bigint),
+      backstay.find(text, text), backstay.show(bigint), backstay.contract(text), backstay.abi(), backstay.tail(bigint), backstay.know_token(text, text),
       backstay.clock(), backstay.redact(jsonb, text[]), backstay.step_into(text[], text)
       to backstay_viewer;
     grant select on
@@ -95,6 +95,7 @@ begin
       backstay.revive(bigint[], jsonb), backstay.discard(bigint[], jsonb), backstay.restore(bigint[], jsonb),
       backstay.reveal(bigint[], jsonb), backstay.acknowledge(text, jsonb), backstay.mute(text, jsonb), backstay.pause(text, text, jsonb), backstay.resume(text, text, jsonb),
       backstay.drain(uuid, jsonb), backstay.replay(jsonb, jsonb), backstay.stop_replay(bigint, jsonb), backstay.resume_replay(bigint, jsonb),
+      backstay.create_token(text, text, jsonb), backstay.revoke_token(text, jsonb), backstay.know_token(text, text),
       backstay.tail(bigint), backstay.clock(), backstay.redact(jsonb, text[]), backstay.step_into(text[], text)
       to backstay_operator;
     grant select on
@@ -106,6 +107,7 @@ begin
       backstay.check_place
       to backstay_operator;
     grant select (name, set_at) on backstay.queue, backstay.kind to backstay_operator;
+    grant select (id, name, scopes, created_at, created_by, expires_at, revoked_at, revoked_by, used_on) on backstay.token to backstay_operator;
     grant select (id, enqueued_at, priority, queue, kind, unique_label, group_key, limit_key, tags) on backstay.job to backstay_operator;
     grant select on sequence
       backstay.entry_seq, backstay.lowered_seq, backstay.gate_seq, backstay.presence_seq, backstay.alert_id_seq,

@@ -7,7 +7,9 @@ mod child;
 mod database;
 mod enqueue;
 mod operate;
+mod rest;
 mod settings;
+mod web;
 
 /// A code, the same at every door: in Rust, as SQLSTATE, in HTTP answers, in logs.
 ///
@@ -33,13 +35,15 @@ pub struct Code {
 }
 
 /// The areas in the order of their numbers.
-const AREAS: [&[Code]; 6] = [
+const AREAS: [&[Code]; 8] = [
     enqueue::CODES,
     attempt::CODES,
     operate::CODES,
     settings::CODES,
     database::CODES,
     child::CODES,
+    web::CODES,
+    rest::CODES,
 ];
 
 impl Code {

@@ -8,7 +8,7 @@
 //!     AlertSettings, BoundSettings, Cap, ContactLost, Cpu, DatabaseSettings, EnvSettings, History, HttpHandler, Isolation, Keep,
 //!     KeepOutput, KindLimits, KindSettings, LogFormat, LogSettings, Memory, Origin, Overcommit, Pooler,
 //!     QueueLimits, QueueSettings, Recycle, RequireLevel, Resolved, Retention, Route, Row, Runner, Secret, Settings, Shape, Source,
-//!     Value, Way, WorkerSettings,
+//!     Value, Way, WebAuth, WebSettings, WorkerSettings,
 //! };
 //! use std::path::Path;
 //!
@@ -72,6 +72,8 @@
 //! assert_eq!(*require_level, RequireLevel::Any);
 //! let BoundSettings { args_bytes, .. } = settings.bounds;
 //! let Retention { dead, .. } = settings.retention;
+//! let WebSettings { listen, auth, .. } = &settings.web;
+//! assert!(listen.ip().is_loopback() && *auth == WebAuth::Loopback);
 //! let LogSettings { format, .. } = settings.log;
 //! assert_eq!((*overcommit, args_bytes, dead, format), (Overcommit::Refuse, 262_144, Keep::Forever, LogFormat::Json));
 //!
@@ -119,6 +121,7 @@ mod route;
 mod secret;
 mod section;
 mod value;
+mod web;
 mod worker;
 
 use std::path::Path;
@@ -127,7 +130,8 @@ pub use alert::{AlertSettings, ChannelSettings, Way};
 pub use database::{DatabaseSettings, Pooler};
 pub use env::EnvSettings;
 pub use fault::{
-    BAD_VALUE, DUPLICATE, Fault, MISSING, SECRET_UNREADABLE, UNKNOWN_KEY, UNKNOWN_REFERENCE,
+    BAD_VALUE, DUPLICATE, Fault, MISSING, NOT_CLOSED, SECRET_UNREADABLE, UNKNOWN_KEY,
+    UNKNOWN_REFERENCE,
 };
 pub use http::HttpHandler;
 pub use key::{Form, Key, Keys};
@@ -141,6 +145,7 @@ pub use route::Route;
 pub use secret::{ReadSource, Secret, Source};
 pub use section::Row;
 pub use value::{Origin, Shape, Value};
+pub use web::{WebAuth, WebSettings};
 pub use worker::{BoundSettings, Overcommit, RequireLevel, WorkerSettings};
 
 use key::key;
@@ -169,9 +174,10 @@ const TOP: Keys = Keys {
         key("alerts", Form::Other("[alerts]"), "", "Whom to tell when a job is dead"),
         key("bounds", Form::Other("[bounds]"), "", "What a job may carry"),
         key("retention", Form::Other("[retention]"), "", "How long what has ended is kept"),
+        key("web", Form::Other("[web]"), "", "Where the HTTP API is, and who may ask"),
         key("log", Form::Other("[log]"), "", "What is logged"),
     ],
-    later: &["limits", "cron", "web"],
+    later: &["limits", "cron"],
     moved: &[
         ("url", "the address of the database belongs under [database]"),
         ("slots", "slots belong under [queues.NAME] or [defaults]"),
@@ -203,6 +209,8 @@ pub struct Settings {
     pub bounds: BoundSettings,
     /// How long what has ended is kept.
     pub retention: Retention,
+    /// Where the HTTP API is, and who may ask.
+    pub web: WebSettings,
     /// What is logged.
     pub log: LogSettings,
 }
@@ -293,6 +301,7 @@ fn read_all<'a>(book: &'a Book<'a>, tree: &'a Value) -> Settings {
         alerts: alert::read(book, &section("alerts", alert::KEYS)),
         bounds: worker::read_bounds(&section("bounds", worker::BOUND_KEYS)),
         retention: retention::read(&section("retention", retention::KEYS)),
+        web: web::read(&section("web", web::KEYS)),
         log: log::read(&section("log", log::KEYS)),
     }
 }
@@ -379,6 +388,7 @@ pub fn sections() -> Vec<(&'static str, Keys)> {
         ("alerts", alert::KEYS),
         ("bounds", worker::BOUND_KEYS),
         ("retention", retention::KEYS),
+        ("web", web::KEYS),
         ("log", log::KEYS),
     ]
 }

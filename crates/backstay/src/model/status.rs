@@ -12,6 +12,7 @@ use super::instant::Instant;
 use super::outcome::Outcome;
 use super::peak::PeakStatus;
 use super::priority::Priority;
+use super::scope::Scope;
 use super::state::State;
 
 /// Which jobs are meant; what is empty excludes nothing, what is set narrows down.
@@ -422,6 +423,44 @@ impl Admission {
             .map(|why| format!("claims nothing: limits cannot be held, {why}"));
         level.chain(brakes).chain(pools).chain(kinds).collect()
     }
+}
+
+/// Whose token it is, and what it allows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct TokenHolder {
+    /// Which token.
+    pub id: String,
+    /// Who or what uses it.
+    pub name: String,
+    /// What it allows.
+    pub scopes: Vec<Scope>,
+}
+
+/// A token of the HTTP API as lists show it: all but the token itself.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct TokenStatus {
+    /// The eight characters after `bst_`.
+    pub id: String,
+    /// Who or what uses it.
+    pub name: String,
+    /// What it allows.
+    pub scopes: Vec<Scope>,
+    /// `valid expired revoked`.
+    pub state: String,
+    /// When it was made.
+    pub created_at: Instant,
+    /// By which login.
+    pub created_by: String,
+    /// Until when it is valid.
+    pub expires_at: Instant,
+    /// When somebody ended it.
+    pub revoked_at: Option<Instant>,
+    /// By which login.
+    pub revoked_by: Option<String>,
+    /// The day of its last use, as `2026-11-23`.
+    pub used_on: Option<String>,
 }
 
 /// A brake that is on.

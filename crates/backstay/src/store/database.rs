@@ -20,6 +20,10 @@ use crate::model::config::Pooler;
 const CALLS: usize = 4;
 /// A short call waits this long for its answer.
 const CALL_DEADLINE: Duration = Duration::from_secs(33);
+/// One look of an operator may take this long.
+const LOOK_PATIENCE: Duration = Duration::from_secs(20);
+/// Characters of who something is done for: PostgreSQL keeps 63 bytes of a session's name.
+const BEHALF: usize = 60;
 /// Within this long a second session answers, unless it must wait for the first.
 const ONE_WAITS_FOR_THE_OTHER: Duration = Duration::from_secs(1);
 
@@ -69,6 +73,10 @@ impl Purpose {
 #[derive(Clone)]
 pub struct Database {
     inner: Arc<Inner>,
+    /// For whom verbs are done, where it is not only the login.
+    behalf: Option<Arc<str>>,
+    /// How long one look may take.
+    patience: Duration,
 }
 
 struct Inner {
@@ -142,7 +150,50 @@ impl Database {
                 idle,
                 calls: Semaphore::new(CALLS),
             }),
+            behalf: None,
+            patience: LOOK_PATIENCE,
         })
+    }
+
+    /// The same database for what is done on behalf of somebody who has no login there: the audit names them as the source
+    /// of what they do. Kept are 60 letters, digits, spaces and `_.:@-`.
+    ///
+    /// ```no_run
+    /// # async fn example(database: backstay::Database) -> Result<(), backstay::StoreError> {
+    /// let for_ana = database.on_behalf("intranet ana");
+    /// backstay::operate::cancel(&for_ana, &[4211], None, "wrong month").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn on_behalf(&self, who: &str) -> Database {
+        let is_kept = |c: &char| c.is_ascii_alphanumeric() || " _.:@-".contains(*c);
+        let kept: String = who.chars().filter(is_kept).take(BEHALF).collect();
+        Database { behalf: Some(kept.into()), ..self.clone() }
+    }
+
+    /// The same database, where a look gives up after that long instead of 20 s; a page that people wait for takes 2 s.
+    ///
+    /// ```no_run
+    /// use backstay::unit::secs;
+    /// # async fn example(database: backstay::Database) -> Result<(), backstay::StoreError> {
+    /// let queues = backstay::inspect::queues(&database.with_patience(secs(2))).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn with_patience(&self, patience: Duration) -> Database {
+        Database { patience, ..self.clone() }
+    }
+
+    /// For whom verbs are done; safe between the quotes of a statement.
+    pub(crate) fn behalf(&self) -> Option<&str> {
+        self.behalf.as_deref()
+    }
+
+    /// How long one look may take.
+    pub(crate) fn patience(&self) -> Duration {
+        self.patience
     }
 
     /// Whether a transaction pooler stands between; then wake-up is by polling, and death is seen by lease only.

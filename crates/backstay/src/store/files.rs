@@ -83,6 +83,10 @@ pub(crate) const SCHEMA: &[(&str, &str)] = &[
         "0012_enqueue_grant",
         include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/sql/schema/0012_enqueue_grant.sql")),
     ),
+    (
+        "0013_tokens",
+        include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/sql/schema/0013_tokens.sql")),
+    ),
 ];
 
 const BODIES: &[(&str, &str)] = &[
@@ -102,6 +106,7 @@ const BODIES: &[(&str, &str)] = &[
     file!("door/checkpoint"),
     file!("door/complete"),
     file!("door/contract"),
+    file!("door/create_token"),
     file!("door/dead_letters"),
     file!("door/discard"),
     file!("door/drain"),
@@ -113,6 +118,7 @@ const BODIES: &[(&str, &str)] = &[
     file!("door/enqueue_rows"),
     file!("door/find"),
     file!("door/jobs"),
+    file!("door/know_token"),
     file!("door/make_partitions"),
     file!("door/mute"),
     file!("door/pause"),
@@ -125,6 +131,7 @@ const BODIES: &[(&str, &str)] = &[
     file!("door/resume_replay"),
     file!("door/reveal"),
     file!("door/revive"),
+    file!("door/revoke_token"),
     file!("door/show"),
     file!("door/stop_replay"),
     file!("door/tail"),

@@ -60,7 +60,7 @@ static LIST_REPLAYS: Sql = sql!("inspect/list_replays", [INT8, INT8, INT4]);
 /// A look changes nothing, goes by indexes whatever the statistics say, and gives up in time.
 const LOOK: &str = "begin read only; set local enable_seqscan = off; set local enable_sort = off; \
     set local enable_hashjoin = off; set local enable_mergejoin = off; set local jit = off; \
-    set local statement_timeout = '20s'; set local lock_timeout = '500ms'";
+    set local lock_timeout = '500ms'";
 
 /// What some queues hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -102,7 +102,8 @@ pub(super) async fn look<T>(
 ) -> Result<T, StoreError> {
     database
         .call(async |link| {
-            link.batch(LOOK).await?;
+            let most = database.patience().as_millis();
+            link.batch(&format!("{LOOK}; set local statement_timeout = '{most}ms'")).await?;
             let seen = read(link).await?;
             link.batch("commit").await?;
             Ok(seen)

@@ -10,7 +10,7 @@ use crate::failpoint::failpoint;
 use sha2::{Digest, Sha256};
 
 /// The schema that this version makes and serves.
-pub const SCHEMA: i32 = 12;
+pub const SCHEMA: i32 = 13;
 /// The oldest major version of PostgreSQL that this version serves.
 pub const OLDEST_SERVER: i32 = 14;
 
@@ -152,7 +152,23 @@ pub async fn status(database: &Database) -> Result<Status, StoreError> {
 }
 
 /// Refuses a database that this version cannot serve.
-pub(crate) async fn check(database: &Database) -> Result<(), MigrateError> {
+///
+/// ```
+/// # use backstay::testing::TestQueue;
+/// # use backstay::Worker;
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # if backstay::testing::is_skipped() { return Ok(()) }
+/// # let t = TestQueue::start(Worker::without_state().build()).await?;
+/// backstay::migrate::check(t.database()).await?;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors
+///
+/// BS502 where nothing is installed, BS503 for another schema, BS505 and BS506 for a server that will not do, BS5xx from it.
+pub async fn check(database: &Database) -> Result<(), MigrateError> {
     let (status, major, standby) = database
         .call(async |link| {
             let known = link.query_one(&KNOWN, &[]).await?;

@@ -32,13 +32,21 @@ static MUTE: Sql = sql!("call/mute", [TEXT, TEXT]);
 static DRAIN: Sql = sql!("call/drain", [TEXT, TEXT]);
 static ENQUEUE_MANY: Sql = sql!("call/enqueue_many", [TEXT, TEXT]);
 
-/// Runs a verb: text in, one JSON document out.
-async fn verb<T: DeserializeOwned>(
+/// Runs a verb: text in, one JSON document out. Where it is done for somebody, the audit row of its transaction says so.
+pub(super) async fn verb<T: DeserializeOwned>(
     database: &Database,
     sql: &'static Sql,
     params: &[&str],
 ) -> Result<T, StoreError> {
-    database.call(async |link| verb_on(link, sql, params).await).await
+    database
+        .call(async |link| {
+            let Some(who) = database.behalf() else { return verb_on(link, sql, params).await };
+            link.batch(&format!("begin; set local application_name = '{who}'")).await?;
+            let done = verb_on(link, sql, params).await?;
+            link.batch("commit").await?;
+            Ok(done)
+        })
+        .await
 }
 
 async fn verb_on<T: DeserializeOwned>(

@@ -3,11 +3,17 @@
 use std::path::{Path, PathBuf};
 
 /// The files that hand names on to users.
-const HAND_ON: [&str; 5] =
-    ["lib.rs", "admin/inspect.rs", "admin/operate.rs", "model/config.rs", "testing.rs"];
+const HAND_ON: [&str; 6] = [
+    "lib.rs",
+    "admin/inspect.rs",
+    "admin/operate.rs",
+    "admin/token.rs",
+    "model/config.rs",
+    "testing.rs",
+];
 
 /// What stands behind a shown name and is hardly ever written: a glob, lists of codes, forms of keys.
-const PLUMBING: [&str; 12] = [
+const PLUMBING: [&str; 14] = [
     "*",
     "BAD_VALUE",
     "BadNetwork",
@@ -15,15 +21,17 @@ const PLUMBING: [&str; 12] = [
     "DUPLICATE",
     "Form",
     "MISSING",
+    "NOT_CLOSED",
     "ReadSource",
     "SECRET_UNREADABLE",
     "UNKNOWN_REFERENCE",
+    "UnknownScope",
     "Bounded",
     "PARTS_MOST",
 ];
 
 /// Where the functions stand that users call.
-const FILES: [&str; 32] = [
+const FILES: [&str; 33] = [
     "admin/check.rs",
     "admin/doctor.rs",
     "admin/inspect/dead.rs",
@@ -32,6 +40,7 @@ const FILES: [&str; 32] = [
     "admin/inspect/output.rs",
     "admin/inspect/why.rs",
     "admin/operate.rs",
+    "admin/token.rs",
     "call/caller.rs",
     "call/cancel.rs",
     "call/complete.rs",

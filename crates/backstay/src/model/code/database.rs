@@ -22,7 +22,7 @@ pub(super) const CODES: &[Code] = &[
     Code {
         code: "BS502",
         name: "not_installed",
-        status: None,
+        status: Some(503),
         title: "this database has no Backstay in it",
         meaning: "The schema `backstay` does not exist, or this login cannot see it.",
         causes: &[
@@ -36,7 +36,7 @@ pub(super) const CODES: &[Code] = &[
     Code {
         code: "BS503",
         name: "schema_mismatch",
-        status: None,
+        status: Some(503),
         title: "the schema and this program do not fit together",
         meaning: "The schema is older than this program needs, or so new that it no longer serves it.",
         causes: &[

@@ -5,7 +5,7 @@ use super::value::Origin;
 /// One thing that is wrong in a configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
-    /// `BS401` to `BS407` or `BS602`; each is explained by `backstay explain`.
+    /// `BS401` to `BS407`, `BS602` or `BS808`; each is explained by `backstay explain`.
     pub code: &'static str,
     /// The line, variable or flag that must change; [`Origin::Default`] where nothing was written.
     pub place: Origin,
@@ -47,3 +47,5 @@ pub const UNKNOWN_REFERENCE: &str = "BS404";
 pub const DUPLICATE: &str = "BS405";
 /// A secret whose variable or file cannot be read.
 pub const SECRET_UNREADABLE: &str = "BS407";
+/// An address that others can reach, without anything that asks them who they are.
+pub const NOT_CLOSED: &str = "BS808";

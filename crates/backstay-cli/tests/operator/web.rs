@@ -1,0 +1,535 @@
+//! The HTTP API of `backstay serve`, asked over real connections by clients of all sorts.
+
+use std::fmt::Write as _;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::process::{Child, ChildStderr, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use backstay_postgres::template;
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::{Value, json};
+
+use crate::{Desk, desk, run_sql};
+
+/// A server of the HTTP API, which ends with the test.
+struct Site {
+    desk: Desk,
+    server: Child,
+    at: SocketAddr,
+    _log: BufReader<ChildStderr>,
+}
+
+impl Drop for Site {
+    fn drop(&mut self) {
+        // It may have ended before.
+        let _ended = kill_process(Pid::from_child(&self.server), Signal::TERM);
+        let _reaped = self.server.wait();
+    }
+}
+
+/// What came back.
+#[derive(Debug)]
+struct Answer {
+    status: u16,
+    head: String,
+    body: String,
+}
+
+impl Answer {
+    fn of(text: &str) -> Answer {
+        let (head, body) = text.split_once("\r\n\r\n").unwrap_or((text, ""));
+        let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
+        let status = status.unwrap_or_else(|| panic!("no answer: {text:?}"));
+        Answer { status, head: head.to_ascii_lowercase(), body: body.to_owned() }
+    }
+
+    #[track_caller]
+    fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+
+    /// `404 BS301`, or the status alone where all is well.
+    fn code(&self) -> String {
+        match serde_json::from_str::<Value>(&self.body).ok().map(|body| body["code"].clone()) {
+            Some(Value::String(code)) => format!("{} {code}", self.status),
+            _ => self.status.to_string(),
+        }
+    }
+}
+
+fn site(settings: &[(&str, &str)]) -> Option<Site> {
+    let desk = desk()?;
+    let mut command = Command::new(env!("CARGO_BIN_EXE_backstay"));
+    command.args(["serve", "--listen", "127.0.0.1:0"]).env_clear().env("PATH", "/usr/bin:/bin");
+    command.env("DATABASE_URL", &desk.database.url).current_dir(std::env::temp_dir());
+    command.envs(settings.iter().copied()).stdin(Stdio::null()).stderr(Stdio::piped());
+    let mut server = command.spawn().unwrap();
+    let mut log = BufReader::new(server.stderr.take().unwrap());
+    let mut line = String::new();
+    log.read_line(&mut line).unwrap();
+    let at = line.split("http://").nth(1).and_then(|rest| rest.split('/').next()?.parse().ok());
+    let at = at.unwrap_or_else(|| panic!("no address: {line}"));
+    Some(Site { desk, server, at, _log: log })
+}
+
+impl Site {
+    fn token(&self, scopes: &str) -> String {
+        let made = self.desk.run(&["tokens", "create", "--name", "t", "--scope", scopes, "--json"]);
+        made.exits(0).json()["token"].as_str().unwrap().to_owned()
+    }
+
+    /// Sends exactly these bytes, and reads until the server closes.
+    fn raw(&self, bytes: &[u8]) -> Answer {
+        let mut stream = TcpStream::connect(self.at).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        // A server that has refused already may have closed.
+        let _sent = stream.write_all(bytes);
+        let mut all = Vec::new();
+        // What came before a reset counts.
+        let _read = stream.read_to_end(&mut all);
+        Answer::of(&String::from_utf8(all).unwrap())
+    }
+
+    fn ask(&self, verb: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+        let mut text = format!("{verb} {path} HTTP/1.1\r\nConnection: close\r\n");
+        if !headers.iter().any(|(name, _)| *name == "Host") {
+            text += "Host: localhost\r\n";
+        }
+        for (name, value) in headers {
+            write!(text, "{name}: {value}\r\n").unwrap();
+        }
+        if !body.is_empty() {
+            let length = body.len();
+            write!(text, "Content-Type: application/json\r\nContent-Length: {length}\r\n").unwrap();
+        }
+        self.raw(format!("{text}\r\n{body}").as_bytes())
+    }
+
+    fn get(&self, path: &str) -> Answer {
+        self.ask("GET", path, &[], "")
+    }
+
+    fn by(&self, token: &str, verb: &str, path: &str, body: &Value) -> Answer {
+        let bearer = format!("Bearer {token}");
+        let body = if body.is_null() { String::new() } else { body.to_string() };
+        self.ask(verb, path, &[("Authorization", &bearer)], &body)
+    }
+
+    /// What was seen of the database is kept for a second.
+    fn wait_until_ready_is(&self, status: u16) {
+        let begun = Instant::now();
+        while self.get("/readyz").status != status {
+            assert!(begun.elapsed() < Duration::from_secs(15), "/readyz is not {status}");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    /// The description that the server gives of itself.
+    fn description(&self) -> Value {
+        self.get("/api/v1/openapi.json").json()
+    }
+}
+
+/// Every path of the description with its methods; what stands in braces is filled in.
+fn paths(description: &Value) -> Vec<(String, String, String)> {
+    let mut all = Vec::new();
+    for (path, verbs) in description["paths"].as_object().unwrap() {
+        for (verb, operation) in verbs.as_object().unwrap() {
+            let filled = path
+                .replace("{id}", "1")
+                .replace("{name}", "default")
+                .replace("{fingerprint}", "0a0a0a0a");
+            let needs = operation["description"].as_str().unwrap().split('`').nth(1).unwrap();
+            all.push((verb.to_uppercase(), filled, needs.to_owned()));
+        }
+    }
+    all
+}
+
+#[test]
+fn a_job_is_enqueued_looked_at_and_steered_over_http() {
+    let Some(site) = site(&[]) else { return };
+    let token = site.token("operate");
+    let by = |verb: &str, path: &str, body: Value| site.by(&token, verb, path, &body);
+
+    let digits = r#"{"kind":"report","args":{"n":12345678901234567890.10},"options":{"run_in":"1h","tags":["a"]}}"#;
+    let bearer = format!("Bearer {token}");
+    let once = [("Authorization", bearer.as_str()), ("Idempotency-Key", "once")];
+    let made = site.ask("POST", "/api/v1/jobs", &once, digits);
+    assert_eq!((made.status, &made.json()["created"]), (201, &json!(true)), "{made:?}");
+    let id = made.json()["id"].as_str().unwrap().to_owned();
+    let again = site.ask("POST", "/api/v1/jobs", &once, digits);
+    assert_eq!((again.status, &again.json()["id"]), (200, &json!(id)));
+
+    let shown = site.get(&format!("/api/v1/jobs/{id}"));
+    assert!(shown.body.contains("12345678901234567890.10"), "every digit stays: {}", shown.body);
+    assert_eq!(shown.json()["state"], "scheduled");
+    let path = |rest: &str| format!("/api/v1/jobs/{id}{rest}");
+    let edited = by("PATCH", &path(""), json!({ "priority": "urgent", "reason": "it is wanted" }));
+    assert_eq!(edited.json(), json!({ "count": 1, "skipped": [] }));
+    assert_eq!(by("POST", &path("/promote"), Value::Null).status, 200);
+    assert_eq!(site.get(&path("/why")).json()["reason"], "no_worker");
+    assert_eq!(by("POST", &path("/bury"), json!({ "reason": "it cannot be" })).status, 200);
+    let groups = site.get("/api/v1/dead").json();
+    let group = groups["items"][0]["fingerprint"].as_str().unwrap().to_owned();
+    let seen = json!({ "note": "known" });
+    assert_eq!(by("POST", &format!("/api/v1/dead/groups/{group}/acknowledge"), seen).status, 200);
+    assert_eq!(site.get("/api/v1/dead").json()["items"][0]["note"], "known");
+    assert_eq!(by("POST", &format!("/api/v1/dead/{id}/revive"), Value::Null).status, 200);
+    assert_eq!(by("POST", &path("/cancel"), Value::Null).json()["answer"], "cancelled");
+    assert_eq!(by("POST", &path("/cancel"), Value::Null).code(), "409 BS302");
+    let pause = json!({ "for_in": "30m", "reason": "a release" });
+    assert_eq!(by("POST", "/api/v1/queues/default/pause", pause).status, 200);
+    assert_eq!(site.get("/api/v1/queues").json()["items"][0]["paused"]["reason"], "a release");
+
+    // Who did it stands in the audit, by the token; why, too.
+    let doer = format!("serve {} t", &token[4..12]);
+    site.desk.sql(&format!(
+        "do $$ begin
+           assert (select count(*) from backstay.audit where source = '{doer}') = 7;
+           assert (select reason from backstay.audit where verb = 'edit') = 'it is wanted';
+         end $$"
+    ));
+}
+
+#[test]
+fn many_are_counted_before_anything_is_done_to_them() {
+    let Some(site) = site(&[]) else { return };
+    let token = site.token("operate");
+    let jobs: Vec<Value> = (0..25).map(|n| json!({ "kind": "mail", "args": { "n": n } })).collect();
+    let made = site.by(
+        &token,
+        "POST",
+        "/api/v1/jobs/many",
+        &json!({ "jobs": jobs, "options": { "queue": "mail" } }),
+    );
+    assert_eq!((made.status, made.json()["items"].as_array().unwrap().len()), (201, 25));
+
+    // Two pages and a third, without a gap and without one twice.
+    let (mut seen, mut path) = (Vec::new(), "/api/v1/jobs?queue=mail&limit=10".to_owned());
+    loop {
+        let page = site.get(&path).json();
+        seen.extend(page["items"].as_array().unwrap().iter().map(|job| job["id"].to_string()));
+        let Some(next) = page["next"].as_str() else { break };
+        let other = site.get(&format!("/api/v1/jobs?queue=other&cursor={next}"));
+        assert_eq!(other.code(), "400 BS806", "a cursor is of its own filter");
+        path = format!("/api/v1/jobs?queue=mail&limit=10&cursor={next}");
+    }
+    seen.sort();
+    seen.dedup();
+    assert_eq!(seen.len(), 25);
+
+    let bulk = |body: Value| site.by(&token, "POST", "/api/v1/bulk", &body);
+    let filter = json!({ "queue": "mail" });
+    let counted = bulk(json!({ "verb": "cancel", "filter": filter, "dry_run": true }));
+    assert_eq!(counted.json()["count"], 25);
+    let none = bulk(json!({ "verb": "cancel", "filter": filter, "reason": "wrong" }));
+    assert_eq!(none.code(), "409 BS304", "nobody said how many");
+    let other = bulk(json!({ "verb": "cancel", "filter": filter, "reason": "wrong", "expect": 5 }));
+    assert_eq!(other.code(), "409 BS304");
+    let silent = bulk(json!({ "verb": "cancel", "filter": filter, "expect": 25 }));
+    assert_eq!(silent.code(), "422 BS305");
+    let all = bulk(json!({ "verb": "cancel", "filter": {}, "expect": 25, "reason": "wrong" }));
+    assert_eq!(all.code(), "422 BS102");
+    assert_eq!(site.get("/api/v1/jobs?state=ready").json()["items"].as_array().unwrap().len(), 25);
+    let done = bulk(json!({ "verb": "bury", "filter": filter, "reason": "wrong", "expect": 25 }));
+    assert_eq!(done.json()["count"], 25);
+    let again = json!({ "verb": "revive", "filter": { "kind": ["mail"] }, "expect": 25, "first": 1, "reason": "mended" });
+    let begun = bulk(again);
+    assert_eq!((begun.status, begun.json()["count"].as_u64()), (202, Some(25)), "{begun:?}");
+    let replay = begun.json()["replay"].as_str().unwrap().to_owned();
+    assert_eq!(site.get(&format!("/api/v1/bulk/{replay}")).json()["total"], 25);
+    let stop = site.by(&token, "POST", &format!("/api/v1/bulk/{replay}/stop"), &Value::Null);
+    assert_eq!(stop.status, 200);
+}
+
+#[test]
+fn nobody_does_more_than_their_scope_on_any_path() {
+    let Some(site) = site(&[("BACKSTAY_WEB__AUTH", "token")]) else { return };
+    let [read, operate, admin, one] =
+        ["read", "operate", "admin", "enqueue:reports"].map(|scope| site.token(scope));
+    let ended = site.token("admin");
+    site.desk.run(&["tokens", "revoke", &ended[4..12]]).exits(0);
+    let described = site.by(&read, "GET", "/api/v1/openapi.json", &Value::Null).json();
+    let all = paths(&described);
+    assert!(all.len() > 30, "{}", all.len());
+    let revoked = site.by(&ended, "GET", "/api/v1/tokens", &Value::Null);
+    assert_eq!(revoked.code(), "401 BS801");
+    for (verb, path, needs) in &all {
+        let status = |token: &str| site.by(token, verb, path, &Value::Null).status;
+        assert_eq!(site.ask(verb, path, &[], "").code(), "401 BS801", "{verb} {path}");
+        let may = |scopes: &[&str]| scopes.contains(&needs.as_str());
+        for (token, allowed) in [
+            (&read, may(&["read"])),
+            (&one, may(&["enqueue"])),
+            (&operate, may(&["read", "enqueue", "operate"])),
+            (&admin, true),
+        ] {
+            let status = status(token);
+            assert_eq!(status != 403, allowed, "{verb} {path} needs {needs}: {status}");
+            assert!(status != 401 && status < 500, "{verb} {path}: {status}");
+        }
+    }
+    // A token for one queue must hear of that queue, since the kind's own may be another.
+    let job = |queue: Value| json!({ "kind": "report", "options": { "queue": queue } });
+    let enqueue = |body: &Value| site.by(&one, "POST", "/api/v1/jobs", body).code();
+    assert_eq!(enqueue(&job("reports".into())), "201");
+    assert_eq!(enqueue(&job("mail".into())), "403 BS802");
+    assert_eq!(enqueue(&json!({ "kind": "report" })), "403 BS802");
+    let both = json!({ "jobs": [job("reports".into()), job("mail".into())] });
+    assert_eq!(site.by(&one, "POST", "/api/v1/jobs/many", &both).code(), "403 BS802");
+    let many = json!({ "jobs": [{ "kind": "a" }], "options": { "queue": "reports" } });
+    assert_eq!(site.by(&one, "POST", "/api/v1/jobs/many", &many).code(), "201");
+    // Other args are for admins.
+    let args = json!({ "args": { "n": 2 } });
+    assert_eq!(site.by(&operate, "PATCH", "/api/v1/jobs/1", &args).code(), "403 BS802");
+    assert_eq!(site.by(&admin, "PATCH", "/api/v1/jobs/1", &args).code(), "200");
+}
+
+#[test]
+fn pages_of_others_and_names_of_others_get_nothing() {
+    let Some(site) = site(&[("BACKSTAY_WEB__HOSTS", "jobs.example.org")]) else { return };
+    let code = |headers: &[(&str, &str)]| site.ask("GET", "/api/v1/jobs", headers, "").code();
+    assert_eq!(code(&[]), "200");
+    assert_eq!(code(&[("Host", "jobs.example.org")]), "200");
+    for host in
+        ["evil.org", "localhost.evil.org", "jobs.example.org.evil.org", "127.0.0.1@evil.org", ""]
+    {
+        assert_eq!(code(&[("Host", host)]), "403 BS807", "{host}");
+    }
+    assert_eq!(code(&[("Host", "localhost"), ("Host", "evil.org")]), "403 BS807");
+    assert_eq!(code(&[("Origin", "https://evil.org")]), "403 BS807");
+    assert_eq!(code(&[("Origin", "null")]), "403 BS807");
+    assert_eq!(
+        code(&[("Sec-Fetch-Site", "cross-site"), ("Sec-Fetch-Mode", "no-cors")]),
+        "403 BS807"
+    );
+    let token = site.token("operate");
+    let rebound = format!("Bearer {token}");
+    assert_eq!(code(&[("Authorization", &rebound), ("Host", "evil.org")]), "403 BS807");
+    // A preflight is answered with nothing that would allow the request.
+    let asked = [("Origin", "https://evil.org"), ("Access-Control-Request-Method", "POST")];
+    let preflight = site.ask("OPTIONS", "/api/v1/jobs", &asked, "");
+    assert_eq!(preflight.status, 405);
+    assert!(!preflight.head.contains("access-control"), "{}", preflight.head);
+    // A form of a page can send no JSON.
+    let form = format!(
+        "POST /api/v1/jobs HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nAuthorization: Bearer {token}\r\n\
+         Content-Type: text/plain\r\nContent-Length: 12\r\n\r\n{{\"kind\":\"a\"}}"
+    );
+    assert_eq!(site.raw(form.as_bytes()).code(), "415 BS804");
+    let answer = site.get("/api/v1/jobs");
+    for header in ["default-src 'none'", "nosniff", "no-store", "no-referrer", "same-origin"] {
+        assert!(answer.head.contains(header), "{header}: {}", answer.head);
+    }
+}
+
+#[test]
+fn whatever_is_sent_comes_back_as_a_problem_and_changes_nothing() {
+    let Some(site) = site(&[]) else { return };
+    site.desk.enqueue(&["kept"]);
+    let token = site.token("admin");
+    let fields = site.description()["paths"]["/api/v1/jobs"]["get"]["parameters"].clone();
+    let injections = [
+        "%27;drop%20table%20backstay.job;--",
+        "%27%20or%201=1--",
+        "%00",
+        "a%00b",
+        "%ff%fe",
+        "$1",
+        "%25%27)%3bselect%20pg_sleep(9)--",
+        "%0d%0aX:%20y",
+        "-1",
+        "99999999999999999999",
+        "%F0%9F%92%A9",
+    ];
+    for field in fields.as_array().unwrap() {
+        let name = field["name"].as_str().unwrap();
+        for value in injections {
+            let answer = site.get(&format!("/api/v1/jobs?{name}={value}"));
+            assert!(answer.status < 500, "{name}={value}: {answer:?}");
+            let is_empty = answer.status != 200 || answer.json()["items"] == json!([]);
+            assert!(is_empty || name == "limit", "{name}={value}: {answer:?}");
+        }
+    }
+    for path in [
+        "/api/v1/../../etc/passwd",
+        "/api/v1/jobs/..%2f..%2fetc%2fpasswd",
+        "/api/v1/jobs/1%00",
+        "/api/v1/jobs/%27",
+        "/api/v1/jobs/1%20or%201=1",
+        "/api/v1/dead/groups/%27;--/acknowledge",
+        "/errors/..%2f..%2fetc%2fpasswd",
+        "//evil.org/%2e%2e",
+    ] {
+        let answer = site.get(path);
+        assert!((400..500).contains(&answer.status), "{path}: {answer:?}");
+        assert!(!answer.body.contains("root:"), "{path}");
+    }
+    let post = |path: &str, body: &str| {
+        let bearer = format!("Bearer {token}");
+        site.ask("POST", path, &[("Authorization", &bearer)], body).code()
+    };
+    for (body, expected) in [
+        ("{", "400 BS804"),
+        ("[]", "400 BS804"),
+        ("\u{fffd}", "400 BS804"),
+        (r#"{"kind":"a","args":{"n":"\u0000"}}"#, "422 BS104"),
+        (r#"{"kind":"a","args":{"n":"\ud800"}}"#, "422 BS104"),
+        (r#"{"kind":"a\u0000","args":{}}"#, "422 BS102"),
+        (r#"{"kind":"a b"}"#, "422 BS103"),
+        (r#"{"args":{}}"#, "422 BS103"),
+        (r#"{"kind":7}"#, "422 BS102"),
+        (r#"{"kind":"a","args":[]}"#, "422 BS104"),
+        (r#"{"kind":"a","option":{}}"#, "422 BS101"),
+        (r#"{"kind":"a","options":{"priorty":1}}"#, "422 BS101"),
+        (r#"{"kind":"a","options":{"priority":"'; drop table backstay.job; --"}}"#, "422 BS102"),
+    ] {
+        assert_eq!(post("/api/v1/jobs", body), expected, "{body}");
+    }
+    let deep = format!(
+        "{{\"kind\":\"a\",\"args\":{}1{}}}",
+        "{\"a\":".repeat(100_000),
+        "}".repeat(100_000)
+    );
+    assert!(post("/api/v1/jobs", &deep).starts_with("4"), "100,000 levels");
+    let long = format!("{{\"kind\":\"a\",\"args\":{{\"a\":\"{}\"}}}}", "x".repeat(300_000));
+    assert_eq!(post("/api/v1/jobs", &long), "413 BS105");
+    let huge = "POST /api/v1/jobs HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
+                Content-Length: 100000000\r\nConnection: close\r\n";
+    let huge = format!("{huge}Authorization: Bearer {token}\r\n\r\n");
+    assert_eq!(site.raw(huge.as_bytes()).code(), "413 BS805", "it is not even read");
+    let note = r#"{"note":"a\u0000b"}"#;
+    assert_eq!(post("/api/v1/dead/groups/0a/acknowledge", note), "422 BS102");
+    assert_eq!(post("/api/v1/jobs/1/cancel", r#"{"reason":"a\u0000b"}"#), "422 BS102");
+    assert_eq!(site.ask("BREW", "/api/v1/jobs", &[], "").code(), "405 BS804");
+    let kept = site.get("/api/v1/jobs?kind=kept").json();
+    assert_eq!(kept["items"][0]["state"], "ready", "and the job is still there");
+    assert_eq!(site.get("/api/v1/jobs").json()["items"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn who_is_slow_or_guesses_is_shut_out_and_others_are_served() {
+    let Some(site) = site(&[]) else { return };
+    let good = site.token("read");
+    assert_eq!(site.by(&good, "GET", "/api/v1/jobs", &Value::Null).status, 200);
+    // Slow ones, who wait while the rest goes on.
+    let begun = Instant::now();
+    let mut slow: Vec<TcpStream> = (0..100).map(|_| TcpStream::connect(site.at).unwrap()).collect();
+    for stream in &mut slow {
+        stream.write_all(b"GET /livez HTTP/1.1\r\nHost: loc").unwrap();
+    }
+    assert_eq!(site.get("/livez").status, 200);
+    let wrong = format!("bst_{}", "0".repeat(72));
+    let codes: Vec<String> =
+        (0..12).map(|_| site.by(&wrong, "GET", "/api/v1/jobs", &Value::Null).code()).collect();
+    assert_eq!(codes[..10], ["401 BS801"; 10]);
+    assert_eq!(codes[10..], ["429 BS803"; 2]);
+    let told = site.by(&wrong, "GET", "/api/v1/jobs", &Value::Null);
+    assert!(told.head.contains("retry-after: "), "{}", told.head);
+    let still = site.by(&good, "GET", "/api/v1/jobs", &Value::Null).status;
+    assert_eq!(still, 200, "a token that was used before is not shut out with the guesser");
+    for mut stream in slow {
+        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        assert_eq!(stream.read(&mut [0; 16]).unwrap_or(0), 0, "closed without an answer");
+    }
+    assert!(begun.elapsed() < Duration::from_secs(15), "{:?}", begun.elapsed());
+}
+
+#[test]
+fn the_server_is_closed_unless_somebody_opened_it() {
+    let Some(desk) = desk() else { return };
+    let open = desk.run(&["serve", "--listen", "0.0.0.0:0"]).exits(78);
+    assert!(open.err.contains("BS808") && open.err.contains("tokens create"), "{}", open.err);
+    let wrong = desk.run(&["serve", "--listen", "localhost"]).exits(78);
+    assert!(wrong.err.contains("127.0.0.1:7432"), "{}", wrong.err);
+    let Some(site) = site(&[]) else { return };
+    let taken = site.desk.run(&["serve", "--listen", &site.at.to_string()]).exits(78);
+    assert!(taken.err.contains("nothing can listen"), "{}", taken.err);
+    // It ends when it is told, also with a connection open.
+    let _idle = TcpStream::connect(site.at).unwrap();
+    let begun = Instant::now();
+    kill_process(Pid::from_child(&site.server), Signal::TERM).unwrap();
+    let mut site = site;
+    assert!(site.server.wait().unwrap().success());
+    assert!(begun.elapsed() < Duration::from_secs(10));
+}
+
+#[test]
+fn no_answer_has_a_field_that_the_description_does_not_know() {
+    let Some(site) = site(&[]) else { return };
+    site.desk.sql(
+        "insert into backstay.message (made_at, due_at, next_try_at, count, rule, subject, channel, dedupe_key, body)
+         values (now(), now(), now(), 1, 'dead', 'a', 'team', 'a', '{}')",
+    );
+    let job = site.desk.enqueue(&["report", "{\"a\":1}"]);
+    let dead = site.desk.die("mail");
+    site.desk.run(&["queues", "pause", "default"]).exits(0);
+    site.token("read");
+    let admin = site.token("admin");
+    let description = site.description();
+    let schemas = &description["components"]["schemas"];
+    for path in
+        ["jobs", "dead", "dead/jobs", "queues", "kinds", "alerts", "tokens", "doctor", "workers"]
+    {
+        let operation = &description["paths"][format!("/api/v1/{path}")]["get"];
+        let schema = &operation["responses"]["200"]["content"]["application/json"]["schema"];
+        let answer = site.by(&admin, "GET", &format!("/api/v1/{path}"), &Value::Null).json();
+        let (one, schema) = match answer.get("items") {
+            Some(items) => (items[0].clone(), &schema["properties"]["items"]["items"]),
+            None => (answer, schema),
+        };
+        assert!(path == "workers" || one.is_object(), "{path} has something to show");
+        check_fields(path, &one, schema, schemas);
+    }
+    for path in [format!("jobs/{job}"), format!("dead/{dead}")] {
+        let answer = site.get(&format!("/api/v1/{path}")).json();
+        let route = path.replace(&job, "{id}").replace(&dead, "{id}");
+        let operation = &description["paths"][format!("/api/v1/{route}")]["get"];
+        let schema = &operation["responses"]["200"]["content"]["application/json"]["schema"];
+        check_fields(&path, &answer, schema, schemas);
+    }
+    let printed = site.desk.run(&["openapi"]).exits(0);
+    assert_eq!(printed.json(), description, "the command prints the same");
+}
+
+/// Looks that every field of a document is described.
+fn check_fields(path: &str, document: &Value, schema: &Value, schemas: &Value) {
+    let mut known = Vec::new();
+    gather(schema, schemas, &mut known);
+    for name in document.as_object().into_iter().flatten().map(|(name, _)| name) {
+        assert!(known.contains(name), "{path}: `{name}` is not among {known:?}");
+    }
+}
+
+fn gather(schema: &Value, schemas: &Value, known: &mut Vec<String>) {
+    if let Some(name) = schema["$ref"].as_str().and_then(|name| name.rsplit('/').next()) {
+        return gather(&schemas[name], schemas, known);
+    }
+    schema["allOf"].as_array().into_iter().flatten().for_each(|part| gather(part, schemas, known));
+    known.extend(
+        schema["properties"].as_object().into_iter().flatten().map(|(name, _)| name.clone()),
+    );
+}
+
+#[test]
+fn without_its_database_it_says_so_and_comes_back() {
+    let Some(site) = site(&[]) else { return };
+    assert_eq!(site.get("/readyz").status, 200);
+    let url = site.desk.database.url.split('?').next().unwrap();
+    let name = url.rsplit('/').next().unwrap();
+    let admin = |sql: &str| run_sql(&template::admin_url(), sql).unwrap();
+    admin(&format!(
+        "select pg_terminate_backend(pid) from pg_stat_activity where datname = '{name}'"
+    ));
+    admin(&format!("alter database \"{name}\" rename to \"{name}_away\""));
+    let lost = site.get("/api/v1/jobs");
+    assert_eq!(lost.status, 503, "{lost:?}");
+    assert!(lost.head.contains("retry-after") && lost.code().starts_with("503 BS5"), "{lost:?}");
+    assert_eq!(site.get("/livez").status, 200, "it lives all the same");
+    site.wait_until_ready_is(503);
+    admin(&format!("alter database \"{name}_away\" rename to \"{name}\""));
+    site.wait_until_ready_is(200);
+    assert_eq!(site.get("/api/v1/jobs").status, 200);
+}

@@ -1,0 +1,53 @@
+//! What runs jobs and tells of them: queues, kinds, workers, messages about alerts, replays.
+
+use std::sync::Arc;
+
+use axum::http::StatusCode;
+use axum::response::Response;
+use backstay::doctor::{self, Wishes};
+use backstay::inspect;
+
+use crate::ask::{Call, json, typed};
+use crate::problem::Problem;
+
+pub(super) async fn queues(call: Call) -> Result<Response, Problem> {
+    Ok(call.page(&inspect::queues(call.pages()).await?, None))
+}
+
+pub(super) async fn kinds(call: Call) -> Result<Response, Problem> {
+    Ok(call.page(&inspect::kinds(call.pages()).await?, None))
+}
+
+pub(super) async fn workers(call: Call) -> Result<Response, Problem> {
+    let gone = call.query.flag("gone");
+    Ok(call.page(&inspect::workers(call.pages(), gone).await?, None))
+}
+
+pub(super) async fn alerts(call: Call) -> Result<Response, Problem> {
+    let cursor = call.cursor()?;
+    let page = inspect::alerts(call.pages(), cursor.as_deref(), call.limit()).await?;
+    Ok(call.page(&page.items, page.next))
+}
+
+pub(super) async fn replays(call: Call) -> Result<Response, Problem> {
+    let cursor = call.cursor()?;
+    let page = inspect::replays(call.pages(), cursor.as_deref(), call.limit()).await?;
+    Ok(call.page(&page.items, page.next))
+}
+
+pub(super) async fn replay(call: Call) -> Result<Response, Problem> {
+    let id = call.id()?;
+    let found = inspect::replay(call.pages(), id).await?;
+    let replay = found.ok_or_else(|| Problem::new("BS301", format!("there is no replay {id}")))?;
+    Ok(json(StatusCode::OK, &replay))
+}
+
+pub(super) async fn doctor(call: Call) -> Result<Response, Problem> {
+    let examine = async { Arc::new(doctor::examine(call.pages(), Wishes::default()).await) };
+    let report = call.service.doctor.get(examine).await;
+    Ok(json(StatusCode::OK, &*report))
+}
+
+pub(super) async fn openapi(call: Call) -> Result<Response, Problem> {
+    Ok(typed(StatusCode::OK, "application/json", call.service.openapi.clone()))
+}

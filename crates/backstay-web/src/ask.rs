@@ -1,0 +1,227 @@
+//! One request as the paths see it, and what a path says of itself.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use axum::body::{Body as Stream, Bytes};
+use axum::http::header::CONTENT_TYPE;
+use axum::http::request::Parts;
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::Response;
+use axum::routing::MethodFilter;
+use backstay::Database;
+use backstay::config::{WebAuth, WebSettings};
+use backstay::doctor::Report;
+use backstay::tokens::Scope;
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+use crate::auth::Caller;
+use crate::body::Body;
+use crate::guard::dress;
+use crate::kept::Kept;
+use crate::limit::Limits;
+use crate::problem::Problem;
+use crate::query::{Field, Query};
+
+/// Who may ask, and under which names.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Options {
+    /// Names under which it is asked beside those of this machine, in small letters.
+    pub hosts: Vec<String>,
+    /// Who may ask. Mounted in another server, [`WebAuth::Loopback`] lets everybody look whom that server lets in.
+    pub auth: WebAuth,
+}
+
+impl From<&WebSettings> for Options {
+    fn from(settings: &WebSettings) -> Options {
+        Options { hosts: settings.hosts.clone(), auth: settings.auth }
+    }
+}
+
+/// What all requests share.
+pub(crate) struct Service {
+    /// For verbs, and for looks that may take their time.
+    pub(crate) database: Database,
+    /// For pages that somebody waits for.
+    pub(crate) pages: Database,
+    pub(crate) options: Options,
+    pub(crate) limits: Limits,
+    /// Whether the database will do; what is wrong with it, in words that anybody may hear.
+    pub(crate) health: Kept<Result<(), String>>,
+    pub(crate) doctor: Kept<Arc<Report>>,
+    /// The description of the API, which never changes.
+    pub(crate) openapi: Bytes,
+}
+
+/// Where a request came from, as far as the server that took it in knows.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Peer(pub(crate) SocketAddr);
+
+/// What a path needs of whoever asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Needs {
+    Read,
+    Operate,
+    Admin,
+    /// To enqueue into some queue at least; into which, is looked at with the job.
+    Enqueue,
+}
+
+impl Needs {
+    /// The scope that whoever asks must have.
+    pub(crate) fn scope(self) -> Scope {
+        match self {
+            Needs::Read => Scope::Read,
+            Needs::Operate => Scope::Operate,
+            Needs::Admin => Scope::Admin,
+            Needs::Enqueue => Scope::Enqueue(None),
+        }
+    }
+}
+
+/// The methods of our paths.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verb {
+    Get,
+    Post,
+    Patch,
+    Delete,
+}
+
+impl Verb {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Verb::Get => "GET",
+            Verb::Post => "POST",
+            Verb::Patch => "PATCH",
+            Verb::Delete => "DELETE",
+        }
+    }
+
+    pub(crate) fn filter(self) -> MethodFilter {
+        match self {
+            Verb::Get => MethodFilter::GET,
+            Verb::Post => MethodFilter::POST,
+            Verb::Patch => MethodFilter::PATCH,
+            Verb::Delete => MethodFilter::DELETE,
+        }
+    }
+}
+
+/// One path with one method: all that is known of it, for the router and for its description.
+pub(crate) struct Endpoint {
+    pub(crate) verb: Verb,
+    pub(crate) path: &'static str,
+    pub(crate) needs: Needs,
+    /// What it does, in one line.
+    pub(crate) does: &'static str,
+    /// Fields behind the question mark.
+    pub(crate) query: &'static [Field],
+    /// Fields of the body.
+    pub(crate) body: &'static [Field],
+    /// What it answers when all is well.
+    pub(crate) answers: Answers,
+    pub(crate) run: fn(Call) -> Answering,
+}
+
+/// What an answer is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Answers {
+    /// A document of this name, with this status.
+    One(u16, &'static str),
+    /// A page of such documents.
+    Page(&'static str),
+    Text,
+}
+
+pub(crate) type Answering = Pin<Box<dyn Future<Output = Result<Response, Problem>> + Send>>;
+
+/// A request that was let in.
+pub(crate) struct Call {
+    pub(crate) service: Arc<Service>,
+    pub(crate) caller: Caller,
+    pub(crate) path: Vec<(String, String)>,
+    pub(crate) query: Query,
+    pub(crate) body: Body,
+    pub(crate) parts: Parts,
+}
+
+impl Call {
+    /// A part of the path by its name in the route.
+    pub(crate) fn part(&self, name: &str) -> &str {
+        let found = self.path.iter().find(|(known, _)| known == name);
+        found.map_or("", |(_, value)| value.as_str())
+    }
+
+    /// The part of the path that is an id of a job, or of something else that is counted.
+    pub(crate) fn id(&self) -> Result<i64, Problem> {
+        let text = self.part("id");
+        match text.parse() {
+            Ok(id) if id > 0 && text.bytes().all(|b| b.is_ascii_digit()) => Ok(id),
+            _ => Err(Problem::new("BS301", "an id is a whole number from 1")),
+        }
+    }
+
+    pub(crate) fn pages(&self) -> &Database {
+        &self.service.pages
+    }
+
+    /// How many items a page has.
+    pub(crate) fn limit(&self) -> u16 {
+        self.query.text("limit").and_then(|text| text.parse().ok()).unwrap_or(50)
+    }
+
+    /// Where the list goes on: the place within a cursor of this very list.
+    pub(crate) fn cursor(&self) -> Result<Option<String>, Problem> {
+        let Some(cursor) = self.query.text("cursor") else { return Ok(None) };
+        match cursor.split_once('-') {
+            Some((list, place)) if list == self.list() => Ok(Some(place.to_owned())),
+            _ => Err(Problem::new("BS806", "this cursor is none of this list with this filter")
+                .hint("take the `next` of the page before, with the same filter")
+                .at("?cursor")),
+        }
+    }
+
+    /// A page as it is answered; its `next` knows the list.
+    pub(crate) fn page<T: Serialize>(&self, items: &[T], next: Option<String>) -> Response {
+        #[derive(Serialize)]
+        struct Page<'a, T> {
+            items: &'a [T],
+            next: Option<String>,
+        }
+        let next = next.map(|place| format!("{}-{place}", self.list()));
+        json(StatusCode::OK, &Page { items, next })
+    }
+
+    /// Tells one list from another.
+    fn list(&self) -> String {
+        let all = format!("{} {}", self.parts.uri.path(), self.query.list());
+        Sha256::digest(all.as_bytes())[..4].iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+/// A document as it is answered.
+pub(crate) fn json(status: StatusCode, document: &impl Serialize) -> Response {
+    match serde_json::to_vec(document) {
+        Ok(bytes) => typed(status, "application/json", bytes),
+        Err(error) => {
+            Problem::new("BS999", format!("the answer cannot be written: {error}")).respond()
+        }
+    }
+}
+
+/// An answer of another sort.
+pub(crate) fn typed(status: StatusCode, sort: &'static str, bytes: impl Into<Bytes>) -> Response {
+    let mut response = Response::new(Stream::from(bytes.into()));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(sort));
+    response
+}
+
+/// What every answer looks like in the end.
+pub(crate) fn finish(answered: Result<Response, Problem>) -> Response {
+    dress(answered.unwrap_or_else(Problem::respond))
+}

@@ -1,0 +1,121 @@
+//! Who asks, and what that allows: a token with its scopes, or whoever is on this machine.
+
+use std::net::IpAddr;
+use std::time::Instant;
+
+use axum::http::HeaderMap;
+use axum::http::header::AUTHORIZATION;
+use backstay::tokens::{self, Scope, TokenHolder};
+use backstay::{Database, config::WebAuth};
+
+use crate::guard::check_origin;
+use crate::limit::Limits;
+use crate::problem::Problem;
+
+/// Somebody who may do something here.
+#[derive(Debug, Clone)]
+pub(crate) enum Caller {
+    /// Whoever is on this machine: may look.
+    Nobody,
+    /// Whoever holds a token.
+    Holder(TokenHolder),
+}
+
+impl Caller {
+    /// Whether this is allowed; refused with the scope that it needs.
+    pub(crate) fn check(&self, needed: &Scope) -> Result<(), Problem> {
+        let (is_allowed, who) = match self {
+            Caller::Nobody => (Scope::Read.includes(needed), "a request without a token".into()),
+            Caller::Holder(holder) => (
+                holder.scopes.iter().any(|scope| scope.includes(needed)),
+                format!("token {} ({})", holder.id, holder.name),
+            ),
+        };
+        if is_allowed {
+            return Ok(());
+        }
+        Err(Problem::new("BS802", format!("{who} may not do this: it needs the scope `{needed}`"))
+            .hint(format!("backstay tokens create --name NAME --scope {needed}")))
+    }
+
+    /// Whether this may enqueue somewhere at all; where exactly is looked at with the job.
+    pub(crate) fn check_enqueue(&self) -> Result<(), Problem> {
+        match self {
+            Caller::Holder(holder) if holder.scopes.iter().any(enqueues) => Ok(()),
+            _ => self.check(&Scope::Enqueue(None)),
+        }
+    }
+
+    /// The name under which the audit keeps what is done.
+    pub(crate) fn name(&self) -> String {
+        match self {
+            Caller::Nobody => "serve".into(),
+            Caller::Holder(holder) => format!("serve {} {}", holder.id, holder.name),
+        }
+    }
+}
+
+fn enqueues(scope: &Scope) -> bool {
+    matches!(scope, Scope::Enqueue(_) | Scope::Operate | Scope::Admin)
+}
+
+/// Where tokens are looked up, and what is known of those who ask.
+pub(crate) struct Gate<'a> {
+    pub(crate) database: &'a Database,
+    pub(crate) auth: WebAuth,
+    pub(crate) hosts: &'a [String],
+    pub(crate) limits: &'a Limits,
+}
+
+impl Gate<'_> {
+    /// Finds out who asks.
+    pub(crate) async fn caller(
+        &self,
+        headers: &HeaderMap,
+        peer: Option<IpAddr>,
+    ) -> Result<Caller, Problem> {
+        if !headers.contains_key(AUTHORIZATION) {
+            check_origin(self.hosts, headers)?;
+            return match self.auth {
+                WebAuth::Loopback => Ok(Caller::Nobody),
+                WebAuth::Token => Err(Problem::new("BS801", "a token is wanted")
+                    .hint("send the header Authorization: Bearer bst_...")),
+            };
+        }
+        let now = Instant::now();
+        let token = bearer(headers);
+        let is_known = token.is_some_and(|token| self.limits.is_known(id(token)));
+        if let Some(wait) = self.limits.shut_out(peer, now).filter(|_| !is_known) {
+            return Err(Problem::new("BS803", "too many wrong tokens came from here")
+                .retry_after(wait.as_secs() + 1));
+        }
+        let holder = match token {
+            Some(token) => tokens::holder(self.database, token).await?,
+            None => None,
+        };
+        let Some(holder) = holder else {
+            self.limits.note_wrong(peer, now);
+            let said = "this token is unknown, has expired or was revoked";
+            return Err(Problem::new("BS801", said)
+                .hint("send the header Authorization: Bearer bst_..., as `backstay tokens create` showed it"));
+        };
+        if self.limits.admit(&holder.id, now) {
+            Ok(Caller::Holder(holder))
+        } else {
+            Err(Problem::new("BS803", format!("token {} asks too often", holder.id)))
+        }
+    }
+}
+
+/// The part of a token that lists show.
+fn id(token: &str) -> &str {
+    token.get(4..12).unwrap_or("")
+}
+
+/// The token of the one header that may carry it.
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let mut all = headers.get_all(AUTHORIZATION).iter();
+    let (first, None) = (all.next()?, all.next()) else { return None };
+    let (sort, token) = first.to_str().ok()?.split_once(' ')?;
+    sort.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}

@@ -1,0 +1,23 @@
+//! The HTTP API: everything that the command line can do, as JSON; closed unless somebody opened it.
+
+#![warn(missing_docs)]
+
+mod api;
+mod ask;
+mod auth;
+mod body;
+mod guard;
+mod health;
+mod kept;
+mod limit;
+mod openapi;
+mod problem;
+mod query;
+mod router;
+mod serve;
+mod stall;
+
+pub use ask::Options;
+pub use openapi::text as openapi;
+pub use router::router;
+pub use serve::{ServeError, serve};

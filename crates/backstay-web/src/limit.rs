@@ -1,0 +1,151 @@
+//! How often somebody may ask: wrong tokens cost patience, and one token does not take everything.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+/// Wrong tokens from one address before it waits.
+const WRONG_FROM_ONE: u32 = 10;
+/// Wrong tokens from everywhere before everybody with a wrong token waits.
+const WRONG_IN_ALL: u32 = 100;
+/// They are counted for this long.
+const WRONG_SPAN: Duration = Duration::from_secs(300);
+/// Requests a second of one token, and as many at once after a pause.
+const PER_SECOND: f64 = 100.0;
+/// Addresses and tokens that are remembered; beyond it the oldest are forgotten.
+const REMEMBERED: usize = 10_000;
+
+/// What was asked lately, and by whom.
+#[derive(Debug, Default)]
+pub(crate) struct Limits {
+    wrong: Mutex<Wrong>,
+    tokens: Mutex<HashMap<String, Bucket>>,
+}
+
+#[derive(Debug, Default)]
+struct Wrong {
+    by_address: HashMap<IpAddr, Count>,
+    in_all: Option<Count>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Count {
+    since: Instant,
+    times: u32,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Bucket {
+    left: f64,
+    at: Instant,
+}
+
+impl Count {
+    /// How long until it begins anew, if it is full.
+    fn wait(self, most: u32, now: Instant) -> Option<Duration> {
+        let left = WRONG_SPAN.checked_sub(now.duration_since(self.since))?;
+        (self.times >= most).then_some(left)
+    }
+
+    fn more(count: Option<Count>, now: Instant) -> Count {
+        match count {
+            Some(count) if now.duration_since(count.since) < WRONG_SPAN => {
+                Count { times: count.times.saturating_add(1), ..count }
+            }
+            _ => Count { since: now, times: 1 },
+        }
+    }
+}
+
+impl Limits {
+    /// How long this address waits before a token of it is looked at again.
+    pub(crate) fn shut_out(&self, from: Option<IpAddr>, now: Instant) -> Option<Duration> {
+        let wrong = self.wrong.lock().expect("nobody panics while holding it");
+        let own = from.and_then(|from| wrong.by_address.get(&from)?.wait(WRONG_FROM_ONE, now));
+        // Whoever has sent no wrong token yet is not kept out by those who did.
+        let is_suspect = from.is_none_or(|from| wrong.by_address.contains_key(&from));
+        let all = wrong.in_all.and_then(|all| all.wait(WRONG_IN_ALL, now));
+        own.or(all.filter(|_| is_suspect))
+    }
+
+    /// Notes a wrong token.
+    pub(crate) fn note_wrong(&self, from: Option<IpAddr>, now: Instant) {
+        let mut wrong = self.wrong.lock().expect("nobody panics while holding it");
+        wrong.in_all = Some(Count::more(wrong.in_all, now));
+        let Some(from) = from else { return };
+        if wrong.by_address.len() >= REMEMBERED {
+            wrong.by_address.retain(|_, count| now.duration_since(count.since) < WRONG_SPAN);
+        }
+        if wrong.by_address.len() >= REMEMBERED {
+            wrong.by_address.clear();
+        }
+        let count = Count::more(wrong.by_address.get(&from).copied(), now);
+        wrong.by_address.insert(from, count);
+    }
+
+    /// Whether this token was good before, so that it is not shut out with whoever guesses from the same address, which may be
+    /// that of a proxy.
+    pub(crate) fn is_known(&self, token: &str) -> bool {
+        self.tokens.lock().expect("nobody panics while holding it").contains_key(token)
+    }
+
+    /// Whether this token may ask once more.
+    pub(crate) fn admit(&self, token: &str, now: Instant) -> bool {
+        let mut tokens = self.tokens.lock().expect("nobody panics while holding it");
+        if tokens.len() >= REMEMBERED {
+            tokens.clear();
+        }
+        let full = Bucket { left: PER_SECOND, at: now };
+        let bucket = tokens.entry(token.to_owned()).or_insert(full);
+        let gained = now.duration_since(bucket.at).as_secs_f64() * PER_SECOND;
+        bucket.left = (bucket.left + gained).min(PER_SECOND);
+        bucket.at = now;
+        if bucket.left < 1.0 {
+            return false;
+        }
+        bucket.left -= 1.0;
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address(last: u8) -> Option<IpAddr> {
+        Some(IpAddr::from([10, 0, 0, last]))
+    }
+
+    #[test]
+    fn ten_wrong_tokens_shut_an_address_out_for_five_minutes_and_no_other() {
+        let (limits, now) = (Limits::default(), Instant::now());
+        for _ in 0..WRONG_FROM_ONE {
+            assert_eq!(limits.shut_out(address(1), now), None);
+            limits.note_wrong(address(1), now);
+        }
+        assert_eq!(limits.shut_out(address(1), now), Some(WRONG_SPAN));
+        assert_eq!(limits.shut_out(address(2), now), None);
+        let later = now + WRONG_SPAN + Duration::from_secs(1);
+        assert_eq!(limits.shut_out(address(1), later), None);
+        limits.note_wrong(address(1), later);
+        assert_eq!(limits.shut_out(address(1), later), None, "it begins anew");
+    }
+
+    #[test]
+    fn a_hundred_wrong_tokens_shut_out_who_sent_one_and_nobody_else() {
+        let (limits, now) = (Limits::default(), Instant::now());
+        (0..100).for_each(|n| limits.note_wrong(address(n), now));
+        assert!(limits.shut_out(address(5), now).is_some());
+        assert_eq!(limits.shut_out(address(200), now), None);
+    }
+
+    #[test]
+    fn a_token_has_a_hundred_requests_a_second() {
+        let (limits, now) = (Limits::default(), Instant::now());
+        assert_eq!((0..150).filter(|_| limits.admit("a", now)).count(), 100);
+        assert!(limits.admit("b", now));
+        let later = now + Duration::from_millis(500);
+        assert_eq!((0..150).filter(|_| limits.admit("a", later)).count(), 50);
+    }
+}

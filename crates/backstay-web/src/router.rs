@@ -1,0 +1,107 @@
+//! Takes a request to its path: who asks, whether that is allowed, what it says, and the answer; the same for every path.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::rejection::RawPathParamsRejection;
+use axum::extract::{RawPathParams, Request};
+use axum::http::request::Parts;
+use axum::response::Response;
+use axum::routing::on;
+use backstay::Database;
+
+use crate::ask::{Call, Endpoint, Needs, Options, Peer, Service, finish};
+use crate::auth::{Caller, Gate};
+use crate::body::{self, Body};
+use crate::guard::check_host;
+use crate::kept::Kept;
+use crate::limit::Limits;
+use crate::problem::Problem;
+use crate::query::Query;
+use crate::{api, health, openapi};
+
+/// A page gives up after this long; people have.
+const PAGE: Duration = Duration::from_secs(2);
+/// Anybody may ask whether it is ready, so the database is asked no more often than this.
+const HEALTH: Duration = Duration::from_secs(1);
+/// The doctor looks at much.
+const DOCTOR: Duration = Duration::from_secs(10);
+/// Any answer is begun within this long.
+const ANSWER: Duration = Duration::from_secs(30);
+
+/// All paths, to be served alone or mounted in an axum server of one's own.
+///
+/// ```no_run
+/// use backstay_web::{Options, router};
+///
+/// # async fn example(database: backstay::Database) {
+/// // Behind the login of the application that it is mounted in.
+/// let app: axum::Router = axum::Router::new().nest("/jobs", router(&database, Options::default()));
+/// # let _ = app;
+/// # }
+/// ```
+pub fn router(database: &Database, options: Options) -> Router {
+    let service = Arc::new(Service {
+        database: database.clone(),
+        pages: database.with_patience(PAGE),
+        options,
+        limits: Limits::default(),
+        health: Kept::new(HEALTH),
+        doctor: Kept::new(DOCTOR),
+        openapi: openapi::text().into(),
+    });
+    let mut router = health::routes(Router::new(), &service);
+    for endpoint in api::ENDPOINTS {
+        let service = Arc::clone(&service);
+        let run = move |path: Result<RawPathParams, RawPathParamsRejection>, request: Request| {
+            let service = Arc::clone(&service);
+            async move { finish(answer(service, endpoint, path, request).await) }
+        };
+        router = router.route(endpoint.path, on(endpoint.verb.filter(), run));
+    }
+    let not_allowed = async |request: Request| finish(Err(api::wrong_method(&request)));
+    let unknown = async |request: Request| finish(Err(api::unknown_path(request.uri().path())));
+    router.method_not_allowed_fallback(not_allowed).fallback(unknown)
+}
+
+async fn answer(
+    service: Arc<Service>,
+    endpoint: &'static Endpoint,
+    path: Result<RawPathParams, RawPathParamsRejection>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let (parts, stream) = request.into_parts();
+    check_host(&service.options.hosts, &parts.uri, &parts.headers)?;
+    let path = path.map_err(|_| Problem::new("BS804", "the path is no UTF-8"))?;
+    let path: Vec<(String, String)> =
+        path.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    if path.iter().any(|(_, value)| value.chars().any(char::is_control)) {
+        return Err(Problem::new("BS804", "the path has a control character"));
+    }
+    let work = async {
+        let caller = caller(&service, &parts).await?;
+        match endpoint.needs {
+            Needs::Enqueue => caller.check_enqueue()?,
+            other => caller.check(&other.scope())?,
+        }
+        let query = Query::read(parts.uri.query().unwrap_or(""), endpoint.query)?;
+        let bytes = body::receive(&parts.headers, stream).await?;
+        let body = Body::read(&parts.headers, &bytes, endpoint.body)?;
+        (endpoint.run)(Call { service, caller, path, query, body, parts }).await
+    };
+    let late = |_| Problem::new("BS507", format!("there was no answer within {ANSWER:?}"));
+    tokio::time::timeout(ANSWER, work).await.map_err(late)?
+}
+
+/// Who asks.
+async fn caller(service: &Service, parts: &Parts) -> Result<Caller, Problem> {
+    let peer = parts.extensions.get::<Peer>().map(|peer| peer.0.ip());
+    let gate = Gate {
+        database: &service.pages,
+        auth: service.options.auth,
+        hosts: &service.options.hosts,
+        limits: &service.limits,
+    };
+    gate.caller(&parts.headers, peer).await
+}
