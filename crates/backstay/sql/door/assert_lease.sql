@@ -3,7 +3,7 @@
 -- role: enqueuer, worker (the fence is the right)
 -- needs: inner/refuse.sql
 create or replace function backstay.assert_lease(job_id bigint, attempt int, worker uuid) returns void
-language plpgsql volatile security definer set search_path = pg_catalog, backstay, pg_temp as $$
+language plpgsql volatile security definer set search_path = pg_catalog, backstay, pg_temp set enable_seqscan = off set jit = off as $$
 begin
   perform from backstay.running r
     where r.job_id = assert_lease.job_id and r.attempt = assert_lease.attempt and r.worker = assert_lease.worker for key share;

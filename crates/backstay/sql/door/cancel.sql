@@ -3,7 +3,7 @@
 -- options: reason; grace, a duration up to 5m: less time to stop than its queue gives, 0s to kill it at once
 -- needs: inner/read_reason.sql inner/read_duration.sql inner/holds.sql inner/lift.sql inner/leave.sql inner/record.sql inner/wake.sql inner/clock.sql
 create or replace function backstay.cancel(job_id bigint, options jsonb default '{}') returns text
-language plpgsql volatile security definer set search_path = pg_catalog, backstay, pg_temp as $$
+language plpgsql volatile security definer set search_path = pg_catalog, backstay, pg_temp set enable_seqscan = off set jit = off as $$
 #variable_conflict use_column
 declare
   job    constant bigint := cancel.job_id;

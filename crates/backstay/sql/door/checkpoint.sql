@@ -3,7 +3,7 @@
 -- role: enqueuer, worker (the fence is the right)
 -- needs: door/assert_lease.sql inner/refuse.sql inner/clock.sql
 create or replace function backstay.checkpoint(job_id bigint, attempt int, worker uuid, value jsonb) returns void
-language plpgsql volatile security definer set search_path = pg_catalog, backstay, pg_temp as $$
+language plpgsql volatile security definer set search_path = pg_catalog, backstay, pg_temp set enable_seqscan = off set jit = off as $$
 #variable_conflict use_column
 begin
   if octet_length(checkpoint.value::text) > 65536 then

@@ -5,7 +5,7 @@
 -- options: output
 -- needs: inner/refuse.sql inner/known.sql inner/clock.sql
 create or replace function backstay.complete(job_id bigint, attempt int, worker uuid, options jsonb default '{}') returns void
-language plpgsql volatile security definer set search_path = pg_catalog, backstay, pg_temp as $$
+language plpgsql volatile security definer set search_path = pg_catalog, backstay, pg_temp set enable_seqscan = off set jit = off as $$
 #variable_conflict use_column
 declare
   result jsonb := complete.options -> 'output';

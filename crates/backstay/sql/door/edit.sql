@@ -6,7 +6,7 @@
 -- needs: inner/known.sql inner/read_reason.sql inner/read_priority.sql inner/read_instant.sql inner/read_duration.sql inner/read_whole.sql inner/read_tags.sql
 -- needs: inner/read_meta.sql inner/check_args.sql inner/lift.sql inner/stand.sql inner/record.sql inner/wake.sql inner/tally.sql inner/skip.sql inner/absent.sql
 create or replace function backstay.edit(job_id bigint, changes jsonb, options jsonb default '{}') returns jsonb
-language plpgsql volatile security definer set search_path = pg_catalog, backstay, pg_temp as $$
+language plpgsql volatile security definer set search_path = pg_catalog, backstay, pg_temp set enable_seqscan = off set jit = off as $$
 #variable_conflict use_column
 declare
   reason   text := backstay.read_reason(edit.options, '{}');

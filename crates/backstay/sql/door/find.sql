@@ -2,7 +2,7 @@
 -- role: enqueuer (its own jobs), viewer, operator
 -- needs: inner/hash.sql inner/holds.sql inner/standing.sql inner/clock.sql
 create or replace function backstay.find(kind text, unique_key text) returns bigint
-language plpgsql volatile security definer set search_path = pg_catalog, backstay, pg_temp as $$
+language plpgsql volatile security definer set search_path = pg_catalog, backstay, pg_temp set enable_seqscan = off set jit = off as $$
 declare
   holder bigint;
 begin

@@ -4,7 +4,7 @@
 -- options: note
 -- needs: door/assert_lease.sql inner/known.sql inner/clock.sql
 create or replace function backstay.progress(job_id bigint, attempt int, worker uuid, percent real, options jsonb default '{}') returns void
-language plpgsql volatile security definer set search_path = pg_catalog, backstay, pg_temp as $$
+language plpgsql volatile security definer set search_path = pg_catalog, backstay, pg_temp set enable_seqscan = off set jit = off as $$
 #variable_conflict use_column
 begin
   perform backstay.known(progress.options, array['note']);

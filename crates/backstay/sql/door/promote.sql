@@ -4,7 +4,7 @@
 -- options: reason
 -- needs: inner/read_reason.sql inner/standing.sql inner/stand.sql inner/record.sql inner/wake.sql inner/tally.sql inner/skip.sql inner/absent.sql
 create or replace function backstay.promote(job_id bigint, options jsonb default '{}') returns jsonb
-language plpgsql volatile security definer set search_path = pg_catalog, backstay, pg_temp as $$
+language plpgsql volatile security definer set search_path = pg_catalog, backstay, pg_temp set enable_seqscan = off set jit = off as $$
 declare
   reason text := backstay.read_reason(options, '{}');
   spot   backstay.standing;

@@ -5,7 +5,7 @@
 -- options: reason args without_unique
 -- needs: inner/raise_dead.sql inner/read_reason.sql inner/read_flag.sql inner/check_args.sql inner/check_ids.sql inner/record.sql inner/wake.sql inner/tally.sql inner/skip.sql
 create or replace function backstay.revive(job_ids bigint[], options jsonb default '{}') returns jsonb
-language plpgsql volatile security definer set search_path = pg_catalog, backstay, pg_temp as $$
+language plpgsql volatile security definer set search_path = pg_catalog, backstay, pg_temp set enable_seqscan = off set jit = off as $$
 declare
   reason  text := backstay.read_reason(options, array['args', 'without_unique']);
   ids     bigint[] := backstay.check_ids(job_ids);

@@ -35,6 +35,7 @@ mod order;
 mod output;
 mod pause;
 mod payload;
+mod plans;
 mod poison;
 mod push;
 mod readme;
