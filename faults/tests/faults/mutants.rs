@@ -27,14 +27,12 @@ struct Mutant {
     found_by: &'static str,
 }
 
-const FENCE: &str = "where r.job_id = a.job_id and r.attempt = a.attempt and r.worker = $3::uuid";
-
 const MUTANTS: &[Mutant] = &[
     Mutant {
         bug: "a completion is fenced by the job's id alone",
         file: "attempt/complete",
-        from: FENCE,
-        to: "where r.job_id = a.job_id",
+        from: "and r.attempt = ($2::int[])[width_bucket(r.job_id, $1::bigint[])] and r.worker = $3::uuid",
+        to: "",
         life: frozen,
         found_by: "H6",
     },

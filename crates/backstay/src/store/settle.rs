@@ -205,9 +205,12 @@ impl Moved {
 }
 
 impl Columns {
+    /// In the order of their ids, by which the files find what belongs to one.
     pub(crate) fn of(settled: &[Settled]) -> Columns {
+        let mut ascending: Vec<&Settled> = settled.iter().collect();
+        ascending.sort_unstable_by_key(|one| (one.fence.job, one.fence.attempt));
         let mut columns = Columns::default();
-        for one in settled {
+        for one in ascending {
             columns.push(one);
         }
         columns

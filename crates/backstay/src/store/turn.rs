@@ -224,7 +224,7 @@ fn claimed(row: &Row, worker: Uuid, ask: &Ask) -> Option<Claimed> {
         timeout,
         memory: row.get::<_, Option<i64>>("memory_bytes").map(i64::unsigned_abs),
         expired: row.get::<_, Option<bool>>("expired").unwrap_or(false),
-        waited: Duration::from_millis(row.get::<_, i64>("waited_ms").max(0).unsigned_abs()),
+        waited: waited(row.get("ready_at"), row.get("now")),
         info: JobInfo {
             id,
             attempt: row.get("attempt"),
@@ -245,4 +245,9 @@ fn claimed(row: &Row, worker: Uuid, ask: &Ask) -> Option<Claimed> {
             args: raw("args").expect("the column is jsonb and never null"),
         },
     })
+}
+
+/// How long it stood in line; nothing where it is due only after the claim, by a clock that was set back.
+fn waited(ready_at: jiff::Timestamp, now: jiff::Timestamp) -> Duration {
+    Duration::try_from(now.duration_since(ready_at)).unwrap_or_default()
 }
