@@ -44,5 +44,6 @@ mod retry;
 mod rights;
 mod unique;
 mod verbs;
+mod wake;
 mod weave;
 mod why;

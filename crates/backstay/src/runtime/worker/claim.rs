@@ -53,8 +53,14 @@ const TURN_FULL: usize = 256;
 const GATHER: Duration = Duration::from_millis(5);
 /// While more work is known, this long: a free slot is worth more than a full turn.
 const GATHER_BUSY: Duration = Duration::from_millis(1);
-/// An enqueue that the NOTIFY gate held back commits a moment later: one more look.
-const LOOK_AGAIN: Duration = Duration::from_millis(30);
+/// An enqueue that the NOTIFY gate held back commits later, by as much as its transaction takes: so there are further
+/// looks after a hint, ever farther apart. What commits later still is found by the next poll.
+const LOOKS_AGAIN: [Duration; 4] = [
+    Duration::from_millis(10),
+    Duration::from_millis(30),
+    Duration::from_millis(100),
+    Duration::from_millis(300),
+];
 /// The old backend of a broken connection may commit a claim late.
 const MINE_AGAIN: Duration = Duration::from_secs(30);
 /// While it drains, the loop looks this often at what is left.
@@ -115,6 +121,8 @@ pub(crate) struct State {
     hungry: bool,
     poll_at: Instant,
     look_again_at: Option<Instant>,
+    /// Looks that followed the last hint.
+    looks: usize,
     from_start: bool,
     from_start_at: Instant,
     lowered: i64,
@@ -171,6 +179,7 @@ impl State {
             hungry: true,
             poll_at: now,
             look_again_at: None,
+            looks: LOOKS_AGAIN.len(),
             from_start: true,
             from_start_at: now,
             lowered: 0,
@@ -309,7 +318,8 @@ impl Claims {
         match signal {
             Signal::Wake => {
                 self.state.hungry = true;
-                self.state.look_again_at = Some(Instant::now() + LOOK_AGAIN);
+                self.state.looks = 0;
+                self.look_later();
             }
             Signal::Restored => {
                 self.state.not_before = self.redial_at();
@@ -352,6 +362,12 @@ impl Claims {
         }
     }
 
+    fn look_later(&mut self) {
+        let wait = LOOKS_AGAIN.get(self.state.looks);
+        self.state.looks = self.state.looks.saturating_add(1);
+        self.state.look_again_at = wait.map(|wait| Instant::now() + *wait);
+    }
+
     /// Does what is due now.
     async fn tick(&mut self) {
         let now = Instant::now();
@@ -379,8 +395,8 @@ impl Claims {
             self.compare().await?;
         }
         if self.state.look_again_at.is_some_and(|at| now >= at) {
-            self.state.look_again_at = None;
             self.state.hungry = true;
+            self.look_later();
         }
         if self.state.lowered_again_at.is_some_and(|at| now >= at) {
             self.state.lowered_again_at = None;
