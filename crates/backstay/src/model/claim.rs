@@ -1,5 +1,6 @@
 //! A claimed job: what the worker holds in its hands for one attempt.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -12,7 +13,7 @@ use super::job::{Counters, Fence};
 #[derive(Debug)]
 pub struct Claimed {
     /// What a handler may know of its job.
-    pub info: JobInfo,
+    pub info: Arc<JobInfo>,
     /// The number in line, for the low marks.
     pub seq: i64,
     /// The level it stood in.

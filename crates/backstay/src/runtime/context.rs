@@ -176,7 +176,7 @@ pub struct Ctx {
 
 #[derive(Debug)]
 struct Inner {
-    info: JobInfo,
+    info: Arc<JobInfo>,
     began: Instant,
     scratch: PathBuf,
     line: mpsc::Sender<Say>,
@@ -196,7 +196,7 @@ pub(crate) struct CtxEnds {
 
 impl Ctx {
     pub(crate) fn new(
-        info: JobInfo,
+        info: Arc<JobInfo>,
         scratch: PathBuf,
         draining: watch::Receiver<bool>,
     ) -> (Ctx, CtxEnds) {

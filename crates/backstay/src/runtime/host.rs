@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::io::Write;
 use std::path::PathBuf;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use backstay_isolate::{ChildLink, ChildSender, FromChild, Role, Then as ChildThen, ToChild};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -207,7 +207,7 @@ impl<S: Clone + Send + Sync + 'static> Host<S> {
             }
         };
         let kind = info.kind.clone();
-        let (ctx, ends) = Ctx::new(info, scratch, self.drained.clone());
+        let (ctx, ends) = Ctx::new(Arc::new(info), scratch, self.drained.clone());
         match self.handlers.call(ctx.clone(), self.state.clone()) {
             Some(answer) => {
                 self.current =

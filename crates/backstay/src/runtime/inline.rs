@@ -99,7 +99,7 @@ impl Inline {
         requests: &Requests,
         tail: &mut Tail,
     ) -> Ended {
-        let (began, info) = (Instant::now(), claimed.info.clone());
+        let (began, info) = (Instant::now(), Arc::clone(&claimed.info));
         let (fence, timeout) = (info.fence(), Duration::from_millis(info.timeout_ms));
         let (ctx, ends) = Ctx::new(info, self.scratch.clone(), draining);
         let Some(handler) = (self.start)(ctx.clone()) else {

@@ -1,6 +1,7 @@
 //! A turn: verdicts are written and new jobs taken in one transaction and one round trip.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::value::RawValue;
@@ -225,7 +226,7 @@ fn claimed(row: &Row, worker: Uuid, ask: &Ask) -> Option<Claimed> {
         memory: row.get::<_, Option<i64>>("memory_bytes").map(i64::unsigned_abs),
         expired: row.get::<_, Option<bool>>("expired").unwrap_or(false),
         waited: waited(row.get("ready_at"), row.get("now")),
-        info: JobInfo {
+        info: Arc::new(JobInfo {
             id,
             attempt: row.get("attempt"),
             worker,
@@ -243,7 +244,7 @@ fn claimed(row: &Row, worker: Uuid, ask: &Ask) -> Option<Claimed> {
                 .unwrap_or(u64::MAX),
             checkpoint: raw("checkpoint"),
             args: raw("args").expect("the column is jsonb and never null"),
-        },
+        }),
     })
 }
 

@@ -1,5 +1,7 @@
 //! Runs one handler on one job, with real encoding and decoding, without a database.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -49,7 +51,7 @@ impl<S: Clone + Send + Sync + 'static> Worker<S> {
         let args = request.raw_args().map_err(Fail::dead)?;
         let line = serde_json::to_string(&first_attempt(request.kind(), args.to_owned()))?;
         let (_draining, drained) = tokio::sync::watch::channel(false);
-        let info: JobInfo = serde_json::from_str(&line)?;
+        let info: Arc<JobInfo> = Arc::new(serde_json::from_str(&line)?);
         let (ctx, ends) = Ctx::new(info, std::env::temp_dir(), drained);
         let kind = request.kind();
         let handler = self.handlers().call(ctx.clone(), state);

@@ -1,7 +1,7 @@
 //! Which way an attempt runs, and what holds for it: by queue and kind.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use backstay_isolate::{Container, Launcher};
@@ -91,36 +91,50 @@ impl Runner {
             Some(asked) => bulkhead::timeout(asked, queue.timeout_max, &job_ref(&claimed)),
             None => usual(),
         };
-        claimed.info.timeout_ms = u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX);
-        let (grace, requests, tails) = (queue.grace, self.requests.clone(), self.tails.clone());
-        let (backends, samples) = (self.backends.clone(), self.samples.clone());
-        let own = match &way {
-            Way::Child(_, terms) => self.own.of(terms, claimed.memory, &job_ref(&claimed)),
-            Way::Inline(_) | Way::Push(_) => None,
-        };
-        let (draining, finished) = (self.draining.clone(), self.finished.clone());
-        let home = self.home.get().expect("set before the first claim");
-        home.spawn(async move {
-            let ended = match way {
-                Way::Push(push) => push.run(&claimed, stopping, &tails).await,
-                Way::Inline(inline) => {
-                    inline.run(&claimed, grace, draining, stopping, &requests, &tails).await
-                }
-                Way::Child(pool, terms) => {
-                    // A suspect gets a process that nobody else uses.
-                    let is_own = own.is_some() || claimed.counters.is_suspect();
-                    let bounds = Bounds { grace, terms: own.unwrap_or(terms), is_own };
+        let timeout_ms = u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX);
+        if claimed.info.timeout_ms != timeout_ms {
+            Arc::make_mut(&mut claimed.info).timeout_ms = timeout_ms;
+        }
+        let (grace, draining) = (queue.grace, self.draining.clone());
+        let (requests, tails) = (self.requests.clone(), self.tails.clone());
+        // A task of its own size for each way: one for all would be as large as the largest, a child's.
+        match way {
+            Way::Push(push) => self.spawn(async move {
+                let ended = push.run(&claimed, stopping, &tails).await;
+                Finished { claimed, ended }
+            }),
+            Way::Inline(inline) => self.spawn(async move {
+                let ended =
+                    inline.run(&claimed, grace, draining, stopping, &requests, &tails).await;
+                Finished { claimed, ended }
+            }),
+            Way::Child(pool, terms) => {
+                let own = self.own.of(&terms, claimed.memory, &job_ref(&claimed));
+                // A suspect gets a process that nobody else uses.
+                let is_own = own.is_some() || claimed.counters.is_suspect();
+                let bounds = Bounds { grace, terms: own.unwrap_or(terms), is_own };
+                let (backends, samples) = (self.backends.clone(), self.samples.clone());
+                self.spawn(async move {
                     let lines = Lines {
                         requests: &requests,
                         tails: &tails,
                         backends: &backends,
                         samples: &samples,
                     };
-                    run::run(&pool, &claimed, bounds, stopping, draining, lines).await
-                }
-            };
+                    let ended = run::run(&pool, &claimed, bounds, stopping, draining, lines).await;
+                    Finished { claimed, ended }
+                });
+            }
+        }
+    }
+
+    /// Looks after one attempt in a task of its own, and sends its end to the loop.
+    fn spawn(&self, attempt: impl Future<Output = Finished> + Send + 'static) {
+        let finished = self.finished.clone();
+        let home = self.home.get().expect("set before the first claim");
+        home.spawn(async move {
             // The loop has gone only when the worker ends without waiting; then the job is rescued or was given back.
-            drop(finished.send(Finished { claimed, ended }).await);
+            drop(finished.send(attempt.await).await);
         });
     }
 
