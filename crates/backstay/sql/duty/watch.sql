@@ -1,6 +1,6 @@
 -- Raises the alerts of states that hold by now, once each, and the end of those that do not hold any more.
 -- moves: none                          role: worker
--- $1 unread_ms bigint, $2 prompt_queues text[], $3 start_within_ms bigint[] (both: queues that promise to start jobs sooner)
+-- $1 unread_ms bigint, $2 prompt_queues text[], $3 start_within_ms bigint[] (both: queues that promise to start jobs sooner), $4 horizon_ms bigint
 -- locks: none
 -- note: what was told already is read from the messages; unread dead letters are told again after each time of their length
 with recursive
@@ -44,6 +44,41 @@ failing as materialized (
    where m.delivered_at is null and m.undeliverable_at is null and m.last_error is not null
      and m.due_at < statement_timestamp() - interval '5 min'
    group by m.channel),
+-- Whatever the others do: of a queue that is served nothing has completed for ten minutes, though work is due, and nothing
+-- that runs says that it gets on. Of each kind that its workers know, the newest thousand ends are looked at.
+idle as materialized (
+  select h.queue, h.waited_ms, (select count(*) from backstay.running r where r.queue = h.queue) as running
+    from heads h
+   where h.served and h.waited_ms > 600000
+     and not exists (
+       select from backstay.running r join backstay.progress p on p.job_id = r.job_id and p.attempt = r.attempt
+        where r.queue = h.queue and p.at > backstay.clock() - interval '10 min')
+     and not exists (
+       select from (select distinct k.name from backstay.worker w cross join lateral jsonb_object_keys(w.kinds) k(name)
+                     where w.lease_until > statement_timestamp() and w.goodbye_at is null and h.queue = any(w.queues)
+                    union select r.kind from (select x.kind from backstay.ready x where x.queue = h.queue order by x.priority, x.seq limit 10) r) k
+       cross join lateral (
+         select e.queue from backstay.history e
+          where e.kind = k.name and e.state = 'completed' and e.finished_at > backstay.clock() - interval '10 min'
+          order by e.finished_at desc limit 1000) e
+        where e.queue = h.queue)),
+-- Seen as far as this login may; a vacuum has a snapshot that holds nobody back.
+holder as materialized (
+  select a.pid, coalesce(nullif(a.application_name, ''), a.usename::text, a.backend_type) as who, a.state,
+         (extract(epoch from clock_timestamp() - a.xact_start) * 1000)::bigint as waited_ms
+    from pg_stat_activity a
+   where coalesce(a.backend_xmin, a.backend_xid) is not null and a.pid <> pg_backend_pid() and a.datname = current_database()
+     and a.xact_start < clock_timestamp() - $4::bigint * interval '1 ms' and a.backend_type <> 'autovacuum worker' and a.query not ilike 'vacuum%'
+   order by a.xact_start limit 1),
+silent as materialized (
+  select d.name, (extract(epoch from statement_timestamp() - d.last_ok_at) * 1000)::bigint as waited_ms
+    from backstay.duty d
+   where d.last_ok_at < statement_timestamp() - interval '10 min'
+     and (d.name in ('lead', 'promote', 'sort', 'rescue', 'look', 'expired', 'alert', 'replay')
+          -- What can wait does while a worker has a brake on.
+          or d.name in ('peaks', 'prune') and not exists (
+            select from backstay.worker w where w.lease_until > statement_timestamp() and w.goodbye_at is null
+               and jsonb_array_length(coalesce(w.admission -> 'brakes', '[]')) > 0))),
 holds as materialized (
   select 'no_worker' as rule, h.queue as subject, null as kind, h.queue, jsonb_build_object('waited_ms', h.waited_ms) as detail
     from heads h where not h.served and h.waited_ms > 300000
@@ -62,12 +97,20 @@ holds as materialized (
   select 'unread', u.kind, u.kind, u.queue, jsonb_build_object('waited_ms', u.waited_ms, 'groups', u.groups)
     from unread u where u.waited_ms > $1::bigint
   union all
+  select 'nothing_completed', i.queue, null, i.queue, jsonb_build_object('waited_ms', i.waited_ms, 'running', i.running)
+    from idle i
+  union all
+  select 'horizon', 'database', null, null, jsonb_build_object('waited_ms', h.waited_ms, 'pid', h.pid, 'who', h.who, 'state', h.state)
+    from holder h
+  union all
+  select 'loop_silent', s.name, null, null, jsonb_build_object('waited_ms', s.waited_ms) from silent s
+  union all
   select 'alerts_failing', f.channel, null, null, jsonb_build_object('messages', f.messages, 'error', f.error) from failing f),
 told as materialized (
   select distinct on (m.rule, m.subject) m.rule, m.subject, m.made_at, m.body ->> 'state' = 'resolved' as resolved,
          m.body ->> 'kind' as kind, m.body ->> 'queue' as queue
     from backstay.message m
-   where m.rule in ('no_worker', 'queue_late', 'held_kind', 'unread', 'alerts_failing', 'needs_memory')
+   where m.rule in ('no_worker', 'queue_late', 'nothing_completed', 'held_kind', 'unread', 'horizon', 'loop_silent', 'alerts_failing', 'needs_memory')
    order by m.rule, m.subject, m.made_at desc, m.id desc)
 insert into backstay.alert (raised_at, rule, subject, kind, queue, detail)
 select statement_timestamp(), h.rule, h.subject, h.kind, h.queue, h.detail

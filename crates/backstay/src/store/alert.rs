@@ -13,7 +13,7 @@ use crate::model::alert::{
     Alert, Cause, Deaths, Group, GroupState, Incident, Raised, Rule, Subject, Told,
 };
 
-static WATCH: Sql = sql!("duty/watch", [INT8, TEXT_ARRAY, INT8_ARRAY]);
+static WATCH: Sql = sql!("duty/watch", [INT8, TEXT_ARRAY, INT8_ARRAY, INT8]);
 static RAISE: Sql = sql!("duty/raise", [TEXT, TEXT, TEXT, TEXT, TEXT]);
 static NEW_ALERTS: Sql = sql!("duty/new_alerts", [INT4, TEXT_ARRAY]);
 static INCIDENTS: Sql = sql!("duty/incidents", [TEXT_ARRAY, TEXT_ARRAY, TEXT_ARRAY]);
@@ -37,10 +37,11 @@ pub(crate) async fn watch(
     link: &Link,
     unread: Duration,
     prompt: &[(String, Duration)],
+    horizon: Duration,
 ) -> Result<(), StoreError> {
     let queues: Vec<&str> = prompt.iter().map(|(queue, _)| queue.as_str()).collect();
     let within: Vec<i64> = prompt.iter().map(|(_, within)| millis(*within)).collect();
-    link.query(&WATCH, &[&millis(unread), &queues, &within]).await.map(drop)
+    link.query(&WATCH, &[&millis(unread), &queues, &within, &millis(horizon)]).await.map(drop)
 }
 
 /// Raises an alert of what a worker has noticed by itself.

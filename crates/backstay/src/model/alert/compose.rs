@@ -71,6 +71,9 @@ impl Writing<'_> {
             Rule::NoWorker => format!("no worker serves queue {subject}"),
             Rule::HeldKind => format!("no worker knows kind {subject}"),
             Rule::QueueLate => format!("queue {subject} is late"),
+            Rule::NothingCompleted => format!("nothing of queue {subject} completes"),
+            Rule::Horizon => "something keeps the database from cleaning up".into(),
+            Rule::LoopSilent => format!("the duty {subject} does not succeed"),
             Rule::Unread => format!("dead letters of {subject} are unread"),
             Rule::PoolBroken => format!("the program of {subject} does not boot"),
             Rule::KindBraked => format!("{subject} crashes again and again"),
@@ -113,6 +116,24 @@ impl Writing<'_> {
             Rule::QueueLate => format!(
                 "The oldest job of the queue has waited for {waited}. \
                  What to do: backstay queues list"
+            ),
+            Rule::NothingCompleted => format!(
+                "Work has been due for {waited}, live workers serve the queue, and nothing of it has completed for 10 min, \
+                 nor has a running job told progress. Jobs that run: {}. What to do: backstay top, and \
+                 backstay jobs list --queue {subject}",
+                self.number("running")
+            ),
+            Rule::Horizon => format!(
+                "A transaction has been open for {waited}: pid {} ({}, {}). While it lasts dead rows stay, and the tables \
+                 of jobs slow down. What to do: backstay doctor, or: select pg_terminate_backend({})",
+                self.number("pid"),
+                clip_chars(&self.word("who", "unknown"), DETAIL_CHARS),
+                self.word("state", "unknown state"),
+                self.number("pid")
+            ),
+            Rule::LoopSilent => format!(
+                "It has not succeeded for {waited}, though workers live; their log says why. \
+                 What to do: backstay doctor"
             ),
             Rule::Unread => format!(
                 "Groups of equal errors that nobody has looked at: {}, the oldest for {waited}. \

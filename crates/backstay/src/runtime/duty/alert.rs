@@ -24,6 +24,9 @@ use crate::store::{StoreError, alert};
 
 pub(crate) mod courier;
 
+/// After this time hot tables are slow (`doctor` warns then, too).
+const HORIZON: Duration = Duration::from_secs(15 * 60);
+
 /// The alert duty of one worker.
 pub(crate) struct Alerts {
     channels: Arc<Channels>,
@@ -31,6 +34,8 @@ pub(crate) struct Alerts {
     unread: Duration,
     /// Queues that promise to start their jobs within a time.
     prompt: Vec<(String, Duration)>,
+    /// How long a transaction may keep the database from cleaning up.
+    horizon: Duration,
     wake: Arc<Notify>,
 }
 
@@ -47,6 +52,7 @@ impl Alerts {
             pace: Pace { quiet, ..Pace::default() },
             unread: settings.alerts.unread,
             prompt,
+            horizon: HORIZON,
             wake: Arc::default(),
         }
     }
@@ -58,7 +64,7 @@ impl Alerts {
 
     /// Looks for states that hold or are over.
     pub(crate) async fn watch(&self, link: &Link) -> Result<(), StoreError> {
-        alert::watch(link, self.unread, &self.prompt).await
+        alert::watch(link, self.unread, &self.prompt, self.horizon).await
     }
 
     /// One round, and the courier looks for what is due.

@@ -29,6 +29,18 @@ async fn four_hundred_equal_deaths_are_one_message_that_counts_them() {
 }
 
 #[tokio::test]
+async fn two_kinds_with_one_fingerprint_are_counted_into_one_group_in_one_round() {
+    let Some(bench) = Bench::new(vec![], vec![]).await else { return };
+    bench.die("a3f19c02", "report", 3).await;
+    bench.die("a3f19c02", "mail", 4).await;
+    bench.tick().await;
+    assert_eq!(bench.number("select count(*) from backstay.dead_group").await, 1);
+    assert_eq!(bench.number("select count from backstay.dead_group").await, 7);
+    let loose = "select count(*) from backstay.alert where message_id is null";
+    assert_eq!(bench.number(loose).await, 0, "all of them are told");
+}
+
+#[tokio::test]
 async fn what_comes_after_the_first_message_waits_for_the_end_of_the_quiet_time() {
     let (channel, mut heard) = inbox();
     let Some(bench) = Bench::new(vec![("team", channel)], vec![]).await else { return };

@@ -100,6 +100,7 @@ impl Bench {
             pace: Pace::default(),
             unread: Duration::from_secs(24 * 3600),
             prompt: Vec::new(),
+            horizon: super::super::HORIZON,
             wake: Arc::new(Notify::new()),
         };
         Some(Bench { link: Arc::new(Mutex::new(Some(link))), alerts, client, _db: db })
@@ -124,6 +125,11 @@ impl Bench {
             courier.carry(message).await;
         }
         n
+    }
+
+    /// Tells of a transaction at once.
+    pub(super) fn without_patience(self) -> Bench {
+        Bench { alerts: Alerts { horizon: Duration::ZERO, ..self.alerts }, ..self }
     }
 
     pub(super) async fn watch_and_tell(&self) {

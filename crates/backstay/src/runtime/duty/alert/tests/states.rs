@@ -45,6 +45,106 @@ async fn a_paused_queue_is_not_late() {
 }
 
 #[tokio::test]
+async fn a_queue_of_which_nothing_completes_is_told_until_something_does() {
+    let (team, mut teams) = inbox();
+    let Some(bench) = Bench::new(vec![("team", team)], vec![]).await else { return };
+    bench.serve(&["reports"]).await;
+    bench.run("select backstay.enqueue('report', '{}', '{\"queue\": \"reports\"}')").await;
+    bench.run("update backstay.ready set ready_at = now() - interval '9 min'").await;
+    bench.watch_and_tell().await;
+    assert!(teams.try_recv().is_err(), "ten minutes are not over");
+    let ended = |minutes: i32| {
+        format!(
+            "insert into backstay.history (job_id, enqueued_at, claimed_at, finished_at, attempt, retry_count, crash_count, lost_count,
+                    snooze_count, interrupt_count, revived_count, max_retries, priority, state, queue, kind, enqueued_by)
+             values (-{minutes}, now(), now(), now() - interval '{minutes} min', 1, 0, 0, 0, 0, 0, 0, 10, 5, 'completed', 'reports', 'report', 'x')"
+        )
+    };
+    bench.run("update backstay.ready set ready_at = now() - interval '11 min'").await;
+    bench.run(&ended(9)).await;
+    bench.watch_and_tell().await;
+    assert!(teams.try_recv().is_err(), "one has completed lately");
+    bench.run("delete from backstay.history").await;
+    bench.run(&ended(11)).await;
+    bench.watch_and_tell().await;
+    bench.watch_and_tell().await;
+    let alert = teams.recv().await.unwrap();
+    assert_eq!((alert.rule, alert.subject.as_str()), (Rule::NothingCompleted, "reports"));
+    assert!(alert.text.starts_with("Work has been due for 11m"), "{}", alert.text);
+    assert!(teams.try_recv().is_err(), "once per state");
+
+    bench.run(&ended(1)).await;
+    bench.run("update backstay.message set due_at = now() - interval '2 min'").await;
+    bench.watch_and_tell().await;
+    let alert = teams.recv().await.unwrap();
+    assert_eq!((alert.rule, alert.state), (Rule::NothingCompleted, AlertState::Resolved));
+}
+
+#[tokio::test]
+async fn a_running_job_that_tells_progress_keeps_its_queue_from_being_told() {
+    let (team, mut teams) = inbox();
+    let Some(bench) = Bench::new(vec![("team", team)], vec![]).await else { return };
+    bench.serve(&["reports"]).await;
+    bench.run("select backstay.enqueue('report', '{}', '{\"queue\": \"reports\"}')").await;
+    bench.run("update backstay.ready set ready_at = now() - interval '12 min'").await;
+    bench
+        .run(
+            "insert into backstay.running (job_id, seq, ready_at, claimed_at, deadline_at, worker, attempt, retry_count, crash_count, lost_count,
+                    snooze_count, interrupt_count, priority, queue, kind)
+             select 77, 77, now(), now() - interval '20 min', now() + interval '1 h', id, 1, 0, 0, 0, 0, 0, 5, 'reports', 'report' from backstay.worker;
+             insert into backstay.progress (job_id, at, attempt, percent) values (77, now() - interval '3 min', 1, 40)",
+        )
+        .await;
+    bench.watch_and_tell().await;
+    assert!(teams.try_recv().is_err(), "it gets on");
+    bench.run("update backstay.progress set at = now() - interval '11 min'").await;
+    bench.watch_and_tell().await;
+    let alert = teams.recv().await.unwrap();
+    assert_eq!(alert.rule, Rule::NothingCompleted);
+    assert!(alert.text.contains("Jobs that run: 1."), "{}", alert.text);
+}
+
+#[tokio::test]
+async fn a_duty_that_does_not_succeed_is_told_and_one_that_waits_for_a_brake_is_not() {
+    let (team, mut teams) = inbox();
+    let Some(bench) = Bench::new(vec![("team", team)], vec![]).await else { return };
+    bench.serve(&["reports"]).await;
+    bench
+        .run(
+            "insert into backstay.duty (name, last_ok_at, last_worker, last_ms)
+             select 'prune', now() - interval '11 min', id, 1 from backstay.worker;
+             update backstay.worker set admission = '{\"brakes\": [{}]}'",
+        )
+        .await;
+    bench.watch_and_tell().await;
+    assert!(teams.try_recv().is_err(), "pruning can wait");
+    bench.run("update backstay.worker set admission = '{}'").await;
+    bench.watch_and_tell().await;
+    let alert = teams.recv().await.unwrap();
+    assert_eq!((alert.rule, alert.subject.as_str()), (Rule::LoopSilent, "prune"));
+    assert!(alert.text.contains("has not succeeded for 11m"), "{}", alert.text);
+}
+
+#[tokio::test]
+async fn a_transaction_that_keeps_dead_rows_is_told_with_its_pid_until_it_ends() {
+    let (team, mut teams) = inbox();
+    let Some(bench) = Bench::new(vec![("team", team)], vec![]).await else { return };
+    let bench = bench.without_patience();
+    bench.watch_and_tell().await;
+    assert!(teams.try_recv().is_err(), "nobody is in a transaction");
+    bench.run("begin isolation level repeatable read; select 1").await;
+    let pid = bench.number("select pg_backend_pid()::bigint").await;
+    bench.watch_and_tell().await;
+    let alert = teams.recv().await.unwrap();
+    assert_eq!(alert.rule, Rule::Horizon);
+    assert!(alert.text.contains(&format!("pid {pid} (")), "{}", alert.text);
+    bench.run("commit").await;
+    bench.run("update backstay.message set due_at = now() - interval '2 min'").await;
+    bench.watch_and_tell().await;
+    assert_eq!(teams.recv().await.unwrap().state, AlertState::Resolved);
+}
+
+#[tokio::test]
 async fn a_job_that_needs_more_memory_than_any_worker_has_is_told_until_one_has_it() {
     let (team, mut teams) = inbox();
     let Some(bench) = Bench::new(vec![("team", team)], vec![]).await else { return };
