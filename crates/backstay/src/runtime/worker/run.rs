@@ -251,7 +251,7 @@ fn answer(
 
 /// What the child or the command gets.
 fn order(claimed: &Claimed, bounds: &Bounds) -> Order {
-    let info = &claimed.info;
+    let info = &*claimed.info;
     let timeout = Duration::from_millis(info.timeout_ms);
     let mut order = Order::new(info.id.to_string(), info.attempt, timeout, bounds.grace);
     order.limits = bounds.is_own.then(|| bulkhead::of_process(&bounds.terms.limits));
