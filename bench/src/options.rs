@@ -11,6 +11,8 @@ Builds and installs what it needs: cargo for Rust, npm for Node, pip for Python;
   --repeats N        measurements of each, of which the median counts [3]
   --jobs N           jobs of a drain and of a bulk enqueue [100000]
   --seconds N        how long single enqueues, pick-ups and idle workers are measured [20]
+  --pin N            seconds for which a snapshot is held beside a steady rate [60]
+  --weight N         ended jobs of a database that is not empty; a tenth scheduled, a hundredth held back and dead [10000000]
   --cap N            seconds after which a drain ends with what is done [120]
   --only WORDS       queues whose names contain one of these, with commas; Backstay is always among them
   --scenarios WORDS  scenarios whose names contain one of these, with commas
@@ -28,6 +30,8 @@ pub(crate) struct Options {
     pub(crate) jobs: u64,
     pub(crate) seconds: u64,
     pub(crate) cap: u64,
+    pub(crate) pin: u64,
+    pub(crate) weight: u64,
     pub(crate) only: Vec<String>,
     pub(crate) scenarios: Vec<String>,
     pub(crate) json: Option<PathBuf>,
@@ -40,6 +44,8 @@ const FULL: Options = Options {
     jobs: 100_000,
     seconds: 20,
     cap: 120,
+    pin: 60,
+    weight: 10_000_000,
     only: Vec::new(),
     scenarios: Vec::new(),
     json: None,
@@ -50,8 +56,16 @@ impl Options {
     pub(crate) fn read(words: &[String]) -> Result<Options, String> {
         let mut options = FULL;
         if words.iter().any(|word| word == "--quick") {
-            options =
-                Options { is_quick: true, repeats: 1, jobs: 20_000, seconds: 2, cap: 4, ..FULL };
+            options = Options {
+                is_quick: true,
+                repeats: 1,
+                jobs: 20_000,
+                seconds: 2,
+                cap: 4,
+                pin: 4,
+                weight: 100_000,
+                ..FULL
+            };
         }
         let mut words = words.iter().filter(|word| *word != "--quick");
         while let Some(word) = words.next() {
@@ -60,6 +74,8 @@ impl Options {
                 "--repeats" => options.repeats = whole(word, value()?)?,
                 "--jobs" => options.jobs = whole(word, value()?)?,
                 "--seconds" => options.seconds = whole(word, value()?)?,
+                "--pin" => options.pin = whole(word, value()?)?,
+                "--weight" => options.weight = whole(word, value()?)?,
                 "--cap" => options.cap = whole(word, value()?)?,
                 "--only" => options.only = list(value()?),
                 "--scenarios" => options.scenarios = list(value()?),

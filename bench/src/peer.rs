@@ -47,6 +47,10 @@ pub(crate) struct Queue {
     pub(crate) left: String,
     /// Whether completed jobs stay.
     pub(crate) keeps: bool,
+    /// What it can be asked for that not everybody can.
+    pub(crate) more: Vec<String>,
+    /// Locks the first `$1` waiting jobs; empty where that is not known.
+    pub(crate) lock: String,
     program: PathBuf,
     arguments: Vec<PathBuf>,
     folder: PathBuf,
@@ -60,13 +64,20 @@ pub(crate) struct Subject {
     pub(crate) settings: String,
     /// Its first mode stands for the queue where modes make no difference.
     pub(crate) is_first: bool,
+    /// What the scenario asks of it beside its commands.
+    pub(crate) wish: Option<&'static str>,
 }
 
 /// Name of a queue, and why it is not there.
 pub(crate) type Skipped = (String, String);
 
 impl Queue {
-    pub(crate) fn start(&self, url: &str, words: &[&str]) -> Result<Process, Failure> {
+    fn start(
+        &self,
+        url: &str,
+        words: &[&str],
+        wish: Option<&'static str>,
+    ) -> Result<Process, Failure> {
         let mut command = Command::new(&self.program);
         command.args(&self.arguments).args(words).env("DATABASE_URL", url);
         // What is set for the user's own database must not reach these.
@@ -76,11 +87,25 @@ impl Queue {
                 command.env_remove(name);
             }
         }
+        command.envs(wish.map(|wish| ("BENCH_WISH", wish)));
         Process::start(&mut command, &self.folder)
     }
 }
 
 impl Subject {
+    pub(crate) fn start(&self, url: &str, words: &[&str]) -> Result<Process, Failure> {
+        self.queue.start(url, words, self.wish)
+    }
+
+    /// The same with a wish, for one scenario.
+    pub(crate) fn wishing(&self, wish: &'static str) -> Subject {
+        Subject { wish: Some(wish), ..self.clone() }
+    }
+
+    pub(crate) fn knows(&self, word: &str) -> bool {
+        self.queue.more.iter().any(|known| known == word)
+    }
+
     pub(crate) fn label(&self) -> String {
         format!("{} {}", self.queue.name, self.mode)
     }
@@ -122,7 +147,8 @@ fn home() -> &'static Path {
 fn queue(program: PathBuf, arguments: Vec<PathBuf>, folder: &Path) -> Queue {
     let folder = folder.to_path_buf();
     let (name, version, left) = (String::new(), String::new(), String::new());
-    Queue { name, version, left, keeps: false, program, arguments, folder }
+    let (more, lock) = (Vec::new(), String::new());
+    Queue { name, version, left, keeps: false, more, lock, program, arguments, folder }
 }
 
 fn rust(package: &str, release: &Path, folder: &Path) -> Result<Queue, Failure> {
@@ -201,11 +227,13 @@ fn run(command: &mut Command) -> Result<(), Failure> {
 
 /// Asks an adapter what it is.
 fn ask(mut queue: Queue) -> Result<Vec<Subject>, Failure> {
-    let about = queue.start("", &["about"])?.finish(ANSWER)?;
+    let about = queue.start("", &["about"], None)?.finish(ANSWER)?;
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     (queue.name, queue.version, queue.left) =
         (text(&about["name"]), text(&about["version"]), text(&about["left"]));
     queue.keeps = about["keeps"] == true;
+    queue.more = about["more"].as_array().into_iter().flatten().map(text).collect();
+    queue.lock = text(&about["lock"]);
     let queue = Rc::new(queue);
     let modes = about["modes"].as_array().cloned().unwrap_or_default();
     let subject = |(at, mode): (usize, &Value)| Subject {
@@ -213,6 +241,7 @@ fn ask(mut queue: Queue) -> Result<Vec<Subject>, Failure> {
         mode: text(&mode["name"]),
         settings: text(&mode["settings"]),
         is_first: at == 0,
+        wish: None,
     };
     Ok(modes.iter().enumerate().map(subject).collect())
 }

@@ -1,5 +1,6 @@
 //! The PostgreSQL under all of them: durable, private, with a fresh database for each measurement.
 
+use std::collections::BTreeMap;
 use std::fs;
 
 use backstay_postgres::{Cluster, Options};
@@ -37,6 +38,8 @@ pub(crate) struct Server {
     admin: Client,
     pid: i32,
     databases: u32,
+    /// Databases that stay as what others are copied from, by what they hold.
+    filled: BTreeMap<String, String>,
 }
 
 /// A database that is dropped with its measurement.
@@ -65,7 +68,7 @@ impl Server {
         let admin = Client::connect(&cluster.admin_url(), NoTls)?;
         let file = fs::read_to_string(cluster.home().join("data/postmaster.pid"))?;
         let pid = file.lines().next().unwrap_or_default().parse()?;
-        Ok(Server { cluster, admin, pid, databases: 0 })
+        Ok(Server { cluster, admin, pid, databases: 0, filled: BTreeMap::new() })
     }
 
     /// Name and value of what is worth knowing; refuses a server that would lose what it has confirmed.
@@ -83,9 +86,27 @@ impl Server {
 
     /// A fresh database, right after a checkpoint.
     pub(crate) fn place(&mut self) -> Result<Place, Failure> {
+        self.place_by("")
+    }
+
+    /// A copy of the database that holds this, if there is one; made as files, so that its size is not in the WAL.
+    pub(crate) fn place_like(&mut self, what: &str) -> Result<Option<Place>, Failure> {
+        let Some(name) = self.filled.get(what) else { return Ok(None) };
+        let version: i32 =
+            self.admin.query_one("select current_setting('server_version_num')::int", &[])?.get(0);
+        let by = if version >= 150_000 { " strategy file_copy" } else { "" };
+        self.place_by(&format!(" template {name}{by}")).map(Some)
+    }
+
+    /// Keeps a database as what others are copied from.
+    pub(crate) fn keep(&mut self, what: &str, place: Place) {
+        self.filled.insert(what.to_owned(), place.name);
+    }
+
+    fn place_by(&mut self, how: &str) -> Result<Place, Failure> {
         self.databases += 1;
         let name = format!("bench_{}", self.databases);
-        self.admin.batch_execute(&format!("create database {name}"))?;
+        self.admin.batch_execute(&format!("create database {name}{how}"))?;
         self.admin.batch_execute("checkpoint")?;
         let url = self.cluster.url(&name);
         let client = Client::connect(&url, NoTls)?;
@@ -125,6 +146,22 @@ impl Place {
     /// Rows that wait for a vacuum in all tables; sessions tell of theirs after a second.
     pub(crate) fn dead_rows(&mut self) -> Result<i64, Failure> {
         self.number("select coalesce(sum(n_dead_tup), 0)::int8 from pg_stat_user_tables")
+    }
+
+    /// Each flush takes a millisecond longer from the next connection on, as on a disk that is slower by that.
+    pub(crate) fn slow_flush(&mut self) -> Result<(), Failure> {
+        let name = &self.name;
+        Ok(self.client.batch_execute(&format!(
+            "alter database {name} set commit_delay = 1000; alter database {name} set commit_siblings = 0"
+        ))?)
+    }
+
+    /// Locks rows as a stranger does, until the answer is dropped; how many.
+    pub(crate) fn lock(&self, text: &str, rows: i64) -> Result<(Client, u64), Failure> {
+        let mut client = Client::connect(&self.url, NoTls)?;
+        client.batch_execute("begin")?;
+        let locked = client.query(text, &[&rows])?.len() as u64;
+        Ok((client, locked))
     }
 
     /// Holds back every vacuum, until the answer is dropped.

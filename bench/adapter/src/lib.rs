@@ -30,10 +30,21 @@ pub struct About {
     pub modes: &'static [(&'static str, &'static str)],
 }
 
+/// What a queue knows beside what all of them must, for scenarios that not everybody can be asked for.
+#[derive(Debug)]
+pub struct More {
+    /// The wishes that it understands (see [`wishes`]), and its further commands `later` and `weigh`.
+    pub words: &'static [&'static str],
+    /// What locks the first `$1` waiting jobs, as a stranger might.
+    pub lock: Option<&'static str>,
+}
+
 /// One queue.
 pub trait Queue: Send + Sync + 'static {
     /// What is known of it.
     const ABOUT: About;
+    /// What it knows beside that.
+    const MORE: More = More { words: &[], lock: None };
     /// What enqueues.
     type Sender: Send;
 
@@ -51,6 +62,17 @@ pub trait Queue: Send + Sync + 'static {
         sender: &mut Self::Sender,
         number: u64,
     ) -> impl Future<Output = Result<(), Failure>> + Send;
+    /// Enqueues jobs that are due at these microseconds since the epoch, in one call of its own.
+    fn later(
+        _sender: &mut Self::Sender,
+        _due: &[(u64, u64)],
+    ) -> impl Future<Output = Result<(), Failure>> + Send {
+        async { Err("it has no `later`".into()) }
+    }
+    /// Fills its tables with so many ended jobs, a tenth as many scheduled, and a hundredth as many held back and dead.
+    fn weigh(_url: &str, _ended: u64) -> impl Future<Output = Result<(), Failure>> + Send {
+        async { Err("it has no `weigh`".into()) }
+    }
     /// Is a worker: gets ready, waits at the gate, runs until the gate says stop.
     fn work(
         url: &str,
@@ -67,6 +89,13 @@ pub const TEXT: &str =
 /// The args of a job.
 pub fn args(number: u64) -> Value {
     json!({ "n": number, "text": TEXT })
+}
+
+/// Whether the harness wishes this of whatever it asks for.
+pub fn wishes(word: &str) -> bool {
+    static WISH: std::sync::LazyLock<Option<String>> =
+        std::sync::LazyLock::new(|| std::env::var("BENCH_WISH").ok());
+    WISH.as_deref() == Some(word)
 }
 
 /// All of `main`.
@@ -106,10 +135,12 @@ async fn run<Q: Queue>() -> Result<(), Failure> {
             load::single::<Q>(&url, senders.parse()?, seconds.parse()?).await
         }
         ["send", rate, seconds] => load::send::<Q>(&url, rate.parse()?, seconds.parse()?).await,
+        ["later", jobs, seconds] => load::later::<Q>(&url, jobs.parse()?, seconds.parse()?).await,
+        ["weigh", ended] => Q::weigh(&url, ended.parse()?).await,
         ["work", mode] => gate::work::<Q>(&url, mode, false).await,
         ["work", mode, "times"] => gate::work::<Q>(&url, mode, true).await,
         _ => Err("about | setup | many JOBS BATCH | single SENDERS SECONDS | send RATE SECONDS \
-                  | work MODE [times]"
+                  | later JOBS SECONDS | weigh ENDED | work MODE [times]"
             .into()),
     }
 }
@@ -123,6 +154,8 @@ fn about<Q: Queue>() -> Value {
         "left": left,
         "keeps": keeps,
         "modes": modes.collect::<Vec<_>>(),
+        "more": Q::MORE.words,
+        "lock": Q::MORE.lock,
     })
 }
 

@@ -37,6 +37,36 @@ fn parts(jobs: u64, batch: u64) -> impl Iterator<Item = Range<u64>> {
     (0..jobs).step_by(step).map(move |from| from..jobs.min(from + batch))
 }
 
+/// From the moment on at which all jobs are there by a cautious guess, until the first of them is due.
+const AHEAD_US: u64 = 3_000_000;
+/// Jobs come due together in steps of this.
+const STEP_US: u64 = 10_000;
+/// Jobs of one such call.
+const LATER: u64 = 10_000;
+
+/// Enqueues jobs that come due at a steady rate once all of them are there, and says when each is.
+pub(crate) async fn later<Q: Queue>(url: &str, jobs: u64, seconds: u64) -> Result<(), Failure> {
+    let mut sender = Q::sender(url).await?;
+    // How long it takes to enqueue them is guessed from a first call, whose jobs are due much later.
+    let began = now_us();
+    let warm_up = LATER.min(jobs);
+    let after = |n: u64| n * seconds * 1_000_000 / jobs / STEP_US * STEP_US;
+    let far = began + 3_600_000_000;
+    let first_call: Vec<_> = (0..warm_up).map(|n| (jobs + n, far + after(n))).collect();
+    Q::later(&mut sender, &first_call).await?;
+    let took = (now_us() - began) * jobs.div_ceil(LATER);
+    let first = now_us() + 3 * took + AHEAD_US;
+    let due: Vec<(u64, u64)> = (0..jobs).map(|n| (n, first + after(n))).collect();
+    for part in due.chunks(LATER as usize) {
+        Q::later(&mut sender, part).await?;
+    }
+    if now_us() > first {
+        return Err("the first jobs were due before the last was enqueued".into());
+    }
+    print(&json!({ "sent": due }));
+    Ok(())
+}
+
 /// Enqueues one after the other on each of so many connections.
 pub(crate) async fn single<Q: Queue>(url: &str, n: usize, seconds: f64) -> Result<(), Failure> {
     let mut senders = Vec::new();

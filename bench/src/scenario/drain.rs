@@ -18,6 +18,8 @@ const TOLD: Duration = Duration::from_millis(1500);
 pub(super) struct Wanted {
     pub(super) jobs: u64,
     pub(super) workers: u32,
+    /// Jobs that are left all the same, since they were there before or nobody can have them.
+    pub(super) rest: u64,
     /// A drain that takes longer ends with what is done.
     pub(super) cap: Duration,
 }
@@ -56,6 +58,24 @@ pub(super) fn pinned(
         values.insert("kept", kept);
     }
     values.insert("span", course.ended - course.began);
+    Ok(values)
+}
+
+/// Beside so many jobs that a stranger has locked, as one that stands still in a transaction.
+pub(super) fn locked(
+    server: &mut Server,
+    place: &mut Place,
+    subject: &Subject,
+    wanted: Wanted,
+) -> Result<Values, Failure> {
+    fill(place, subject, wanted.rest + wanted.jobs)?;
+    let rows = i64::try_from(wanted.rest)?;
+    let (stranger, locked) = place.lock(&subject.queue.lock, rows)?;
+    if locked != wanted.rest {
+        return Err(format!("{locked} of {} jobs could be locked", wanted.rest).into());
+    }
+    let values = run(server, place, subject, wanted)?.0;
+    drop(stranger);
     Ok(values)
 }
 
@@ -108,6 +128,7 @@ fn follow(
         if total >= wanted.jobs || is_late {
             course.ended = now();
             let left = u64::try_from(place.number(&subject.queue.left)?)?;
+            let left = left.saturating_sub(wanted.rest);
             course.done = wanted.jobs.saturating_sub(left);
             if course.done == 0 {
                 return Err(format!("no job has ended within {:?}", wanted.cap).into());

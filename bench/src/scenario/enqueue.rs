@@ -31,6 +31,20 @@ pub(super) fn single(
     measure(server, place, subject, &["single", &senders, &seconds], most)
 }
 
+/// With workers woken, and before that without; `kept` is the one in per cent of the other.
+pub(super) fn wake(
+    server: &mut Server,
+    place: &Place,
+    subject: &Subject,
+    senders: u64,
+    seconds: u64,
+) -> Result<Values, Failure> {
+    let quiet = single(server, place, &subject.wishing("quiet"), senders, seconds)?;
+    let mut values = single(server, place, subject, senders, seconds)?;
+    values.insert("kept", 100.0 * values["jobs_per_s"] / quiet["jobs_per_s"]);
+    Ok(values)
+}
+
 fn measure(
     server: &mut Server,
     place: &Place,

@@ -1,14 +1,18 @@
 //! Backstay as one of the queues of the bench.
 
 mod tally;
+mod weigh;
 
 use std::ops::Range;
 use std::process::ExitCode;
 use std::sync::{Arc, OnceLock};
+use std::time::{Duration, UNIX_EPOCH};
 
 use backstay::config::{History, Isolation, Settings};
-use backstay::{BuildError, Database, Fail, Job, Queue as Line, Worker, enqueue, enqueue_many};
-use bench_adapter::{About, Counts, Failure, Gate, Queue, TEXT};
+use backstay::{
+    BuildError, Database, Fail, Job, Options, Queue as Line, Request, Worker, enqueue, enqueue_many,
+};
+use bench_adapter::{About, Counts, Failure, Gate, More, Queue, TEXT, wishes};
 use serde::{Deserialize, Serialize};
 use tokio_postgres::{Client, NoTls};
 
@@ -38,18 +42,27 @@ async fn noop(job: Noop) -> Result<(), Fail> {
     Ok(())
 }
 
+/// Where jobs are spread over many.
+const QUEUES: u64 = 1000;
+
 struct Backstay;
 
 impl Queue for Backstay {
     const ABOUT: About = About {
         package: "backstay",
-        left: "select count(*) from backstay.job",
+        left: "select (select count(*) from backstay.ready) + (select count(*) from backstay.running)",
         keeps: true,
         modes: &[
             ("full", "isolation inline, 512 slots; history and attempts kept"),
             ("lean", "isolation inline, 512 slots; history = \"lean\""),
             ("children", "warm child processes, 8 slots; history and attempts kept"),
         ],
+    };
+    const MORE: More = More {
+        words: &["quiet", "queues", "later", "weigh"],
+        lock: Some(
+            "select from backstay.ready where queue = 'default' order by priority, seq limit $1 for update",
+        ),
     };
     type Sender = Client;
 
@@ -67,14 +80,26 @@ impl Queue for Backstay {
 
     async fn many(client: &mut Client, numbers: Range<u64>) -> Result<(), Failure> {
         let tx = client.transaction().await?;
-        enqueue_many(&tx, numbers.map(Noop::new)).await?;
+        enqueue_many(&tx, numbers.map(request)).await?;
         Ok(tx.commit().await?)
     }
 
     async fn one(client: &mut Client, number: u64) -> Result<(), Failure> {
         let tx = client.transaction().await?;
-        enqueue(&tx, Noop::new(number)).await?;
+        enqueue(&tx, request(number)).await?;
         Ok(tx.commit().await?)
+    }
+
+    async fn later(client: &mut Client, due: &[(u64, u64)]) -> Result<(), Failure> {
+        let tx = client.transaction().await?;
+        let at = |us: u64| UNIX_EPOCH + Duration::from_micros(us);
+        let jobs = due.iter().map(|(n, us)| Noop::new(*n).with(Options::new().run_at(at(*us))));
+        enqueue_many(&tx, jobs).await?;
+        Ok(tx.commit().await?)
+    }
+
+    async fn weigh(url: &str, ended: u64) -> Result<(), Failure> {
+        weigh::fill(&Backstay::sender(url).await?, ended).await
     }
 
     async fn work(
@@ -90,6 +115,11 @@ impl Queue for Backstay {
                 None
             }
         };
+        if wishes("queues") && mode == "children" {
+            return Err(
+                "a child of its own for each of 1,000 queues is not what anybody would run".into(),
+            );
+        }
         let worker = worker(mode)?;
         let settings = settings(&worker, mode)?;
         let database = Database::connect(url).await?;
@@ -108,11 +138,26 @@ impl Queue for Backstay {
     }
 }
 
+/// A job as the scenario wishes it.
+fn request(n: u64) -> Request {
+    let options = match (wishes("quiet"), wishes("queues")) {
+        (true, _) => Options::new().notify(false),
+        (_, true) => Options::new().queue(format!("queue{}", n % QUEUES)),
+        _ => return Noop::new(n).into(),
+    };
+    Noop::new(n).with(options)
+}
+
 /// Slots are what a claim asks for: with 512 of them no-op jobs come in batches of some hundreds, as peers' local queues
 /// of 500 get them. A child is a process, so there are as many as the gate E3 names.
 fn worker(mode: &str) -> Result<Worker<()>, BuildError> {
+    let worker = Worker::without_state().handle(noop);
+    if wishes("queues") {
+        let lines = (0..QUEUES).map(|n| Line::new(format!("queue{n}")).slots(1));
+        return lines.fold(worker, Worker::queue).build();
+    }
     let line = Line::new("default").slots(if mode == "children" { 8 } else { 512 });
-    Worker::without_state().queue(line).handle(noop).build()
+    worker.queue(line).build()
 }
 
 fn settings(worker: &Worker<()>, mode: &str) -> Result<Settings, Failure> {
