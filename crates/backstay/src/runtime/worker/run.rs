@@ -255,7 +255,7 @@ fn order(claimed: &Claimed, bounds: &Bounds) -> Order {
     let timeout = Duration::from_millis(info.timeout_ms);
     let mut order = Order::new(info.id.to_string(), info.attempt, timeout, bounds.grace);
     order.limits = bounds.is_own.then(|| bulkhead::of_process(&bounds.terms.limits));
-    order.job = serde_json::value::to_raw_value(&**info).expect("made of text, numbers and JSON");
+    order.job = serde_json::value::to_raw_value(info).expect("made of text, numbers and JSON");
     order.stdin = info.args.get().as_bytes().to_vec();
     order.checkpoint.clone_from(&info.checkpoint);
     let deadline =
