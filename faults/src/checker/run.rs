@@ -133,18 +133,26 @@ fn overlaps(joined: &Joined<'_>, id: i64, works: &[Work], lease: Duration) -> Ve
         }
         // Which began later says nothing of whose claim was over: a worker may be frozen before it starts what it has.
         let older = first.attempt.min(second.attempt);
-        let worker = left(joined, id, older).and_then(|row| row.worker);
-        let is_cause = |harm: &&Harm| {
+        let left = left(joined, id, older);
+        let worker = left.and_then(|row| row.worker);
+        let is_its = |harm: &&Harm| {
             matches!(harm.fault, Fault::Freeze | Fault::Cut)
                 && harm.worker.is_some()
                 && harm.worker == worker
                 && harm.began_us < second.began_us
-                && harm.lasted() >= lease
         };
-        let cause = joined.harms.iter().find(is_cause);
-        let what = format!("attempt {} began while {} was at work", second.attempt, first.attempt);
-        let sort = Sort::Overlap { explained: cause.is_some() };
-        found.push(Finding { rule: "H9", sort, job: Some(id), what });
+        let longest = joined.harms.iter().filter(is_its).max_by_key(|harm| harm.lasted());
+        let explained = longest.is_some_and(|harm| harm.lasted() >= lease);
+        let by =
+            left.map_or("nobody", |row| if row.is_by_duty() { "a duty" } else { "its worker" });
+        let harm = longest.map_or("no harm".to_owned(), |harm| {
+            format!("a {} of {:?} at most", harm.fault, harm.lasted())
+        });
+        let what = format!(
+            "attempt {} began while {} was at work; {older} was taken out of running by {by}, and its worker had seen {harm}",
+            second.attempt, first.attempt
+        );
+        found.push(Finding { rule: "H9", sort: Sort::Overlap { explained }, job: Some(id), what });
     }
     found
 }
