@@ -3,6 +3,7 @@
 mod bulk;
 mod dead;
 mod enqueue;
+mod events;
 mod jobs;
 mod machines;
 mod tokens;
@@ -13,9 +14,10 @@ use axum::http::StatusCode;
 use backstay::model::nearest::nearest;
 use backstay::operate::Scope as Of;
 
-use crate::ask::Answers::{One, Page, Text};
+use crate::ask::Answers::{One, Page, Stream, Text};
 use crate::ask::{Answering, Answers, Call, Endpoint, Needs, Verb};
 use crate::health;
+use crate::live;
 use crate::problem::Problem;
 use crate::query::{Field, Form, field};
 
@@ -63,6 +65,11 @@ const PAGE: &[Field] = &[LIMIT, CURSOR];
 const OF_OUTPUT: &[Field] = &[
     field("attempt", Form::Whole(1, 1_000_000), "Only of this attempt"),
     field("stream", Form::Words(&["out", "err", "log", "note"]), "Only from there"),
+];
+const OF_EVENTS: &[Field] = &[
+    field("topics", Form::Words(live::TOPICS), "Only of these topics"),
+    field("queue", Form::Texts, "Only of these queues"),
+    field("kind", Form::Texts, "Only of these kinds"),
 ];
 const OF_WORKERS: &[Field] = &[field("gone", Form::Flag, "Also those that said goodbye")];
 
@@ -171,7 +178,7 @@ pub(crate) static ENDPOINTS: &[Endpoint] = &[
         ..act("/api/v1/jobs/{id}", "Change a job that waits", TO_EDIT, |call| Box::pin(verbs::edit(call))) },
     look("/api/v1/jobs/{id}/attempts", "The attempts of a job that ended, the last 200", Page("Attempt"), &[], |call| Box::pin(jobs::attempts(call))),
     look("/api/v1/jobs/{id}/why", "Why a job does not start", One(200, "Why"), &[], |call| Box::pin(jobs::why(call))),
-    look("/api/v1/jobs/{id}/output", "What a job printed, as text", Text, OF_OUTPUT, |call| Box::pin(jobs::output(call))),
+    look("/api/v1/jobs/{id}/output", "What a job printed, as text; for whoever accepts text/event-stream, also what it prints", Text, OF_OUTPUT, |call| Box::pin(events::output(call))),
     Endpoint { answers: One(200, "Cancelled"),
         ..act("/api/v1/jobs/{id}/cancel", "End a job for good; 202 where it runs and is told to stop", TO_CANCEL, |call| Box::pin(verbs::cancel(call))) },
     act("/api/v1/jobs/{id}/promote", "Let a job that is scheduled, or waits for its retry, come into line now", WHY, |call| Box::pin(verbs::promote(call))),
@@ -198,6 +205,8 @@ pub(crate) static ENDPOINTS: &[Endpoint] = &[
     act("/api/v1/kinds/{name}/resume", "End the pause of a kind", WHY, |call| Box::pin(verbs::resume(call, Of::Kind))),
     look("/api/v1/workers", "Workers, the youngest first", Page("Worker"), OF_WORKERS, |call| Box::pin(machines::workers(call))),
     act("/api/v1/workers/{id}/drain", "Let a worker finish what it runs, and leave", WHY, |call| Box::pin(verbs::drain(call))),
+    look("/api/v1/events", "What happens, as it happens; Last-Event-ID goes on for five minutes", Stream, OF_EVENTS, |call| Box::pin(events::events(call))),
+    look("/metrics", "Figures of the whole installation, for Prometheus", Text, &[], |call| Box::pin(machines::metrics(call))),
     look("/api/v1/openapi.json", "This description", One(200, "Json"), &[], |call| Box::pin(machines::openapi(call))),
     look("/api/v1/doctor", "All that could be wrong, each with its remedy", One(200, "Doctor"), &[], |call| Box::pin(machines::doctor(call))),
     look("/api/v1/alerts", "Messages about alerts, newest first", Page("Alert"), PAGE, |call| Box::pin(machines::alerts(call))),

@@ -23,6 +23,8 @@ use crate::body::Body;
 use crate::guard::dress;
 use crate::kept::Kept;
 use crate::limit::Limits;
+use crate::live::Live;
+use crate::metrics::Seen;
 use crate::problem::Problem;
 use crate::query::{Field, Query};
 
@@ -52,6 +54,9 @@ pub(crate) struct Service {
     /// Whether the database will do; what is wrong with it, in words that anybody may hear.
     pub(crate) health: Kept<Result<(), String>>,
     pub(crate) doctor: Kept<Arc<Report>>,
+    /// What `/metrics` is made from.
+    pub(crate) metrics: Kept<Result<Arc<Seen>, Problem>>,
+    pub(crate) live: Arc<Live>,
     /// The description of the API, which never changes.
     pub(crate) openapi: Bytes,
 }
@@ -135,6 +140,8 @@ pub(crate) enum Answers {
     /// A page of such documents.
     Page(&'static str),
     Text,
+    /// Server-sent events.
+    Stream,
 }
 
 pub(crate) type Answering = Pin<Box<dyn Future<Output = Result<Response, Problem>> + Send>>;

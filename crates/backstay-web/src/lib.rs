@@ -10,6 +10,8 @@ mod guard;
 mod health;
 mod kept;
 mod limit;
+mod live;
+mod metrics;
 mod openapi;
 mod problem;
 mod query;

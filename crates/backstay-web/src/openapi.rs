@@ -51,6 +51,7 @@ fn operation(endpoint: &Endpoint) -> Value {
         Answers::One(status, name) => (status, "application/json", schema::reference(name)),
         Answers::Page(name) => (200, "application/json", page(name)),
         Answers::Text => (200, "text/plain", json!({ "type": "string" })),
+        Answers::Stream => (200, "text/event-stream", json!({ "type": "string" })),
     };
     let refused = json!({
         "description": "What is wrong, where, and what to do",

@@ -9,7 +9,7 @@ use backstay::{CallError, EnqueueError, StoreError};
 use serde::Serialize;
 
 /// An answer that says what is wrong, where, and what to do.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Problem {
     code: &'static Code,
     status: StatusCode,
@@ -115,8 +115,25 @@ fn of_database(code: &str, said: String) -> String {
     }
 }
 
+/// What the server says of a text or a number before a door sees it, where its words are about its own statement.
+fn of_value(error: &StoreError) -> Option<Problem> {
+    let StoreError::Refused { sqlstate, .. } = error else { return None };
+    let (code, said) = match sqlstate.as_str() {
+        "22P02" | "22P05" | "22021" => {
+            ("BS104", "a text holds a NUL, or half of a pair of surrogates")
+        }
+        "22003" => ("BS104", "a number has more than 131,072 digits; give it as a text"),
+        "54001" => ("BS106", "JSON is nested too deep to be read; at most 63 levels are allowed"),
+        _ => return None,
+    };
+    Some(Problem::new(code, said))
+}
+
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Problem {
+        if let Some(problem) = of_value(&error) {
+            return problem;
+        }
         let problem = Problem::new(error.code(), of_database(error.code(), error.to_string()));
         problem.hint_maybe(error.hint().filter(|hint| !hint.is_empty()))
     }

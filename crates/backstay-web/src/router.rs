@@ -10,6 +10,7 @@ use axum::http::request::Parts;
 use axum::response::Response;
 use axum::routing::on;
 use backstay::Database;
+use tokio_util::sync::CancellationToken;
 
 use crate::ask::{Call, Endpoint, Needs, Options, Peer, Service, finish};
 use crate::auth::{Caller, Gate};
@@ -17,6 +18,7 @@ use crate::body::{self, Body};
 use crate::guard::check_host;
 use crate::kept::Kept;
 use crate::limit::Limits;
+use crate::live::Live;
 use crate::problem::Problem;
 use crate::query::Query;
 use crate::{api, health, openapi};
@@ -25,6 +27,8 @@ use crate::{api, health, openapi};
 const PAGE: Duration = Duration::from_secs(2);
 /// Anybody may ask whether it is ready, so the database is asked no more often than this.
 const HEALTH: Duration = Duration::from_secs(1);
+/// However many ask for figures, the database is asked this often.
+const METRICS: Duration = Duration::from_secs(5);
 /// The doctor looks at much.
 const DOCTOR: Duration = Duration::from_secs(10);
 /// Any answer is begun within this long.
@@ -42,6 +46,15 @@ const ANSWER: Duration = Duration::from_secs(30);
 /// # }
 /// ```
 pub fn router(database: &Database, options: Options) -> Router {
+    router_until(database, options, CancellationToken::new())
+}
+
+/// The same, where streams end with `stop`.
+pub(crate) fn router_until(
+    database: &Database,
+    options: Options,
+    stop: CancellationToken,
+) -> Router {
     let service = Arc::new(Service {
         database: database.clone(),
         pages: database.with_patience(PAGE),
@@ -49,6 +62,8 @@ pub fn router(database: &Database, options: Options) -> Router {
         limits: Limits::default(),
         health: Kept::new(HEALTH),
         doctor: Kept::new(DOCTOR),
+        metrics: Kept::new(METRICS),
+        live: Arc::new(Live::new(stop)),
         openapi: openapi::text().into(),
     });
     let mut router = health::routes(Router::new(), &service);

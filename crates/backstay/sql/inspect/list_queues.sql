@@ -30,7 +30,7 @@ named as (
 select jsonb_build_object(
          'name', n.name, 'declared', exists (select from backstay.queue q where q.name = n.name),
          'ready', jsonb_build_object('count', least(r.n, 10000), 'more', r.more), 'by_priority', coalesce(r.levels, '{}'),
-         'oldest_ready_at', r.oldest,
+         'oldest_ready_at', r.oldest, 'oldest_by_priority', coalesce(r.ages, '{}'),
          'scheduled', jsonb_build_object('count', coalesce(l.n, 0), 'more', c.later), 'next_run_at', l.next,
          'parked', jsonb_build_object('count', coalesce(p.n, 0), 'more', c.parked),
          'running', jsonb_build_object('count', coalesce(u.n, 0), 'more', c.running),
@@ -41,7 +41,8 @@ select jsonb_build_object(
  cross join cut c
  cross join lateral (
    select coalesce(sum(least(v.n, 1000)), 0) as n, coalesce(bool_or(v.n > 1000), false) as more, min(v.oldest) as oldest,
-          jsonb_object_agg(v.priority, jsonb_build_object('count', least(v.n, 1000), 'more', v.n > 1000)) filter (where v.n > 0) as levels
+          jsonb_object_agg(v.priority, jsonb_build_object('count', least(v.n, 1000), 'more', v.n > 1000)) filter (where v.n > 0) as levels,
+          jsonb_object_agg(v.priority, v.oldest) filter (where v.oldest is not null) as ages
      from (
        select g.priority, (select count(*) from (
                  select from backstay.ready r where r.queue = n.name and r.priority = g.priority limit 1001) y) as n,

@@ -219,6 +219,9 @@ pub struct QueueStatus {
     pub by_priority: std::collections::BTreeMap<String, Bounded>,
     /// Since when the first in line waits.
     pub oldest_ready_at: Option<Instant>,
+    /// The same by priority, 0 to 9; levels without jobs are left out.
+    #[serde(default)]
+    pub oldest_by_priority: std::collections::BTreeMap<String, Instant>,
     /// Not due yet.
     pub scheduled: Bounded,
     /// When the next of those is due.
