@@ -8,7 +8,7 @@ use axum::http::header::AUTHORIZATION;
 use backstay::tokens::{self, Scope, TokenHolder};
 use backstay::{Database, config::WebAuth};
 
-use crate::guard::check_origin;
+use crate::guard::{check_origin, is_local};
 use crate::limit::Limits;
 use crate::problem::Problem;
 
@@ -77,9 +77,16 @@ impl Gate<'_> {
         if !headers.contains_key(AUTHORIZATION) {
             check_origin(self.hosts, headers)?;
             return match self.auth {
-                WebAuth::Loopback => Ok(Caller::Nobody),
-                WebAuth::Token => Err(Problem::new("BS801", "a token is wanted")
-                    .hint("send the header Authorization: Bearer bst_...")),
+                // Where a server of ours took the request in, it must be of this machine: a proxy here would open it to all.
+                WebAuth::Loopback
+                    if peer.is_none_or(|peer| peer.is_loopback() && is_local(headers)) =>
+                {
+                    Ok(Caller::Nobody)
+                }
+                WebAuth::Loopback | WebAuth::Token => {
+                    Err(Problem::new("BS801", "a token is wanted")
+                        .hint("send the header Authorization: Bearer bst_..."))
+                }
             };
         }
         let now = Instant::now();

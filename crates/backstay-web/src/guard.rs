@@ -72,6 +72,13 @@ pub(crate) fn check_origin(hosts: &[String], headers: &HeaderMap) -> Result<(), 
     }
 }
 
+/// Whether a request was made for this machine itself, and not passed on by a proxy that stands here and serves others.
+pub(crate) fn is_local(headers: &HeaderMap) -> bool {
+    let passed_on = ["forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-real-ip"];
+    let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or("");
+    is_known(&[], host) && !passed_on.iter().any(|name| headers.contains_key(*name))
+}
+
 /// Whether a name, perhaps with a port, is one of those we are asked under.
 fn is_known(hosts: &[String], name: &str) -> bool {
     let name = name.to_ascii_lowercase();
@@ -132,6 +139,14 @@ mod tests {
         assert!(check_host(&hosts, &Uri::from_static("/"), &headers(&[])).is_err());
         let by_address = Uri::from_static("http://evil.org/api");
         assert!(check_host(&hosts, &by_address, &headers(&[("host", "localhost")])).is_err());
+    }
+
+    #[test]
+    fn what_a_proxy_passes_on_is_not_of_this_machine() {
+        assert!(is_local(&headers(&[("host", "localhost:7432")])));
+        assert!(!is_local(&headers(&[("host", "jobs.example.org")])));
+        assert!(!is_local(&headers(&[("host", "localhost"), ("x-forwarded-for", "10.0.0.1")])));
+        assert!(!is_local(&headers(&[("host", "localhost"), ("forwarded", "for=10.0.0.1")])));
     }
 
     #[test]
