@@ -20,11 +20,12 @@ use std::time::{Duration, Instant, SystemTime};
 
 use backstay::config::{AlertSettings, Way};
 use backstay::model::alert::{Alert, AlertState, Rule, dedupe_key};
-use backstay::{Channels, Deliver, DeliverError};
+use backstay::{Channels, Deliver, DeliverError, Ping};
 
 pub mod address;
 mod call;
 mod command;
+mod dead_man;
 mod email;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
@@ -55,8 +56,17 @@ pub fn channels(settings: &AlertSettings) -> Result<Channels, ChannelError> {
             .map_err(|reason| ChannelError { channel: channel.name.clone(), reason })?;
         by_name.insert(channel.name.clone(), made);
     }
+    let dead_man = match &settings.dead_man {
+        None => None,
+        Some(url) => {
+            let made = dead_man::DeadMan::new(url, &settings.allow_networks)
+                .map_err(|reason| ChannelError { channel: "dead_man".into(), reason })?;
+            Some(Arc::new(made) as Arc<dyn Ping>)
+        }
+    };
     Ok(Channels {
         by_name,
+        dead_man,
         routes: settings.routes.clone(),
         quiet: Some(settings.quiet),
         environment: None,

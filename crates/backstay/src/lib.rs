@@ -125,7 +125,7 @@ mod worker_side {
     pub use crate::model::push::{PushAnswer, PushRequest};
     pub use crate::runtime::around::Next;
     pub use crate::runtime::context::{Ctx, Denied, Level};
-    pub use crate::runtime::deliver::{Channels, Deliver, DeliverError};
+    pub use crate::runtime::deliver::{Channels, Deliver, DeliverError, Ping};
     pub use crate::runtime::fail::{Fail, Output, Then};
     pub use crate::runtime::handler::{Argument, FromRef, Handler, State};
     pub use crate::runtime::host::{enter, is_child};

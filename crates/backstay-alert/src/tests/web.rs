@@ -216,3 +216,18 @@ async fn a_test_of_a_channel_says_so_and_tells_how_long_it_took() {
     let alert: Alert = serde_json::from_slice(&heard.recv().await.unwrap().body).unwrap();
     assert_eq!((alert.rule, alert.environment.as_deref()), (Rule::Test, Some("tests")));
 }
+
+#[tokio::test]
+async fn the_dead_mans_switch_is_called_at_its_address_and_no_inner_one_without_leave() {
+    let (port, mut hears) = server(&["HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"]).await;
+    let url = Secret::new(format!("http://127.0.0.1:{port}/ping/7f3a"));
+    let of = |allowed: &[&str]| {
+        channels(&AlertSettings { dead_man: Some(url.clone()), ..settings(allowed, vec![]) })
+    };
+    let Err(refused) = of(&[]) else { panic!("it may not be called") };
+    assert!(refused.to_string().starts_with("alert channel `dead_man`: http:// is not encrypted"));
+    of(&[LOOPBACK]).unwrap().dead_man.unwrap().ping().await.unwrap();
+    let request = hears.recv().await.unwrap();
+    assert!(request.head.starts_with("POST /ping/7f3a "), "{}", request.head);
+    assert_eq!(request.body, b"{}");
+}

@@ -55,6 +55,7 @@ pub(crate) fn run(
 async fn examine_database(desk: &Desk<'_>) -> Vec<Row> {
     let wishes = Wishes {
         channels: Some(desk.settings.alerts.channels.len()),
+        dead_man: desk.settings.alerts.dead_man.is_some(),
         require_durable: desk.settings.database.require_durable,
         handlers: desk.settings.worker.handler_database_url.clone(),
     };

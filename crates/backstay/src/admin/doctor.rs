@@ -76,6 +76,8 @@ impl Finding {
 pub struct Wishes {
     /// How many alert channels there are; none where this machine does not know.
     pub channels: Option<usize>,
+    /// Somebody outside tells people when no worker is left to tell them.
+    pub dead_man: bool,
     /// A server that may lose what was committed is not good enough.
     pub require_durable: bool,
     /// The database of handlers, under their login, where the settings name it.

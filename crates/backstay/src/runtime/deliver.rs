@@ -69,6 +69,34 @@ pub trait Deliver: Send + Sync + 'static {
     ) -> Pin<Box<dyn Future<Output = Result<(), DeliverError>> + Send + 'a>>;
 }
 
+/// A dead-man's switch of your own: somebody outside who tells people when the calls stop. [`Channels`] takes it.
+///
+/// ```
+/// use std::pin::Pin;
+/// use std::sync::Arc;
+/// use backstay::{Channels, DeliverError, Ping, Worker};
+///
+/// struct Watchman;
+///
+/// impl Ping for Watchman {
+///     fn ping<'a>(&'a self) -> Pin<Box<dyn Future<Output = Result<(), DeliverError>> + Send + 'a>> {
+///         Box::pin(async {
+///             println!("all goes well");
+///             Ok(())
+///         })
+///     }
+/// }
+///
+/// let channels = Channels { dead_man: Some(Arc::new(Watchman)), ..Channels::default() };
+/// let worker = Worker::without_state().channels(channels);
+/// # drop(worker);
+/// ```
+pub trait Ping: Send + Sync + 'static {
+    /// Says that all goes well: once a minute, by one worker of the fleet, while the database is there, jobs of lost workers are
+    /// taken over and alerts are told. A call that fails is not repeated before the next.
+    fn ping<'a>(&'a self) -> Pin<Box<dyn Future<Output = Result<(), DeliverError>> + Send + 'a>>;
+}
+
 /// All channels of a worker, and who gets what.
 ///
 /// ```
@@ -87,6 +115,8 @@ pub struct Channels {
     pub quiet: Option<Duration>,
     /// The name of the installation.
     pub environment: Option<String>,
+    /// Who is called while all goes well.
+    pub dead_man: Option<Arc<dyn Ping>>,
 }
 
 impl Channels {

@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::deliver::Channels;
 use super::duty::alert::Alerts;
+use super::duty::dead_man::DeadMan;
 use super::duty::rescue::Rescue;
 use super::duty::{lead, look, peaks, promote, prune, replay, sort};
 use super::looper::{Dice, Patience, Redial};
@@ -22,6 +23,8 @@ use crate::store::{StoreError, duty};
 const STEP: Duration = Duration::from_millis(50);
 /// How often states are looked for that people must know.
 const WATCH: Duration = Duration::from_secs(30);
+/// How often somebody outside is told that all goes well.
+const DEAD_MAN: Duration = Duration::from_secs(60);
 /// What makes room in the tables, and takes time of the database for it.
 const PRUNE: &str = "prune";
 /// Counts how much memory attempts had, and can wait as well.
@@ -48,6 +51,7 @@ pub(crate) struct Duties {
     /// The database is in trouble: what can wait does.
     braked: watch::Receiver<bool>,
     alerts: Alerts,
+    dead_man: DeadMan,
     promote: promote::Promote,
     rescue: Rescue,
     look: look::Look,
@@ -83,6 +87,8 @@ impl Duties {
             // At the start of a fleet its workers come one after another, so nothing is missed yet.
             Due { name: "watch", period: WATCH, at: now + WATCH },
             every("replay", Duration::from_millis(500)),
+            // The success of the duties that it asks for is noted some seconds after a start.
+            Due { name: "dead_man", period: DEAD_MAN, at: now + DEAD_MAN },
             every(PEAKS, Duration::from_secs(60)),
             every(PRUNE, Duration::from_secs(60)),
         ];
@@ -92,6 +98,7 @@ impl Duties {
             link: Arc::default(),
             redial: Redial::new(times.redial()),
             rescue: Rescue::new(me, times, shared.clone()),
+            dead_man: DeadMan::new(channels.dead_man.clone()),
             alerts: Alerts::new(channels, &settings),
             settings,
             shared,
@@ -217,6 +224,7 @@ impl Duties {
             "expired" => prune::expired(link).await,
             "alert" => self.alerts.tick(link).await,
             "watch" => self.alerts.watch(link).await,
+            "dead_man" => self.dead_man.tick(link).await,
             "replay" => replay::tick(link).await,
             PEAKS => peaks::tick(link).await,
             _ => prune::tick(link, &self.settings.retention).await,

@@ -13,6 +13,7 @@ use crate::model::job::Counters;
 static LEAD: Sql = sql!("duty/lead", [UUID, INT8]);
 static RESIGN: Sql = sql!("duty/resign", [UUID]);
 static DUTY_DONE: Sql = sql!("duty/duty_done", [TEXT_ARRAY, UUID, INT4_ARRAY]);
+static ALIVE: Sql = sql!("duty/alive", []);
 static PROMOTE: Sql = sql!(hot "duty/promote", [INT4, INT8]);
 static ADMIT_KINDS: Sql = sql!("duty/admit_kinds", [INT4]);
 static PARK_UNKNOWN: Sql = sql!("duty/park_unknown", [INT4, INT8]);
@@ -58,6 +59,11 @@ pub(crate) async fn duty_done(
     let ms: Vec<i32> =
         done.iter().map(|(_, took)| i32::try_from(took.as_millis()).unwrap_or(i32::MAX)).collect();
     link.query(&DUTY_DONE, &[&names, &me, &ms]).await.map(drop)
+}
+
+/// Whether jobs of lost workers are taken over and alerts are told.
+pub(crate) async fn alive(link: &Link) -> Result<bool, StoreError> {
+    Ok(link.query_one(&ALIVE, &[]).await?.get(0))
 }
 
 /// Brings what is due into line: how many were moved, and when the next is due.

@@ -37,6 +37,9 @@ async fn work_that_nobody_serves_is_the_first_thing_to_do() {
     assert!(!report.ready);
     assert_eq!(report.verdict(), "not ready: start a worker with --queues default");
     assert_eq!(health(&report, "channels"), Some(Health::Warn));
+    let told = |dead_man| Wishes { channels: Some(1), dead_man, ..Wishes::default() };
+    assert_eq!(health(&examine(&database, told(false)).await, "dead_man"), Some(Health::Warn));
+    assert_eq!(health(&examine(&database, told(true)).await, "dead_man"), None);
 }
 
 #[tokio::test]

@@ -26,8 +26,8 @@ const ANYBODY: [&str; 6] = [
     "duty/durability",
     "duty/presence",
 ];
-const LOOKS: [&str; 5] =
-    ["attempt/mine", "attempt/peek", "attempt/verify", "duty/incidents", "duty/look"];
+const LOOKS: [&str; 6] =
+    ["attempt/mine", "attempt/peek", "attempt/verify", "duty/alive", "duty/incidents", "duty/look"];
 /// Through the door `show`, which applies its own rule.
 const SHOWS: [&str; 1] = ["duty/told_jobs"];
 

@@ -77,7 +77,7 @@ fn an_empty_variable_is_as_if_it_were_not_there() {
 #[test]
 fn a_variable_of_a_later_setting_reaches_its_refusal() {
     let mut tree = Value::empty();
-    assert_eq!(laid(&mut tree, &[("BACKSTAY_ALERTS__DEAD_MAN", "https://x.example")]), [""; 0]);
+    assert_eq!(laid(&mut tree, &[("BACKSTAY_WEB__BASE_PATH", "/jobs")]), [""; 0]);
     let faults = backstay::config::Settings::from_value(&tree).unwrap_err();
-    assert_eq!(faults[0].message, "`dead_man` is not available in this version");
+    assert_eq!(faults[0].message, "`base_path` is not available in this version");
 }

@@ -29,6 +29,13 @@ pub(super) async fn check(database: &Database, wishes: &Wishes) -> Vec<Finding> 
             "add one below [alerts.channels], then: backstay alerts test",
         ));
     }
+    if wishes.channels.is_some_and(|channels| channels > 0) && !wishes.dead_man {
+        found.push(Finding::warn(
+            "dead_man",
+            "not set: when no worker is left, nobody is told",
+            "set alerts.dead_man to an address that tells people when its calls stop",
+        ));
+    }
     match facts::<Alerts>(database, Facts::Alerts).await {
         Ok(alerts) => found.extend(judge(&alerts)),
         Err(error) => found.push(blind("alerts", &error)),

@@ -31,10 +31,16 @@ pub(super) const KEYS: Keys = Keys {
             "[]",
             "Inner networks that webhooks may reach, such as \"10.0.0.0/8\"; http:// works there only",
         ),
+        key(
+            "dead_man",
+            Form::Secret,
+            "",
+            "Address that is called once a minute while all goes well; who watches it hears when that ends",
+        ),
         key("channels", Form::Other("[alerts.channels], one per name"), "", "Ways to people"),
         key("routes", Form::Other("[[alerts.routes]]"), "", "Which alerts go to which channels"),
     ],
-    later: &["dead_man"],
+    later: &[],
     moved: &[],
 };
 
@@ -85,6 +91,8 @@ pub struct AlertSettings {
     pub unread: Duration,
     /// Inner networks that webhooks may reach; none unless it is said \[none\].
     pub allow_networks: Vec<Network>,
+    /// Who is called once a minute while all goes well, and tells people when the calls stop \[nobody\].
+    pub dead_man: Option<Secret>,
     /// The ways to people, in the order of the file.
     pub channels: Vec<ChannelSettings>,
     /// Which alerts go where; one that fits none goes to the log.
@@ -143,7 +151,13 @@ pub(super) fn read<'a>(book: &'a Book<'a>, section: &Section<'a>) -> AlertSettin
     let routes = read_routes(book, section, &names);
     let (quiet, unread) = (section.span_set("quiet"), section.span_set("unread"));
     let allow_networks = network::read(section, "allow_networks");
-    AlertSettings { quiet, unread, allow_networks, channels, routes }
+    let dead_man = dead_man(section);
+    AlertSettings { quiet, unread, allow_networks, dead_man, channels, routes }
+}
+
+fn dead_man(section: &Section<'_>) -> Option<Secret> {
+    let url = section.secret("dead_man")?;
+    is_web(section, "dead_man", &url).then_some(url)
 }
 
 fn read_channel<'a>(
@@ -202,11 +216,15 @@ fn needed(section: &Section<'_>, name: &str, why: &str) -> Option<Secret> {
 
 fn web_address(section: &Section<'_>, name: &str) -> Option<Secret> {
     let url = needed(section, name, "the address is missing")?;
-    if url.expose().starts_with("https://") || url.expose().starts_with("http://") {
-        return Some(url);
+    is_web(section, name, &url).then_some(url)
+}
+
+fn is_web(section: &Section<'_>, name: &str, url: &Secret) -> bool {
+    let is_web = url.expose().starts_with("https://") || url.expose().starts_with("http://");
+    if !is_web {
+        section.fault(BAD_VALUE, name, "an address starts with https:// or http://");
     }
-    section.fault(BAD_VALUE, name, "an address starts with https:// or http://");
-    None
+    is_web
 }
 
 fn read_webhook(section: &Section<'_>) -> Option<Way> {

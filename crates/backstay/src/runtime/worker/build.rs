@@ -218,9 +218,10 @@ impl<S: Clone + Send + Sync + 'static> Worker<S> {
         self
     }
 
-    /// Adds many channels, such as those that `backstay_alert::channels` makes of the settings.
+    /// Adds many channels and the dead-man's switch, such as `backstay_alert::channels` makes them of the settings.
     pub fn channels(mut self, channels: Channels) -> Worker<S> {
         self.channels.by_name.extend(channels.by_name);
+        self.channels.dead_man = channels.dead_man.or(self.channels.dead_man);
         self
     }
 
@@ -431,5 +432,33 @@ impl<S: Clone + Send + Sync + 'static> Worker<S> {
         channels.quiet = Some(settings.alerts.quiet);
         channels.environment.clone_from(&settings.environment);
         channels
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::Pin;
+
+    use super::*;
+    use crate::runtime::deliver::{DeliverError, Ping};
+
+    struct Switch;
+
+    impl Ping for Switch {
+        fn ping<'a>(
+            &'a self,
+        ) -> Pin<Box<dyn Future<Output = Result<(), DeliverError>> + Send + 'a>> {
+            Box::pin(async { Ok(()) })
+        }
+    }
+
+    #[test]
+    fn the_switch_that_comes_with_channels_is_the_workers_and_stays_with_those_that_bring_none() {
+        let settings = Settings::from_value(&Value::empty()).unwrap();
+        let switch = || Channels { dead_man: Some(Arc::new(Switch)), ..Channels::default() };
+        let worker = Worker::without_state().channels(switch()).channels(Channels::default());
+        assert!(worker.channels_of(&settings).dead_man.is_some());
+        let none = Worker::without_state().channels(Channels::default());
+        assert!(none.channels_of(&settings).dead_man.is_none());
     }
 }

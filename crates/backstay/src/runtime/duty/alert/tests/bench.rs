@@ -93,8 +93,12 @@ impl Bench {
             .into_iter()
             .map(|(name, inbox)| (name.to_owned(), Arc::new(inbox) as Arc<dyn Deliver>))
             .collect();
-        let channels =
-            Arc::new(Channels { by_name, routes, quiet: None, environment: Some("tests".into()) });
+        let channels = Arc::new(Channels {
+            by_name,
+            routes,
+            environment: Some("tests".into()),
+            ..Channels::default()
+        });
         let alerts = Alerts {
             channels,
             pace: Pace::default(),
