@@ -53,6 +53,8 @@ const TURN_FULL: usize = 256;
 const GATHER: Duration = Duration::from_millis(5);
 /// While more work is known, this long: a free slot is worth more than a full turn.
 const GATHER_BUSY: Duration = Duration::from_millis(1);
+/// Half of what runs is worth a turn by itself from so many on; below, most of a turn is what each of them costs alike.
+const TURN_HALF: usize = 64;
 /// An enqueue that the NOTIFY gate held back commits later, by as much as its transaction takes: so there are further
 /// looks after a hint, ever farther apart. What commits later still is found by the next poll.
 const LOOKS_AGAIN: [Duration; 4] = [
@@ -115,6 +117,9 @@ pub(crate) struct State {
     waiting: Vec<Waiting>,
     gathered: Vec<Settled>,
     first_at: Option<Instant>,
+    /// When the last turn was over, and how long it took.
+    turned_at: Instant,
+    turn_took: Duration,
     /// Verdicts that the database refused in every form.
     refused: Vec<Settled>,
     offer_again_at: Option<Instant>,
@@ -174,6 +179,8 @@ impl State {
             waiting: Vec::new(),
             gathered: Vec::new(),
             first_at: None,
+            turned_at: now,
+            turn_took: Duration::ZERO,
             refused: Vec::new(),
             offer_again_at: None,
             hungry: true,
@@ -277,8 +284,12 @@ impl Claims {
         if !knows_more {
             return Some(first_at + GATHER);
         }
-        let is_half = leaving * 2 >= state.hands.len();
-        Some(if is_half { Instant::now() } else { first_at + GATHER_BUSY })
+        let is_half = leaving >= TURN_HALF && leaving * 2 >= state.hands.len();
+        if is_half || leaving >= state.hands.len() {
+            return Some(Instant::now());
+        }
+        // What began when the last turn was over may end in a part of the time that another takes.
+        Some((first_at + GATHER_BUSY).max(state.turned_at + (state.turn_took / 4).min(GATHER_BUSY)))
     }
 
     /// What runs here, one line a job; asked for by a person, so it is said whatever the level.

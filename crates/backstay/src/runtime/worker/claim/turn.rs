@@ -127,8 +127,9 @@ impl Claims {
         let asked = Instant::now();
         let answer =
             turn::turn(link, self.worker, &self.release, &self.state.gathered, &asks).await;
+        (self.state.turned_at, self.state.turn_took) = (Instant::now(), asked.elapsed());
         if !asks.is_empty() {
-            self.note_claim(asked.elapsed());
+            self.note_claim(self.state.turn_took);
         }
         let turn = match answer {
             Ok(turn) => turn,
