@@ -29,13 +29,14 @@ const QUEUES: &[(&str, Source)] = &[
     ("backstay", Source::Rust("peer-backstay")),
     ("graphile-worker", Source::Node("graphile-worker.mjs")),
     ("pg-boss", Source::Node("pg-boss.mjs")),
+    ("graphile_worker", Source::Rust("peer-graphile_worker")),
     ("procrastinate", Source::Python("procrastinate_peer.py")),
 ];
 
 /// Queues that belong here and cannot be had, with the reason.
 const ABSENT: &[(&str, &str)] = &[
     ("river", "it needs a Go toolchain; it has no adapter"),
-    ("graphile_worker, apalis-postgres, underway, sqlxmq, awa", "they have no adapter"),
+    ("apalis-postgres, underway, sqlxmq, awa, bullmq", "they have no adapter"),
 ];
 
 /// One queue, ready to run.
