@@ -214,6 +214,25 @@ pub(crate) fn cut_off() {
     wire.run.finish();
 }
 
+/// Only the line of the beats is cut, time and again: others would take away what is claimed meanwhile, so nothing is claimed.
+pub(crate) fn unseen() {
+    let Some((wire, mut worker)) = Wire::with_worker() else { return };
+    let beats = Which::Named(" beat");
+    let since = Instant::now();
+    wire.run.cut(&worker);
+    wire.proxy.hurt(beats, Fault::Cut { after: 0 });
+    wire.proxy.reset(beats);
+    wire.run.place.until("it dials again", LONG, |_| wire.made(since, beats) >= 1);
+    wire.add(8, 20);
+    wire.run.place.until("it dials in vain", LONG, |_| wire.made(since, beats) >= 4);
+    let ready = "select count(*) from backstay.ready";
+    assert_eq!(wire.run.place.number(ready), 8, "who is not seen claims nothing");
+    wire.proxy.heal();
+    wire.run.mend(&worker);
+    wire.ends_well(&mut worker);
+    wire.run.finish();
+}
+
 /// One fault after another, by chance, for everybody or for one loop of both workers.
 pub(crate) fn at_random(lasts: Duration) -> Option<Judgement> {
     let wire = Wire::lay()?;

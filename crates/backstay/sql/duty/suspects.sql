@@ -2,7 +2,7 @@
 -- moves: none                          role: worker
 -- $1 me uuid
 -- locks: presence locks, shared and tried for this transaction: got one means that nobody holds it
-select w.id, w.presence,
+select w.id, w.presence, backstay.clock() as seen_at,
        w.goodbye_at is not null as goodbye,
        (extract(epoch from statement_timestamp() - w.lease_until) * 1000)::bigint as lease_over_ms,
        (extract(epoch from w.beat_at) * 1000)::bigint as beat_at_ms,

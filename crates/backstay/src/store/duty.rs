@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio_postgres::Row;
 use uuid::Uuid;
 
@@ -23,7 +24,7 @@ static EXPIRED: Sql = sql!("duty/expired", [INT4]);
 static EXPIRED_KEYS: Sql = sql!("duty/expired_keys", [INT4]);
 static SUSPECTS: Sql = sql!("duty/suspects", [UUID]);
 static STRAYS: Sql = sql!("duty/strays", [INT8]);
-static DOOMED: Sql = sql!("duty/doomed", [UUID, INT4, BOOL]);
+static DOOMED: Sql = sql!("duty/doomed", [UUID, INT4, BOOL, TIMESTAMPTZ]);
 static PREDECESSORS: Sql = sql!("duty/predecessors", [UUID, TEXT]);
 static LOST: Sql = sql!("duty/lost", [UUID, INT4, TEXT]);
 static GONE: Sql = sql!("duty/gone", [UUID]);
@@ -130,6 +131,8 @@ pub(crate) async fn wake(link: &Link) -> Result<(), StoreError> {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Suspect {
     pub(crate) worker: Uuid,
+    /// When this was seen, by the server's clock.
+    pub(crate) seen_at: Timestamp,
     pub(crate) has_presence: bool,
     pub(crate) goodbye: bool,
     pub(crate) lease_over_ms: i64,
@@ -144,6 +147,7 @@ pub(crate) struct Suspect {
 pub(crate) async fn suspects(link: &Link, me: Uuid) -> Result<Vec<Suspect>, StoreError> {
     let shown = |row: &Row| Suspect {
         worker: row.get("id"),
+        seen_at: row.get("seen_at"),
         has_presence: row.get::<_, Option<i32>>("presence").is_some(),
         goodbye: row.get("goodbye"),
         lease_over_ms: row.get("lease_over_ms"),
@@ -159,12 +163,12 @@ pub(crate) async fn suspects(link: &Link, me: Uuid) -> Result<Vec<Suspect>, Stor
 pub(crate) async fn strays(
     link: &Link,
     grace: Duration,
-) -> Result<Vec<(Uuid, String)>, StoreError> {
+) -> Result<Vec<(Uuid, String, Timestamp)>, StoreError> {
     Ok(link
         .query(&STRAYS, &[&millis(grace)])
         .await?
         .iter()
-        .map(|row| (row.get(0), row.get(1)))
+        .map(|row| (row.get(0), row.get(1), row.get(2)))
         .collect())
 }
 
@@ -185,12 +189,13 @@ pub(crate) struct Doomed {
     pub(crate) suspect: Option<i64>,
 }
 
-/// Locks jobs of a lost worker, or only those past their deadline.
+/// Locks jobs of a lost worker that it claimed before it was seen to be lost, or only those past their deadline.
 pub(crate) async fn doomed(
     link: &Link,
     lost: Uuid,
     n: i32,
     only_overdue: bool,
+    seen_at: Timestamp,
 ) -> Result<Vec<Doomed>, StoreError> {
     let shown = |row: &Row| Doomed {
         job: row.get("job_id"),
@@ -211,7 +216,8 @@ pub(crate) async fn doomed(
         sample: row.get("sample"),
         suspect: row.get("suspect"),
     };
-    Ok(link.query(&DOOMED, &[&lost, &n, &only_overdue]).await?.iter().map(shown).collect())
+    let doomed = link.query(&DOOMED, &[&lost, &n, &only_overdue, &seen_at]).await?;
+    Ok(doomed.iter().map(shown).collect())
 }
 
 /// Workers of this host that were lost and that nobody has told of, each with the jobs it had aboard.

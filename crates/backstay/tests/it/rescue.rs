@@ -192,3 +192,20 @@ async fn a_worker_that_has_lost_its_lease_stops_what_others_hold_and_only_that()
     assert_eq!((job.state, job.attempt), (JobState::Running, 2), "the other's job is untouched");
     live.stop().await;
 }
+
+#[tokio::test]
+async fn what_a_worker_claims_after_the_look_that_condemned_it_is_not_taken_away() {
+    let Some((live, client, fence)) = with_a_dead_worker().await else { return };
+    let doomed = |seen: &str| {
+        let seen =
+            format!("r.claimed_at <= (select claimed_at {seen} from backstay.running limit 1)");
+        let text = include_str!("../../sql/duty/doomed.sql");
+        assert!(text.contains("r.claimed_at <= $4::timestamptz"));
+        text.replace("r.claimed_at <= $4::timestamptz", &seen)
+    };
+    let (before, after) = (doomed("- interval '1 us'"), doomed("+ interval '1 us'"));
+    let params: [&(dyn tokio_postgres::types::ToSql + Sync); 3] = [&fence.worker, &500_i32, &false];
+    assert!(client.query(&before, &params).await.unwrap().is_empty());
+    assert_eq!(client.query(&after, &params).await.unwrap().len(), 1);
+    live.stop().await;
+}

@@ -120,7 +120,7 @@ const CHECKPOINT: Verb = waits("checkpoint", &["select backstay.checkpoint(1, 1,
 const RESCUE: Verb = passes_over(
     "rescue",
     &[
-        "execute doomed('W', 500, false)",
+        "execute doomed('W', 500, false, backstay.clock())",
         "if found: execute release('{1}', '{1}', 'W', '{lost}', array['D'])",
     ],
 );

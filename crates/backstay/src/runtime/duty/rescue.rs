@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::failpoint::failpoint;
@@ -79,11 +80,11 @@ impl Rescue {
                 kills_itself: suspect.kills_itself,
             };
             if let Some(evidence) = self.may_rescue(&seen, suspect) {
-                doomed.push((suspect.worker, evidence));
+                doomed.push((suspect.worker, evidence, suspect.seen_at));
             }
         }
-        for (worker, evidence) in doomed {
-            self.rescue(link, worker, evidence).await?;
+        for (worker, evidence, seen_at) in doomed {
+            self.rescue(link, worker, evidence, seen_at).await?;
         }
         self.sweep(link).await
     }
@@ -117,25 +118,27 @@ impl Rescue {
         {
             return Ok(());
         }
-        for (worker, evidence) in duty::strays(link, self.times.lease).await? {
+        for (worker, evidence, seen_at) in duty::strays(link, self.times.lease).await? {
             let evidence =
                 if evidence == "deadline" { Evidence::Deadline } else { Evidence::NoRow };
-            self.rescue(link, worker, evidence).await?;
+            self.rescue(link, worker, evidence, seen_at).await?;
         }
         Ok(())
     }
 
-    /// Settles all jobs of one lost worker, 500 in a transaction.
+    /// Settles all jobs of one lost worker, 500 in a transaction. What it claimed since it was seen to be lost stays with it:
+    /// it has come back, and if not, the next look tells.
     async fn rescue(
         &mut self,
         link: &Link,
         worker: Uuid,
         evidence: Evidence,
+        seen_at: Timestamp,
     ) -> Result<(), StoreError> {
         let (mut jobs, mut blamed) = (0, None);
         loop {
             link.batch("begin isolation level read committed").await?;
-            let n = self.some(link, worker, evidence, &mut blamed).await?;
+            let n = self.some(link, worker, evidence, seen_at, &mut blamed).await?;
             jobs += n;
             if n < usize::try_from(ROWS).expect("a small number") {
                 break;
@@ -164,9 +167,11 @@ impl Rescue {
         link: &Link,
         worker: Uuid,
         evidence: Evidence,
+        seen_at: Timestamp,
         blamed: &mut Option<i64>,
     ) -> Result<usize, StoreError> {
-        let doomed = duty::doomed(link, worker, ROWS, evidence == Evidence::Deadline).await?;
+        let only_overdue = evidence == Evidence::Deadline;
+        let doomed = duty::doomed(link, worker, ROWS, only_overdue, seen_at).await?;
         failpoint!("rescue.after_lock", if !doomed.is_empty());
         *blamed = blamed.or(doomed.first().and_then(|job| job.suspect));
         let settled: Vec<Settled> =

@@ -316,8 +316,10 @@ impl Claims {
         self.state.allowance != Allowance::All
     }
 
+    /// A worker of which others see no sign of life claims nothing: they would take it away again, while it runs.
     fn may_claim(&self) -> bool {
         self.state.drain.may_claim()
+            && self.heard.borrow().is_seen
             && !self.state.only_settle
             && self.held_until().is_none()
             && !self.state.short.is_on()
@@ -335,6 +337,7 @@ impl Claims {
             Signal::Restored => {
                 self.state.not_before = self.redial_at();
                 self.state.mine_at = Instant::now();
+                self.state.hungry = true;
             }
             Signal::Lost => {
                 self.state.is_in_doubt = true;

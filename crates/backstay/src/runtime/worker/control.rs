@@ -33,6 +33,8 @@ pub(crate) struct Heard {
     pub(crate) beats: u64,
     /// When the last one was accepted.
     pub(crate) at: Option<Instant>,
+    /// Whether others can see by now that this worker lives: the connection stands, and has beaten.
+    pub(crate) is_seen: bool,
     /// How long it took.
     pub(crate) took: Duration,
     /// Sessions that it saw on the server, and how many that takes.
@@ -88,6 +90,7 @@ impl Control {
                 _ = over.wait_for(|over| *over) => return,
             };
             self.book.lock().expect("nobody panics while holding it").broken();
+            self.heard.send_modify(|heard| heard.is_seen = false);
             if !patience.is_worn() {
                 event::emit(&Event::DatabaseLost { error: lost.to_string() });
             }
@@ -144,11 +147,11 @@ impl Control {
                     let answer = beat(&session.link, &self.me, &self.samples.told()).await?;
                     failpoint!("beat.after_send");
                     let took = sent.elapsed();
+                    self.take(answer, took);
                     if patience.is_worn() {
                         self.signal(Signal::Restored);
                     }
                     patience.reset();
-                    self.take(answer, took);
                 }
                 () = hint(session.notices.as_ref()) => {
                     self.signal(Signal::Wake);
@@ -194,8 +197,14 @@ impl Control {
             self.signal(Signal::Drain);
         }
         self.heard.send_modify(|heard| {
-            let (at, sessions) = (Some(Instant::now()), answer.sessions);
-            *heard = Heard { duties: answer.duties, beats: heard.beats + 1, at, took, sessions };
+            *heard = Heard {
+                duties: answer.duties,
+                beats: heard.beats + 1,
+                at: Some(Instant::now()),
+                is_seen: true,
+                took,
+                sessions: answer.sessions,
+            };
         });
     }
 

@@ -417,7 +417,9 @@ impl Real {
     /// As `runtime/duty/rescue.rs` does it, with the judge's own verdicts.
     async fn rescue(&mut self, number: u8, goodbye: bool) -> Answer {
         let lost = worker(number);
-        let doomed = self.file(file!("duty/doomed"), &[&lost, &500_i32, &false]).await;
+        let now = self.client.query_one("select backstay.clock()", &[]).await.unwrap();
+        let now: jiff::Timestamp = now.get(0);
+        let doomed = self.file(file!("duty/doomed"), &[&lost, &500_i32, &false, &now]).await;
         let suspect: Option<i64> = doomed.first().and_then(|row| row.get("suspect"));
         for row in &doomed {
             let (id, attempt): (i64, i32) = (row.get("job_id"), row.get("attempt"));
