@@ -92,7 +92,7 @@ pub(crate) fn last_seen() {
     let id = place.add_one(1, "hold", Options::new());
     let most = Duration::from_secs(20);
     let seen =
-        "select count(*) from backstay.worker where (samples #>> '{0,rss}')::bigint > 40000000";
+        "select count(*) from backstay.worker where (samples #>> '{0,rss}')::bigint > 41000000";
     place.until("a beat tells of the job", most, |place| place.number(seen) == 1);
     worker.kill();
     let _other = Process::start(&db.url, "process");
