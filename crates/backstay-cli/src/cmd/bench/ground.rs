@@ -37,25 +37,23 @@ kinds as (
   insert into backstay.kind (name, contract, hash, set_at)
   select k, '{}', md5('{}'), statement_timestamp() from unnest($2::text[]) k on conflict (name) do nothing)
 select 'declared'";
-/// Waiting and running jobs, so many at a time that nobody waits for it.
-const LIVE: [&str; 4] = [
-    "with gone as (delete from backstay.ready where ctid = any(array(
-       select ctid from backstay.ready where queue = $1 limit 20000)) returning job_id),
-     bodies as (delete from backstay.job where id = any(array(select job_id from gone)))
-     select count(*)::text from gone",
-    "with gone as (delete from backstay.running where ctid = any(array(
-       select ctid from backstay.running where queue = $1 limit 20000)) returning job_id),
-     bodies as (delete from backstay.job where id = any(array(select job_id from gone)))
-     select count(*)::text from gone",
-    "with gone as (delete from backstay.scheduled where ctid = any(array(
-       select ctid from backstay.scheduled where queue = $1 limit 20000)) returning job_id),
-     bodies as (delete from backstay.job where id = any(array(select job_id from gone)))
-     select count(*)::text from gone",
-    "with gone as (delete from backstay.parked where ctid = any(array(
-       select ctid from backstay.parked where queue = $1 limit 20000)) returning job_id),
-     bodies as (delete from backstay.job where id = any(array(select job_id from gone)))
-     select count(*)::text from gone",
-];
+/// Takes jobs of the queue $1 out of one place, so many at a time that nobody waits for it; how many.
+macro_rules! taken_from {
+    ($place:literal) => {
+        concat!(
+            "with gone as (delete from backstay.",
+            $place,
+            " where ctid = any(array(
+               select ctid from backstay.",
+            $place,
+            " where queue = $1 limit 20000)) returning job_id),
+             bodies as (delete from backstay.job where id = any(array(select job_id from gone)))
+             select count(*)::text from gone"
+        )
+    };
+}
+const LIVE: [&str; 4] =
+    [taken_from!("ready"), taken_from!("running"), taken_from!("scheduled"), taken_from!("parked")];
 /// When the oldest of its jobs in the history ended: older days are not looked at.
 const SINCE: &str = "select coalesce(min(finished_at), 'infinity')::text from backstay.history where kind = any($1::text[])";
 /// What is kept of ended jobs; $1 kinds, $2 since when.
