@@ -99,7 +99,8 @@ fn a_folder_that_others_may_write_to_is_refused_before_anything_runs() {
 /// What is stored of every attempt that a process ran.
 #[test]
 fn every_attempt_has_its_facts_whether_it_completed_or_not() {
-    let script = "echo out; echo err >&2; echo x > $TMPDIR/file; exit ";
+    // Long enough for a look at its processes; one that ends at once is counted by nobody.
+    let script = "echo out; echo err >&2; echo x > $TMPDIR/file; sleep 0.5; exit ";
     let kinds = [("good", 0), ("bad", 7)].map(|(kind, exit)| {
         format!("[kinds.{kind}]\ncommand = [\"sh\", \"-c\", \"{script}{exit}\"]\nmax_retries = 0\n")
     });
