@@ -18,6 +18,7 @@ use crate::ask::Answers::{One, Page, Stream, Text};
 use crate::ask::{Answering, Answers, Call, Endpoint, Needs, Verb};
 use crate::health;
 use crate::live;
+use crate::login;
 use crate::problem::Problem;
 use crate::query::{Field, Form, field};
 
@@ -226,6 +227,8 @@ pub(crate) fn wrong_method(request: &Request) -> Problem {
     if health::is_open(path) {
         methods.push("GET");
     }
+    let for_people = login::PATHS.iter().filter(|(of_people, _)| *of_people == path);
+    methods.extend(for_people.flat_map(|(_, methods)| *methods));
     if methods.contains(&"GET") {
         methods.push("HEAD");
     }

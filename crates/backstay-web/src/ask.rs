@@ -18,7 +18,7 @@ use backstay::tokens::Scope;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use crate::auth::Caller;
+use crate::auth::{Caller, Gate};
 use crate::body::Body;
 use crate::guard::dress;
 use crate::kept::Kept;
@@ -59,6 +59,18 @@ pub(crate) struct Service {
     pub(crate) live: Arc<Live>,
     /// The description of the API, which never changes.
     pub(crate) openapi: Bytes,
+}
+
+impl Service {
+    /// What finds out who asks.
+    pub(crate) fn gate(&self) -> Gate<'_> {
+        Gate {
+            database: &self.pages,
+            auth: self.options.auth,
+            hosts: &self.options.hosts,
+            limits: &self.limits,
+        }
+    }
 }
 
 /// Where a request came from, as far as the server that took it in knows.

@@ -1,14 +1,17 @@
-//! Who asks, and what that allows: a token with its scopes, or whoever is on this machine.
+//! Who asks, and what that allows: a token with its scopes, a person who has signed in, or whoever is on this machine.
 
 use std::net::IpAddr;
 use std::time::Instant;
 
-use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
+use axum::http::{HeaderMap, Method};
+use backstay::model::event::{self, Event};
+use backstay::sessions;
 use backstay::tokens::{self, Scope, TokenHolder};
 use backstay::{Database, config::WebAuth};
 
-use crate::guard::{check_origin, is_local};
+use crate::cookie;
+use crate::guard::{check_origin, check_own_page, is_local};
 use crate::limit::Limits;
 use crate::problem::Problem;
 
@@ -19,6 +22,8 @@ pub(crate) enum Caller {
     Nobody,
     /// Whoever holds a token.
     Holder(TokenHolder),
+    /// Who has signed in, in a browser.
+    Person(TokenHolder),
 }
 
 impl Caller {
@@ -26,7 +31,7 @@ impl Caller {
     pub(crate) fn check(&self, needed: &Scope) -> Result<(), Problem> {
         let (is_allowed, who) = match self {
             Caller::Nobody => (Scope::Read.includes(needed), "a request without a token".into()),
-            Caller::Holder(holder) => (
+            Caller::Holder(holder) | Caller::Person(holder) => (
                 holder.scopes.iter().any(|scope| scope.includes(needed)),
                 format!("token {} ({})", holder.id, holder.name),
             ),
@@ -41,7 +46,11 @@ impl Caller {
     /// Whether this may enqueue somewhere at all; where exactly is looked at with the job.
     pub(crate) fn check_enqueue(&self) -> Result<(), Problem> {
         match self {
-            Caller::Holder(holder) if holder.scopes.iter().any(enqueues) => Ok(()),
+            Caller::Holder(holder) | Caller::Person(holder)
+                if holder.scopes.iter().any(enqueues) =>
+            {
+                Ok(())
+            }
             _ => self.check(&Scope::Enqueue(None)),
         }
     }
@@ -51,6 +60,7 @@ impl Caller {
         match self {
             Caller::Nobody => "serve".into(),
             Caller::Holder(holder) => format!("serve {} {}", holder.id, holder.name),
+            Caller::Person(holder) => format!("web {} {}", holder.id, holder.name),
         }
     }
 }
@@ -68,49 +78,88 @@ pub(crate) struct Gate<'a> {
 }
 
 impl Gate<'_> {
-    /// Finds out who asks.
+    /// Finds out who asks. A token comes before a session, which browsers send by habit.
     pub(crate) async fn caller(
         &self,
+        method: &Method,
         headers: &HeaderMap,
         peer: Option<IpAddr>,
     ) -> Result<Caller, Problem> {
-        if !headers.contains_key(AUTHORIZATION) {
-            check_origin(self.hosts, headers)?;
-            return match self.auth {
-                // Where a server of ours took the request in, it must be of this machine: a proxy here would open it to all.
-                WebAuth::Loopback
-                    if peer.is_none_or(|peer| peer.is_loopback() && is_local(headers)) =>
-                {
-                    Ok(Caller::Nobody)
-                }
-                WebAuth::Loopback | WebAuth::Token => {
-                    Err(Problem::new("BS801", "a token is wanted")
-                        .hint("send the header Authorization: Bearer bst_..."))
-                }
-            };
+        if headers.contains_key(AUTHORIZATION) {
+            return self.holder(bearer(headers), peer).await.map(Caller::Holder);
         }
-        let now = Instant::now();
-        let token = bearer(headers);
-        let is_known = token.is_some_and(|token| self.limits.is_known(id(token)));
-        if let Some(wait) = self.limits.shut_out(peer, now).filter(|_| !is_known) {
-            return Err(Problem::new("BS803", "too many wrong tokens came from here")
-                .retry_after(wait.as_secs() + 1));
+        check_origin(self.hosts, method, headers)?;
+        if let Some(session) = cookie::session(headers) {
+            if !method.is_safe() {
+                check_own_page(headers)?;
+            }
+            if let Some(person) = sessions::person(self.database, session).await? {
+                return self.admit(person).map(Caller::Person);
+            }
         }
+        match self.auth {
+            // Where a server of ours took the request in, it must be of this machine: a proxy here would open it to all.
+            WebAuth::Loopback
+                if peer.is_none_or(|peer| peer.is_loopback() && is_local(headers)) =>
+            {
+                Ok(Caller::Nobody)
+            }
+            WebAuth::Loopback | WebAuth::Token => Err(Problem::new("BS801", "a token is wanted")
+                .hint("send the header Authorization: Bearer bst_..., or sign in at /login")),
+        }
+    }
+
+    /// Who holds a token.
+    async fn holder(
+        &self,
+        token: Option<&str>,
+        peer: Option<IpAddr>,
+    ) -> Result<TokenHolder, Problem> {
+        self.check_patience(token, peer)?;
         let holder = match token {
             Some(token) => tokens::holder(self.database, token).await?,
             None => None,
         };
         let Some(holder) = holder else {
-            self.limits.note_wrong(peer, now);
+            self.note_wrong(peer);
             let said = "this token is unknown, has expired or was revoked";
             return Err(Problem::new("BS801", said)
                 .hint("send the header Authorization: Bearer bst_..., as `backstay tokens create` showed it"));
         };
-        if self.limits.admit(&holder.id, now) {
-            Ok(Caller::Holder(holder))
+        self.admit(holder)
+    }
+
+    fn admit(&self, holder: TokenHolder) -> Result<TokenHolder, Problem> {
+        if self.limits.admit(&holder.id, Instant::now()) {
+            Ok(holder)
         } else {
             Err(Problem::new("BS803", format!("token {} asks too often", holder.id)))
         }
+    }
+
+    /// Refuses to look at a token of whoever has shown too many wrong ones, unless this one was good before.
+    pub(crate) fn check_patience(
+        &self,
+        token: Option<&str>,
+        peer: Option<IpAddr>,
+    ) -> Result<(), Problem> {
+        let is_known = token.is_some_and(|token| self.limits.is_known(id(token)));
+        match self.limits.shut_out(peer, Instant::now()).filter(|_| !is_known) {
+            Some(wait) => Err(Problem::new("BS803", "too many wrong tokens came from here")
+                .retry_after(wait.as_secs() + 1)),
+            None => Ok(()),
+        }
+    }
+
+    /// Notes that somebody has shown a token that opens nothing.
+    pub(crate) fn note_wrong(&self, peer: Option<IpAddr>) {
+        let now = Instant::now();
+        self.limits.note_wrong(peer, now);
+        let from = peer.map_or_else(|| "an unknown address".into(), |peer| peer.to_string());
+        event::emit(&match self.limits.shut_out(peer, now) {
+            Some(_) => Event::AuthLimited { from },
+            None => Event::AuthFailed { from },
+        });
     }
 }
 

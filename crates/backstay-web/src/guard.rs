@@ -4,7 +4,7 @@ use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, HOST, HeaderName, ORIGIN, REFERRER_POLICY,
     X_CONTENT_TYPE_OPTIONS,
 };
-use axum::http::{HeaderMap, HeaderValue, Uri};
+use axum::http::{HeaderMap, HeaderValue, Method, Uri};
 use axum::response::Response;
 
 use crate::problem::Problem;
@@ -24,6 +24,25 @@ const HEADERS: [(HeaderName, &str); 6] = [
     (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
     (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
 ];
+
+/// What of it differs in a page for people. With `no-referrer` a browser would say `Origin: null` of the forms in it.
+const OF_PAGES: [(HeaderName, &str); 2] = [
+    (
+        CONTENT_SECURITY_POLICY,
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
+         form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
+    ),
+    (REFERRER_POLICY, "same-origin"),
+];
+
+/// Adds the headers of a page for people.
+pub(crate) fn dress_page(response: Response) -> Response {
+    let mut response = dress(response);
+    for (name, value) in OF_PAGES {
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    response
+}
 
 /// Adds the headers of every answer.
 pub(crate) fn dress(mut response: Response) -> Response {
@@ -55,7 +74,11 @@ pub(crate) fn check_host(hosts: &[String], uri: &Uri, headers: &HeaderMap) -> Re
 
 /// Refuses what a page of another origin makes a browser send. A token is no habit of browsers: who sends one may be
 /// anywhere.
-pub(crate) fn check_origin(hosts: &[String], headers: &HeaderMap) -> Result<(), Problem> {
+pub(crate) fn check_origin(
+    hosts: &[String],
+    method: &Method,
+    headers: &HeaderMap,
+) -> Result<(), Problem> {
     let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
     if let Some(origin) = headers.get(ORIGIN) {
         let origin = origin.to_str().unwrap_or("");
@@ -67,9 +90,34 @@ pub(crate) fn check_origin(hosts: &[String], headers: &HeaderMap) -> Result<(), 
     match text("sec-fetch-site") {
         None | Some("same-origin" | "none") => Ok(()),
         // Somebody follows a link to here.
-        Some(_) if text("sec-fetch-mode") == Some("navigate") => Ok(()),
+        Some(_) if method.is_safe() && text("sec-fetch-mode") == Some("navigate") => Ok(()),
         Some(_) => Err(Problem::new("BS807", "a page of another origin may not ask")),
     }
+}
+
+/// Refuses what does not come from a page of this very server, as browsers vouch for it; what they do not say counts as refused. It
+/// holds for all that changes something by a habit of browsers, such as a cookie.
+pub(crate) fn check_own_page(headers: &HeaderMap) -> Result<(), Problem> {
+    let one = |name: HeaderName| {
+        let mut all = headers.get_all(name).iter();
+        match (all.next(), all.next()) {
+            (Some(value), None) => value.to_str().ok(),
+            _ => None,
+        }
+    };
+    let site = one(HeaderName::from_static("sec-fetch-site"));
+    let origin = one(ORIGIN).and_then(|origin| {
+        origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"))
+    });
+    let is_ours = match (origin, one(HOST)) {
+        (Some(origin), Some(host)) => origin.eq_ignore_ascii_case(host),
+        _ => false,
+    };
+    if is_ours && matches!(site, Some("same-origin" | "none")) {
+        return Ok(());
+    }
+    Err(Problem::new("BS807", "what changes something must come from a page of this server")
+        .hint("a program sends a token: Authorization: Bearer bst_..."))
 }
 
 /// Whether a request was made for this machine itself, and not passed on by a proxy that stands here and serves others.
@@ -151,7 +199,8 @@ mod tests {
 
     #[test]
     fn a_page_of_another_origin_is_refused() {
-        let passes = |all: &[(&'static str, &str)]| check_origin(&[], &headers(all)).is_ok();
+        let passes =
+            |all: &[(&'static str, &str)]| check_origin(&[], &Method::GET, &headers(all)).is_ok();
         assert!(passes(&[]));
         assert!(passes(&[("origin", "http://localhost:7432"), ("sec-fetch-site", "same-origin")]));
         assert!(passes(&[("sec-fetch-site", "cross-site"), ("sec-fetch-mode", "navigate")]));
@@ -159,5 +208,35 @@ mod tests {
         assert!(!passes(&[("origin", "null")]));
         assert!(!passes(&[("sec-fetch-site", "cross-site"), ("sec-fetch-mode", "no-cors")]));
         assert!(!passes(&[("sec-fetch-site", "same-site")]));
+    }
+
+    #[test]
+    fn what_changes_something_by_a_cookie_comes_from_a_page_of_this_very_server() {
+        let passes = |origin: &str, site: &str| {
+            let all = [("host", "localhost:7432"), ("origin", origin), ("sec-fetch-site", site)];
+            let told: Vec<(&'static str, &str)> =
+                all.into_iter().filter(|(_, value)| !value.is_empty()).collect();
+            check_own_page(&headers(&told)).is_ok()
+        };
+        assert!(passes("http://localhost:7432", "same-origin"));
+        assert!(passes("https://LOCALHOST:7432", "none"));
+        for (origin, site) in [
+            ("", ""),
+            ("http://localhost:7432", ""),
+            ("", "same-origin"),
+            ("null", "same-origin"),
+            ("http://localhost:3000", "same-site"),
+            ("http://localhost:3000", "same-origin"),
+            ("http://localhost", "same-origin"),
+            ("http://localhost:7432", "cross-site"),
+            ("https://evil.org", "cross-site"),
+            ("http://localhost:7432.evil.org", "same-origin"),
+            ("localhost:7432", "same-origin"),
+        ] {
+            assert!(!passes(origin, site), "{origin} {site}");
+        }
+        let posts =
+            |all: &[(&'static str, &str)]| check_origin(&[], &Method::POST, &headers(all)).is_ok();
+        assert!(!posts(&[("sec-fetch-site", "cross-site"), ("sec-fetch-mode", "navigate")]));
     }
 }

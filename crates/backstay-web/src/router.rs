@@ -13,7 +13,7 @@ use backstay::Database;
 use tokio_util::sync::CancellationToken;
 
 use crate::ask::{Call, Endpoint, Needs, Options, Peer, Service, finish};
-use crate::auth::{Caller, Gate};
+use crate::auth::Caller;
 use crate::body::{self, Body};
 use crate::guard::check_host;
 use crate::kept::Kept;
@@ -21,7 +21,7 @@ use crate::limit::Limits;
 use crate::live::Live;
 use crate::problem::Problem;
 use crate::query::Query;
-use crate::{api, health, openapi};
+use crate::{api, health, login, openapi};
 
 /// A page gives up after this long; people have.
 const PAGE: Duration = Duration::from_secs(2);
@@ -66,7 +66,7 @@ pub(crate) fn router_until(
         live: Arc::new(Live::new(stop)),
         openapi: openapi::text().into(),
     });
-    let mut router = health::routes(Router::new(), &service);
+    let mut router = login::routes(health::routes(Router::new(), &service), &service);
     for endpoint in api::ENDPOINTS {
         let service = Arc::clone(&service);
         let run = move |path: Result<RawPathParams, RawPathParamsRejection>, request: Request| {
@@ -112,11 +112,5 @@ async fn answer(
 /// Who asks.
 async fn caller(service: &Service, parts: &Parts) -> Result<Caller, Problem> {
     let peer = parts.extensions.get::<Peer>().map(|peer| peer.0.ip());
-    let gate = Gate {
-        database: &service.pages,
-        auth: service.options.auth,
-        hosts: &service.options.hosts,
-        limits: &service.limits,
-    };
-    gate.caller(&parts.headers, peer).await
+    service.gate().caller(&parts.method, &parts.headers, peer).await
 }

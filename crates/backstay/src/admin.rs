@@ -4,4 +4,5 @@ pub mod check;
 pub mod doctor;
 pub mod inspect;
 pub mod operate;
+pub mod session;
 pub mod token;

@@ -117,6 +117,7 @@ pub use worker_side::*;
 /// What a worker needs on top of what an application needs.
 #[cfg(feature = "worker")]
 mod worker_side {
+    pub use crate::admin::session as sessions;
     pub use crate::admin::token as tokens;
     pub use crate::admin::{check, doctor, inspect, operate};
     pub use crate::model::alert::Alert;

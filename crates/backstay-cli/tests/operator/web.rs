@@ -12,6 +12,8 @@ use serde_json::{Value, json};
 
 use crate::{Desk, desk, run_sql};
 
+mod login;
+
 /// A server of the HTTP API, which ends with the test.
 struct Site {
     desk: Desk,

@@ -68,6 +68,7 @@ begin
     grant usage on schema backstay to backstay_viewer;
     grant execute on function
       backstay.find(text, text), backstay.show(bigint), backstay.contract(text), backstay.abi(), backstay.tail(bigint), backstay.know_token(text, text),
+      backstay.sign_in(text, text, text, text), backstay.know_session(text), backstay.sign_out(text),
       backstay.clock(), backstay.redact(jsonb, text[]), backstay.step_into(text[], text)
       to backstay_viewer;
     grant select on
@@ -96,6 +97,7 @@ begin
       backstay.reveal(bigint[], jsonb), backstay.acknowledge(text, jsonb), backstay.mute(text, jsonb), backstay.pause(text, text, jsonb), backstay.resume(text, text, jsonb),
       backstay.drain(uuid, jsonb), backstay.replay(jsonb, jsonb), backstay.stop_replay(bigint, jsonb), backstay.resume_replay(bigint, jsonb),
       backstay.create_token(text, text, jsonb), backstay.revoke_token(text, jsonb), backstay.know_token(text, text),
+      backstay.sign_in(text, text, text, text), backstay.know_session(text), backstay.sign_out(text),
       backstay.tail(bigint), backstay.clock(), backstay.redact(jsonb, text[]), backstay.step_into(text[], text)
       to backstay_operator;
     grant select on

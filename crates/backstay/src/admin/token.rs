@@ -129,21 +129,29 @@ pub async fn holder(database: &Database, token: &str) -> Result<Option<TokenHold
 }
 
 /// The id within a text that has the form of a token.
-fn id_of(token: &str) -> Option<&str> {
+pub(super) fn id_of(token: &str) -> Option<&str> {
     let rest = token.strip_prefix(MARK)?;
-    let is_ours = rest.len() == ID + PROOF
-        && rest.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
-    is_ours.then(|| &rest[..ID])
+    (rest.len() == ID + PROOF && is_hex(rest)).then(|| &rest[..ID])
+}
+
+/// Whether a text may be one that [`chance`] made.
+pub(super) fn is_chance(text: &str) -> bool {
+    text.len() == PROOF && is_hex(text)
+}
+
+fn is_hex(text: &str) -> bool {
+    text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
 }
 
 /// 256 bits that nobody can guess, in hexadecimal: three ids have 366 of them.
-fn chance() -> String {
+pub(super) fn chance() -> String {
     let mut all = Sha256::new();
     (0..3).for_each(|_| all.update(Uuid::new_v4().as_bytes()));
     hex(&all.finalize())
 }
 
-fn hash(token: &str) -> String {
+/// What of a secret is stored.
+pub(super) fn hash(token: &str) -> String {
     hex(&Sha256::digest(token.as_bytes()))
 }
 

@@ -212,6 +212,10 @@ pub enum Event {
     InstallationHeld { reason: String },
     /// An operator did something.
     AuditRecorded { verb: String, actor: String, target: String },
+    /// Somebody showed a token that opens nothing.
+    AuthFailed { from: String },
+    /// They did so too often, and are not listened to for a while.
+    AuthLimited { from: String },
 }
 
 impl Event {
@@ -323,6 +327,8 @@ impl Event {
             Self::ConfigRefused { .. } => ("config.refused", E),
             Self::ConfigDiffers { .. } => ("config.differs", W),
             Self::InstallationHeld { .. } => ("installation.held", E),
+            Self::AuthFailed { .. } => ("auth.failed", W),
+            Self::AuthLimited { .. } => ("auth.limited", W),
             Self::AuditRecorded { .. } => ("audit.recorded", I),
         }
     }

@@ -39,6 +39,41 @@ impl Scope {
     }
 }
 
+/// What a person may do, in one word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Role {
+    /// Looks.
+    Viewer,
+    /// Looks and acts.
+    Operator,
+    /// Also changes args, and makes tokens.
+    Admin,
+}
+
+impl Role {
+    /// The role that scopes come to; none for those that do not even allow to look.
+    #[must_use]
+    pub fn of(scopes: &[Scope]) -> Option<Role> {
+        let of_one = |scope: &Scope| match scope {
+            Scope::Read => Some(Role::Viewer),
+            Scope::Operate => Some(Role::Operator),
+            Scope::Admin => Some(Role::Admin),
+            Scope::Audit | Scope::Enqueue(_) => None,
+        };
+        scopes.iter().filter_map(of_one).max()
+    }
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Role::Viewer => "viewer",
+            Role::Operator => "operator",
+            Role::Admin => "admin",
+        })
+    }
+}
+
 impl fmt::Display for Scope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -114,6 +149,17 @@ mod tests {
         assert_eq!(includes("operate"), ["read", "operate", "enqueue", "enqueue:a", "enqueue:b"]);
         let of_admin = ["read", "operate", "admin", "enqueue", "enqueue:a", "enqueue:b"];
         assert_eq!(includes("admin"), of_admin);
+    }
+
+    #[test]
+    fn a_role_is_the_widest_of_its_scopes() {
+        let role = |words: &[&str]| {
+            Role::of(&words.iter().map(|word| scope(word)).collect::<Vec<Scope>>())
+        };
+        assert_eq!(role(&["audit", "enqueue"]), None);
+        assert_eq!(role(&["read", "enqueue:a"]), Some(Role::Viewer));
+        assert_eq!(role(&["admin", "read"]), Some(Role::Admin));
+        assert_eq!(role(&["operate"]).map(|role| role.to_string()), Some("operator".into()));
     }
 
     #[test]

@@ -87,6 +87,10 @@ pub(crate) const SCHEMA: &[(&str, &str)] = &[
         "0013_tokens",
         include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/sql/schema/0013_tokens.sql")),
     ),
+    (
+        "0014_sessions",
+        include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/sql/schema/0014_sessions.sql")),
+    ),
 ];
 
 const BODIES: &[(&str, &str)] = &[
@@ -118,6 +122,7 @@ const BODIES: &[(&str, &str)] = &[
     file!("door/enqueue_rows"),
     file!("door/find"),
     file!("door/jobs"),
+    file!("door/know_session"),
     file!("door/know_token"),
     file!("door/make_partitions"),
     file!("door/mute"),
@@ -133,6 +138,8 @@ const BODIES: &[(&str, &str)] = &[
     file!("door/revive"),
     file!("door/revoke_token"),
     file!("door/show"),
+    file!("door/sign_in"),
+    file!("door/sign_out"),
     file!("door/stop_replay"),
     file!("door/tail"),
     file!("door/workers"),

@@ -3,10 +3,11 @@
 use std::path::{Path, PathBuf};
 
 /// The files that hand names on to users.
-const HAND_ON: [&str; 6] = [
+const HAND_ON: [&str; 7] = [
     "lib.rs",
     "admin/inspect.rs",
     "admin/operate.rs",
+    "admin/session.rs",
     "admin/token.rs",
     "model/config.rs",
     "testing.rs",
@@ -31,7 +32,7 @@ const PLUMBING: [&str; 14] = [
 ];
 
 /// Where the functions stand that users call.
-const FILES: [&str; 33] = [
+const FILES: [&str; 34] = [
     "admin/check.rs",
     "admin/doctor.rs",
     "admin/inspect/dead.rs",
@@ -40,6 +41,7 @@ const FILES: [&str; 33] = [
     "admin/inspect/output.rs",
     "admin/inspect/why.rs",
     "admin/operate.rs",
+    "admin/session.rs",
     "admin/token.rs",
     "call/caller.rs",
     "call/cancel.rs",

@@ -261,7 +261,9 @@ fn of_others(event: &Event) -> Fields<'_> {
         | Event::ConfigApplied { what: subject }
         | Event::ConfigDiffers { what: subject }
         | Event::MigrateApplied { name: subject, .. }
-        | Event::AuditRecorded { target: subject, .. } => {
+        | Event::AuditRecorded { target: subject, .. }
+        | Event::AuthFailed { from: subject }
+        | Event::AuthLimited { from: subject } => {
             Fields { subject: Some(subject), ..Fields::default() }
         }
         _ => Fields::default(),

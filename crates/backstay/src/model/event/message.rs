@@ -233,6 +233,12 @@ fn of_others(event: &Event) -> String {
         Event::InstallationHeld { reason } => {
             format!("this installation starts nothing{}; look: backstay doctor", colon(reason))
         }
+        Event::AuthFailed { from } => format!("a token that opens nothing came from {from}"),
+        Event::AuthLimited { from } => {
+            format!(
+                "too many tokens that open nothing came from {from}: for some minutes none is looked at"
+            )
+        }
         Event::AuditRecorded { verb, actor, target } => format!("{actor}: {verb} {target}"),
         other => other.name().into(),
     }

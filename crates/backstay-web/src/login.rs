@@ -1,0 +1,236 @@
+//! `/login` and `/logout`: a person shows a token once, and the browser keeps a session in place of it.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body as Stream;
+use axum::extract::Request;
+use axum::http::header::{CONTENT_TYPE, LOCATION, SET_COOKIE};
+use axum::http::request::Parts;
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::Response;
+use axum::routing::{get, post};
+use backstay::sessions::{self, Role};
+use backstay::tokens::TokenHolder;
+
+use crate::ask::{Peer, Service, typed};
+use crate::cookie;
+use crate::form::Form;
+use crate::guard::{check_host, check_own_page, dress_page};
+use crate::problem::Problem;
+use crate::query::decoded;
+
+/// The paths with their methods.
+pub(crate) const PATHS: [(&str, &[&str]); 2] =
+    [("/login", &["GET", "POST"]), ("/logout", &["POST"])];
+
+/// Adds them; whoever may come to the server may see them.
+pub(crate) fn routes(router: Router, service: &Arc<Service>) -> Router {
+    let (show, enter, leave) = (Arc::clone(service), Arc::clone(service), Arc::clone(service));
+    let show = move |request: Request| async move { page_of(show_form(&show, request).await, "") };
+    let enter = move |request: Request| async move {
+        let next = next_of(request.uri().query().unwrap_or(""));
+        page_of(sign_in(&enter, request).await, &next)
+    };
+    let leave = move |request: Request| async move { page_of(sign_out(&leave, request).await, "") };
+    router.route("/login", get(show).post(enter)).route("/logout", post(leave))
+}
+
+/// What went wrong is said on the page itself, under the status that it has everywhere.
+fn page_of(answered: Result<Response, Problem>, next: &str) -> Response {
+    dress_page(answered.unwrap_or_else(|problem| {
+        let page = form(next, Some(problem.detail()));
+        let mut response = problem.respond();
+        *response.body_mut() = Stream::from(page);
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(HTML));
+        response
+    }))
+}
+
+const HTML: &str = "text/html; charset=utf-8";
+
+async fn show_form(service: &Service, request: Request) -> Result<Response, Problem> {
+    let (parts, _) = request.into_parts();
+    check_host(&service.options.hosts, &parts.uri, &parts.headers)?;
+    let person = match cookie::session(&parts.headers) {
+        Some(session) => sessions::person(&service.pages, session).await?,
+        None => None,
+    };
+    let page = match person {
+        Some(person) => signed_in(&person),
+        None => form(&next_of(parts.uri.query().unwrap_or("")), None),
+    };
+    Ok(typed(StatusCode::OK, HTML, page))
+}
+
+async fn sign_in(service: &Service, request: Request) -> Result<Response, Problem> {
+    let (parts, stream) = request.into_parts();
+    check_host(&service.options.hosts, &parts.uri, &parts.headers)?;
+    // Otherwise a page of somebody else could sign people in as whom it likes, and see what they do.
+    check_own_page(&parts.headers)?;
+    let sent = Form::receive(&parts, stream).await?;
+    let (token, peer) = (sent.text("token").trim(), peer(&parts));
+    let gate = service.gate();
+    gate.check_patience(Some(token), peer)?;
+    let address = peer.map_or_else(|| "an unknown address".into(), |peer| peer.to_string());
+    let acting = service.database.on_behalf("web sign-in");
+    let Some(begun) = sessions::sign_in(&acting, token, &address).await? else {
+        gate.note_wrong(peer);
+        return Err(Problem::new("BS801", "this token is unknown, has expired or was revoked"));
+    };
+    let mut response = see(&next_of(parts.uri.query().unwrap_or("")));
+    let cookie = cookie::keep(&parts.headers, begun.session.expose());
+    response.headers_mut().insert(SET_COOKIE, cookie);
+    Ok(response)
+}
+
+async fn sign_out(service: &Service, request: Request) -> Result<Response, Problem> {
+    let (parts, _) = request.into_parts();
+    check_host(&service.options.hosts, &parts.uri, &parts.headers)?;
+    check_own_page(&parts.headers)?;
+    if let Some(session) = cookie::session(&parts.headers) {
+        sessions::sign_out(&service.database.on_behalf("web sign-out"), session).await?;
+    }
+    let mut response = see("login");
+    response.headers_mut().insert(SET_COOKIE, cookie::forget(&parts.headers));
+    Ok(response)
+}
+
+fn peer(parts: &Parts) -> Option<std::net::IpAddr> {
+    parts.extensions.get::<Peer>().map(|peer| peer.0.ip())
+}
+
+/// Sends the browser on.
+fn see(place: &str) -> Response {
+    let mut response = typed(StatusCode::SEE_OTHER, HTML, "");
+    let place = HeaderValue::from_str(place).unwrap_or(HeaderValue::from_static("./"));
+    response.headers_mut().insert(LOCATION, place);
+    response
+}
+
+/// Where somebody goes after signing in: a page of this server, which a link of somebody else cannot change into another.
+fn next_of(query: &str) -> String {
+    let next = query.split('&').find_map(|pair| pair.strip_prefix("next="));
+    let next = next.and_then(|next| decoded(next).ok()).unwrap_or_default();
+    let is_ours = !next.starts_with('/')
+        && next.len() <= 2_000
+        && next.bytes().all(|b| b.is_ascii_graphic() && b != b':' && b != b'\\');
+    if is_ours && !next.is_empty() { next } else { "./".into() }
+}
+
+fn form(next: &str, wrong: Option<&str>) -> String {
+    let said = wrong
+        .map_or_else(String::new, |wrong| format!("<p role=\"alert\">{}</p>\n", escaped(wrong)));
+    let action = escaped(&format!("login?next={}", encoded(next)));
+    page(
+        "Sign in",
+        &format!(
+            "{said}<form method=\"post\" action=\"{action}\">
+<p><label for=\"token\">Token</label>
+<input id=\"token\" name=\"token\" type=\"password\" autocomplete=\"current-password\" required maxlength=\"200\" autofocus></p>
+<p><button>Sign in</button></p>
+</form>
+<p>Whoever runs this server makes a token with
+<code>backstay tokens create --name YOU --scope operate</code>; to look, the scope <code>read</code> is enough.
+The session ends after 12 hours, when you sign out, and with the token.</p>"
+        ),
+    )
+}
+
+fn signed_in(person: &TokenHolder) -> String {
+    let role = Role::of(&person.scopes).map_or_else(String::new, |role| format!(" ({role})"));
+    let name = escaped(&person.name);
+    page(
+        "Signed in",
+        &format!(
+            "<p>You are <strong>{name}</strong>{role}, by token <code>{}</code>.</p>
+<form method=\"post\" action=\"logout\"><p><button>Sign out</button></p></form>
+<p><a href=\"./\">Go on</a></p>",
+            escaped(&person.id)
+        ),
+    )
+}
+
+fn page(title: &str, content: &str) -> String {
+    format!(
+        "<!doctype html>
+<html lang=\"en\">
+<head>
+<meta charset=\"utf-8\">
+<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">
+<meta name=\"color-scheme\" content=\"light dark\">
+<title>{title} - Backstay</title>
+</head>
+<body>
+<main>
+<h1>{title}</h1>
+{content}
+</main>
+</body>
+</html>
+"
+    )
+}
+
+/// A text as it may stand in a page, also within quotes.
+fn escaped(text: &str) -> String {
+    text.chars().fold(String::new(), |mut all, c| {
+        match c {
+            '&' => all.push_str("&amp;"),
+            '<' => all.push_str("&lt;"),
+            '>' => all.push_str("&gt;"),
+            '"' => all.push_str("&quot;"),
+            '\'' => all.push_str("&#39;"),
+            other => all.push(other),
+        }
+        all
+    })
+}
+
+/// A text as it may stand in an address.
+fn encoded(text: &str) -> String {
+    text.bytes().fold(String::new(), |mut all, byte| {
+        if byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte) {
+            all.push(char::from(byte));
+        } else {
+            write!(all, "%{byte:02X}").expect("a String takes any text");
+        }
+        all
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn after_signing_in_nobody_lands_elsewhere() {
+        for (query, place) in [
+            ("", "./"),
+            ("next=", "./"),
+            ("next=jobs/41%3Fa=1", "jobs/41?a=1"),
+            ("a=b&next=queues", "queues"),
+            ("next=https://evil.org", "./"),
+            ("next=https%3A%2F%2Fevil.org", "./"),
+            ("next=//evil.org", "./"),
+            ("next=/%2Fevil.org", "./"),
+            ("next=%5C%5Cevil.org", "./"),
+            ("next=javascript:alert(1)", "./"),
+            ("next=a%0d%0aSet-Cookie:b", "./"),
+            ("next=a%20b", "./"),
+            ("next=%zz", "./"),
+        ] {
+            assert_eq!(next_of(query), place, "{query}");
+        }
+    }
+
+    #[test]
+    fn nothing_that_is_shown_is_markup() {
+        let page = form("\"><script>", Some("<b>'&"));
+        assert!(!page.contains("<script") && !page.contains("<b>"), "{page}");
+        assert!(
+            page.contains("&lt;b&gt;&#39;&amp;") && page.contains("login?next=%22%3E%3Cscript%3E")
+        );
+    }
+}
