@@ -2,6 +2,7 @@
 
 pub mod account;
 pub mod admit;
+pub mod ahead;
 pub mod alert;
 pub mod bounds;
 pub mod brake;

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod act;
+mod ahead;
 mod alert;
 mod asked;
 mod attack;

@@ -1,6 +1,7 @@
 //! The claim loop: gathers verdicts, takes new jobs, both in one turn; and begins what it took.
 
 mod admission;
+mod ahead;
 mod alone;
 mod brake;
 mod drain;
@@ -19,6 +20,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, watch};
 use uuid::Uuid;
 
+use self::ahead::{Next, Place};
 use self::look::MINE_EVERY;
 use self::pace::Pace;
 use self::short::Short;
@@ -76,6 +78,7 @@ struct Hand {
     stop: Stop,
     room: usize,
     level: usize,
+    place: Place,
     job: JobRef,
     /// Kept where a completion may turn out to be a failure: the handler's own transaction never commits, or the jobs
     /// that it enqueues are refused.
@@ -115,6 +118,8 @@ pub(crate) struct State {
     /// Attempts begun since the loop last waited: those that are warm may be taken by them.
     begun: usize,
     waiting: Vec<Waiting>,
+    /// Jobs that wait for a slot: a few of queues whose jobs are short, most urgent first.
+    ahead: Vec<Next>,
     gathered: Vec<Settled>,
     first_at: Option<Instant>,
     /// When the last turn was over, and how long it took.
@@ -177,6 +182,7 @@ impl State {
             largest: memory.largest,
             begun: 0,
             waiting: Vec::new(),
+            ahead: Vec::new(),
             gathered: Vec::new(),
             first_at: None,
             turned_at: now,
@@ -220,6 +226,7 @@ impl Claims {
             self.wait().await;
             self.state.begun = 0;
             self.let_go_where_cut_off();
+            self.begin_ahead();
             self.admit_waiting();
             self.drain_step();
             self.step_pace();
@@ -238,11 +245,7 @@ impl Claims {
             biased;
             Some(signal) = self.signals.recv() => self.hear(signal),
             Some(finished) = self.finished.recv(), if self.state.gathered.len() < TURN_MOST => {
-                self.gather(finished);
-                while self.state.gathered.len() < TURN_MOST {
-                    let Ok(more) = self.finished.try_recv() else { break };
-                    self.gather(more);
-                }
+                self.gather_all(finished);
             }
             Some(ask) = self.asked.checkpoints.recv() => self.checkpoint(ask).await,
             () = tokio::time::sleep_until(until.into()) => {}
@@ -259,6 +262,7 @@ impl Claims {
         sooner(state.offer_again_at);
         sooner((!state.waiting.is_empty()).then(|| Instant::now() + wait::LOOK));
         sooner(self.turn_at());
+        sooner(self.ahead_until());
         sooner(self.trial_at().filter(|_| self.may_claim()));
         sooner(
             self.held_until()
@@ -284,9 +288,14 @@ impl Claims {
         if !knows_more {
             return Some(first_at + GATHER);
         }
-        let is_half = leaving >= TURN_HALF && leaving * 2 >= state.hands.len();
-        if is_half || leaving >= state.hands.len() {
+        let is_half = leaving * 2 >= state.hands.len();
+        let is_enough = leaving >= TURN_HALF || !state.ahead.is_empty();
+        if is_half && is_enough || leaving >= state.hands.len() {
             return Some(Instant::now());
+        }
+        // Nobody waits for this turn: what gets free is taken by those that are held already.
+        if !state.ahead.is_empty() {
+            return Some(first_at + GATHER);
         }
         // What began when the last turn was over may end in a part of the time that another takes.
         Some((first_at + GATHER_BUSY).max(state.turned_at + (state.turn_took / 4).min(GATHER_BUSY)))

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::model::ahead::Ahead;
 use crate::model::config::QueueSettings;
 use crate::model::mark::Mark;
 use crate::model::priority::{aged_turns, shares};
@@ -19,8 +20,11 @@ pub(crate) struct Room {
     pub(crate) queue: QueueSettings,
     /// Slots that its programs were started for; a reload cannot give more.
     slots_most: u16,
-    /// Running jobs of this queue, by level.
+    /// Jobs of this queue that this worker holds, by level.
     running: [u16; LEVELS],
+    /// Those of them that are in a slot: begun, or waiting for memory, and not ended.
+    in_slots: u16,
+    ahead: Ahead,
     /// Slots that hold something which could not be ended.
     stuck: u16,
     starts: u64,
@@ -37,6 +41,8 @@ impl Room {
             slots_most: queue.slots,
             queue,
             running: [0; LEVELS],
+            in_slots: 0,
+            ahead: Ahead::default(),
             stuck: 0,
             starts: 0,
             marks: std::array::from_fn(|_| Mark::default()),
@@ -60,9 +66,29 @@ impl Room {
         self.running.iter().sum::<u16>() + self.stuck
     }
 
-    /// Slots that are free once `leaving` verdicts are written.
+    /// Jobs that can be taken once `leaving` verdicts are written: for free slots, and some that wait for the next ones.
     pub(crate) fn free(&self, leaving: &[u16; LEVELS]) -> u16 {
-        self.queue.slots.saturating_sub(self.busy().saturating_sub(leaving.iter().sum()))
+        let most = self.queue.slots.saturating_add(self.ahead());
+        most.saturating_sub(self.busy().saturating_sub(leaving.iter().sum()))
+    }
+
+    /// Jobs that may be held beyond the slots: none where some are kept for urgent work, which nothing may pass over.
+    pub(crate) fn ahead(&self) -> u16 {
+        if self.queue.reserve.is_empty() { self.ahead.beyond(self.queue.slots) } else { 0 }
+    }
+
+    pub(crate) fn has_slot(&self) -> bool {
+        self.in_slots + self.stuck < self.queue.slots
+    }
+
+    pub(crate) fn enter_slot(&mut self) {
+        self.in_slots += 1;
+    }
+
+    /// Notes that a job left its slot after so long.
+    pub(crate) fn leave_slot(&mut self, took: Duration) {
+        self.in_slots = self.in_slots.saturating_sub(1);
+        self.ahead.ran(took);
     }
 
     /// What to ask the database for, `most` jobs at most, most patient levels first, so that slots kept for urgent work stay free.
@@ -139,6 +165,11 @@ impl Room {
     pub(crate) fn slots(&self) -> (String, QueueSlots) {
         let count = self.queue.slots.saturating_sub(self.stuck);
         (self.queue.name.clone(), QueueSlots { count, reserve: self.queue.reserve.clone() })
+    }
+
+    /// Jobs waited behind longer ones than the last runs told of.
+    pub(crate) fn forget_runs(&mut self) {
+        self.ahead = Ahead::default();
     }
 
     pub(crate) fn is_stuck(&self) -> bool {

@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 use super::super::room::LEVELS;
 use super::super::run::{Hurry, stop_line};
 use super::super::{Allowance, Finished, Signal};
+use super::ahead::Place;
 use super::drain::given_back;
-use super::{Claims, Hand};
+use super::{Claims, Hand, TURN_MOST};
 use crate::model::claim::Claimed;
 use crate::model::event::{self, Event};
 use crate::model::judge::{Bill, Verdict};
@@ -36,6 +37,15 @@ async fn number_terms(link: &Link, gathered: &[Settled]) {
 }
 
 impl Claims {
+    /// Takes this end in and whatever else has ended by now.
+    pub(super) fn gather_all(&mut self, finished: Finished) {
+        self.gather(finished);
+        while self.state.gathered.len() < TURN_MOST {
+            let Ok(more) = self.finished.try_recv() else { break };
+            self.gather(more);
+        }
+    }
+
     pub(super) fn gather(&mut self, finished: Finished) {
         let Finished { claimed, ended } = finished;
         let Some(hand) = self
@@ -59,6 +69,7 @@ impl Claims {
                 self.hear(Signal::Drain);
             }
         }
+        self.leave_slot(claimed.info.id);
         self.evicted_left(claimed.info.id);
         if let Some(job) = evicted {
             self.note_evicted(&job);
@@ -110,7 +121,14 @@ impl Claims {
         if let Some(hand) = self.state.hands.remove(&job) {
             self.rooms[hand.room].left(hand.level);
             self.state.ledger.release(job);
-            self.state.waiting.retain(|one| one.claimed.info.id != job);
+            match hand.place {
+                Place::Ahead => self.state.ahead.retain(|one| one.claimed.info.id != job),
+                Place::Slot(since) => {
+                    self.rooms[hand.room].leave_slot(since.elapsed());
+                    self.state.waiting.retain(|one| one.claimed.info.id != job);
+                }
+                Place::Ended => {}
+            }
         }
     }
 
@@ -122,25 +140,30 @@ impl Claims {
             self.state.hungry = false;
             return Ok(());
         }
-        let Some(link) = &self.state.link else { return Ok(()) };
-        number_terms(link, &self.state.gathered).await;
-        let asked = Instant::now();
-        let answer =
-            turn::turn(link, self.worker, &self.release, &self.state.gathered, &asks).await;
+        let Some(link) = self.state.link.take() else { return Ok(()) };
+        number_terms(&link, &self.state.gathered).await;
+        let settled = std::mem::take(&mut self.state.gathered);
+        self.state.first_at = None;
+        let (asked, release) = (Instant::now(), self.release.clone());
+        let sent = turn::turn(&link, self.worker, &release, &settled, &asks);
+        let answer = self.meanwhile(sent).await;
+        self.state.link = Some(link);
         (self.state.turned_at, self.state.turn_took) = (Instant::now(), asked.elapsed());
         if !asks.is_empty() {
             self.note_claim(self.state.turn_took);
         }
         let turn = match answer {
             Ok(turn) => turn,
-            Err(error) if error.remedy() == Remedy::FailRow && !self.state.gathered.is_empty() => {
-                return self.settle_one_by_one(&error).await;
+            Err(error) => {
+                let had_verdicts = !settled.is_empty();
+                self.take_back(settled);
+                if had_verdicts && error.remedy() == Remedy::FailRow {
+                    return self.settle_one_by_one(&error).await;
+                }
+                return Err(error);
             }
-            Err(error) => return Err(error),
         };
         self.state.only_settle = false;
-        let settled = std::mem::take(&mut self.state.gathered);
-        self.state.first_at = None;
         self.conclude(settled, &turn);
         if !asks.is_empty() {
             self.state.hungry = false;
@@ -151,6 +174,30 @@ impl Claims {
             self.begin_all(at, ask, room, claimed);
         }
         Ok(())
+    }
+
+    /// Waits for the answer to a turn. Slots that get free meanwhile are taken by jobs that wait for them.
+    async fn meanwhile<T>(&mut self, turn: impl Future<Output = T>) -> T {
+        let mut turn = std::pin::pin!(turn);
+        loop {
+            let may_gather = !self.state.ahead.is_empty() && self.state.gathered.len() < TURN_MOST;
+            tokio::select! {
+                biased;
+                answer = &mut turn => return answer,
+                Some(finished) = self.finished.recv(), if may_gather => {
+                    self.gather_all(finished);
+                    self.state.begun = 0;
+                    self.begin_ahead();
+                }
+            }
+        }
+    }
+
+    /// Verdicts of a turn that failed come before those that were gathered meanwhile.
+    fn take_back(&mut self, settled: Vec<Settled>) {
+        for one in std::iter::chain(settled, std::mem::take(&mut self.state.gathered)) {
+            self.push(one);
+        }
     }
 
     pub(super) fn asks(&mut self, at: Duration) -> (Vec<Ask>, Vec<usize>) {
@@ -179,7 +226,8 @@ impl Claims {
             let most = match free.checked_div(each) {
                 None => u16::MAX,
                 Some(_) if starves => 0,
-                Some(most) => u16::try_from(most).unwrap_or(u16::MAX),
+                // What is held beyond the slots takes the memory of those before it.
+                Some(most) => u16::try_from(most).unwrap_or(u16::MAX).saturating_add(room.ahead()),
             };
             if most == 0 {
                 // There may be more, and the next end makes room for it.
@@ -257,6 +305,7 @@ impl Claims {
             stop,
             room,
             level,
+            place: Place::Ahead,
             job: ended::job_ref(&claimed),
             claimed: None,
         };
@@ -275,7 +324,7 @@ impl Claims {
         if self.is_second_suspect(&claimed) {
             return self.put_off(&claimed);
         }
-        self.admit(claimed, stopping);
+        self.admit_or_hold(claimed, stopping);
     }
 
     /// Lets go of an earlier attempt that still runs here though the database has let its job go: others had it
