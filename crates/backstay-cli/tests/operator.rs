@@ -17,6 +17,7 @@ mod operator {
     pub(crate) mod level;
     pub(crate) mod limits;
     pub(crate) mod machines;
+    pub(crate) mod pages;
     pub(crate) mod proof;
     pub(crate) mod roles;
     pub(crate) mod serve;

@@ -42,7 +42,7 @@ const SINCE: Field =
 const BEFORE: Field =
     field("before", Form::When, "Only before then: an instant, or a duration back from now");
 
-const OF_JOBS: &[Field] = &[
+pub(crate) const OF_JOBS: &[Field] = &[
     KIND, QUEUE, STATE, GROUP, TAG, UNIQUE, LIMIT_KEY, WORKER, OUTCOME, SINCE, BEFORE, LIMIT,
     CURSOR,
 ];
@@ -222,7 +222,7 @@ pub(crate) static ENDPOINTS: &[Endpoint] = &[
 /// A path that exists, with a method that it does not know.
 pub(crate) fn wrong_method(request: &Request) -> Problem {
     let path = request.uri().path();
-    let of_api = ENDPOINTS.iter().filter(|endpoint| matches(endpoint.path, path));
+    let of_api = ENDPOINTS.iter().filter(|endpoint| endpoint.is_at(path));
     let mut methods: Vec<&str> = of_api.map(|endpoint| endpoint.verb.as_str()).collect();
     if health::is_open(path) {
         methods.push("GET");
@@ -247,18 +247,6 @@ pub(crate) fn unknown_path(path: &str) -> Problem {
         .hint(hint.unwrap_or_else(|| "all paths stand in /api/v1/openapi.json".into()))
 }
 
-/// Whether a path is one of this route.
-fn matches(route: &str, path: &str) -> bool {
-    let (mut route, mut path) = (route.split('/'), path.split('/'));
-    loop {
-        match (route.next(), path.next()) {
-            (None, None) => return true,
-            (Some(want), Some(got)) if want == got || want.starts_with('{') && !got.is_empty() => {}
-            _ => return false,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -275,8 +263,8 @@ mod tests {
 
     #[test]
     fn a_path_belongs_to_its_route() {
-        assert!(matches("/api/v1/jobs/{id}", "/api/v1/jobs/7"));
-        assert!(!matches("/api/v1/jobs/{id}", "/api/v1/jobs/"));
-        assert!(!matches("/api/v1/jobs/{id}", "/api/v1/jobs/7/why"));
+        let job = ENDPOINTS.iter().find(|endpoint| endpoint.path == "/api/v1/jobs/{id}").unwrap();
+        assert!(job.is_at("/api/v1/jobs/7"));
+        assert!(!job.is_at("/api/v1/jobs/") && !job.is_at("/api/v1/jobs/7/why"));
     }
 }

@@ -156,6 +156,21 @@ pub(crate) enum Answers {
     Stream,
 }
 
+impl Endpoint {
+    /// Whether a path is one of this route.
+    pub(crate) fn is_at(&self, path: &str) -> bool {
+        let (mut route, mut path) = (self.path.split('/'), path.split('/'));
+        loop {
+            match (route.next(), path.next()) {
+                (None, None) => return true,
+                (Some(want), Some(got))
+                    if want == got || want.starts_with('{') && !got.is_empty() => {}
+                _ => return false,
+            }
+        }
+    }
+}
+
 pub(crate) type Answering = Pin<Box<dyn Future<Output = Result<Response, Problem>> + Send>>;
 
 /// A request that was let in.
@@ -204,15 +219,19 @@ impl Call {
         }
     }
 
-    /// A page as it is answered; its `next` knows the list.
+    /// A page as it is answered.
     pub(crate) fn page<T: Serialize>(&self, items: &[T], next: Option<String>) -> Response {
         #[derive(Serialize)]
         struct Page<'a, T> {
             items: &'a [T],
             next: Option<String>,
         }
-        let next = next.map(|place| format!("{}-{place}", self.list()));
-        json(StatusCode::OK, &Page { items, next })
+        json(StatusCode::OK, &Page { items, next: self.next(next) })
+    }
+
+    /// Where the next page of this list begins; it knows the list.
+    pub(crate) fn next(&self, place: Option<String>) -> Option<String> {
+        place.map(|place| format!("{}-{place}", self.list()))
     }
 
     /// Tells one list from another.

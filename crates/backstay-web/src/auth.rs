@@ -55,6 +55,14 @@ impl Caller {
         }
     }
 
+    /// Who it is, where it has said so.
+    pub(crate) fn person(&self) -> Option<&str> {
+        match self {
+            Caller::Nobody => None,
+            Caller::Holder(holder) | Caller::Person(holder) => Some(&holder.name),
+        }
+    }
+
     /// The name under which the audit keeps what is done.
     pub(crate) fn name(&self) -> String {
         match self {

@@ -1,4 +1,4 @@
-//! The HTTP API: everything that the command line can do, as JSON; closed unless somebody opened it.
+//! The HTTP API and the dashboard: everything that the command line can do, for programs and for people; closed unless somebody opened it.
 
 #![warn(missing_docs)]
 
@@ -16,6 +16,7 @@ mod live;
 mod login;
 mod metrics;
 mod openapi;
+mod page;
 mod problem;
 mod query;
 mod router;

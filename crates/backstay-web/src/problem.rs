@@ -70,6 +70,31 @@ impl Problem {
         Problem { retry_after: Some(seconds.max(1)), ..self }
     }
 
+    pub(crate) fn code(&self) -> &'static str {
+        self.code.code
+    }
+
+    /// One line that is the same wherever this code is met.
+    pub(crate) fn title(&self) -> &'static str {
+        self.code.title
+    }
+
+    pub(crate) fn status_code(&self) -> StatusCode {
+        self.status
+    }
+
+    pub(crate) fn remedy(&self) -> Option<&str> {
+        self.hint.as_deref()
+    }
+
+    /// The answer with another text in it, under the same status and headers.
+    pub(crate) fn respond_as(self, sort: &'static str, text: String) -> Response {
+        let mut response = self.respond();
+        *response.body_mut() = Body::from(text);
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(sort));
+        response
+    }
+
     /// The answer.
     pub(crate) fn respond(self) -> Response {
         #[derive(Serialize)]

@@ -108,6 +108,11 @@ impl Query {
         Ok(Query(found))
     }
 
+    /// All fields with their values.
+    pub(crate) fn pairs(&self) -> &[(&'static str, String)] {
+        &self.0
+    }
+
     pub(crate) fn texts(&self, name: &str) -> Vec<String> {
         self.0.iter().filter(|(known, _)| *known == name).map(|(_, value)| value.clone()).collect()
     }

@@ -15,10 +15,11 @@ use tokio_util::sync::CancellationToken;
 use crate::ask::{Call, Endpoint, Needs, Options, Peer, Service, finish};
 use crate::auth::Caller;
 use crate::body::{self, Body};
-use crate::guard::check_host;
+use crate::guard::{check_host, dress_page};
 use crate::kept::Kept;
 use crate::limit::Limits;
 use crate::live::Live;
+use crate::page::{self, Around};
 use crate::problem::Problem;
 use crate::query::Query;
 use crate::{api, health, login, openapi};
@@ -71,18 +72,61 @@ pub(crate) fn router_until(
         let service = Arc::clone(&service);
         let run = move |path: Result<RawPathParams, RawPathParamsRejection>, request: Request| {
             let service = Arc::clone(&service);
-            async move { finish(answer(service, endpoint, path, request).await) }
+            async move { finish(answer(service, endpoint, Door::Api, path, request).await) }
         };
         router = router.route(endpoint.path, on(endpoint.verb.filter(), run));
     }
-    let not_allowed = async |request: Request| finish(Err(api::wrong_method(&request)));
-    let unknown = async |request: Request| finish(Err(api::unknown_path(request.uri().path())));
-    router.method_not_allowed_fallback(not_allowed).fallback(unknown)
+    for endpoint in page::PAGES {
+        let service = Arc::clone(&service);
+        let run = move |path: Result<RawPathParams, RawPathParamsRejection>, request: Request| {
+            let service = Arc::clone(&service);
+            async move { show(service, endpoint, path, request).await }
+        };
+        router = router.route(endpoint.path, on(endpoint.verb.filter(), run));
+    }
+    let not_allowed = async |request: Request| {
+        let of_page = page::wrong_method(&request);
+        finish(Err(of_page.unwrap_or_else(|| api::wrong_method(&request))))
+    };
+    page::assets(router).method_not_allowed_fallback(not_allowed).fallback(unknown)
+}
+
+async fn unknown(request: Request) -> Response {
+    let problem = api::unknown_path(request.uri().path());
+    if !page::is_wanted(&request) {
+        return finish(Err(problem));
+    }
+    let (parts, _) = request.into_parts();
+    dress_page(page::tell(problem, Around::of(&parts)))
+}
+
+/// A page; what goes wrong is told on one, too.
+async fn show(
+    service: Arc<Service>,
+    endpoint: &'static Endpoint,
+    path: Result<RawPathParams, RawPathParamsRejection>,
+    request: Request,
+) -> Response {
+    let (parts, stream) = request.into_parts();
+    let around = Around::of(&parts);
+    let request = Request::from_parts(parts, stream);
+    let answered = answer(service, endpoint, Door::Page, path, request).await;
+    dress_page(answered.unwrap_or_else(|problem| page::tell(problem, around)))
+}
+
+/// Who is behind a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Door {
+    /// A program.
+    Api,
+    /// A browser, whose forms send a field also where nothing was typed into it.
+    Page,
 }
 
 async fn answer(
     service: Arc<Service>,
     endpoint: &'static Endpoint,
+    door: Door,
     path: Result<RawPathParams, RawPathParamsRejection>,
     request: Request,
 ) -> Result<Response, Problem> {
@@ -100,7 +144,11 @@ async fn answer(
             Needs::Enqueue => caller.check_enqueue()?,
             other => caller.check(&other.scope())?,
         }
-        let query = Query::read(parts.uri.query().unwrap_or(""), endpoint.query)?;
+        let typed = parts.uri.query().unwrap_or("");
+        let query = match door {
+            Door::Api => Query::read(typed, endpoint.query)?,
+            Door::Page => Query::read(&page::filled(typed), endpoint.query)?,
+        };
         let bytes = body::receive(&parts.headers, stream).await?;
         let body = Body::read(&parts.headers, &bytes, endpoint.body)?;
         (endpoint.run)(Call { service, caller, path, query, body, parts }).await

@@ -15,8 +15,8 @@ use crate::{Desk, desk, run_sql};
 mod login;
 
 /// A server of the HTTP API, which ends with the test.
-struct Site {
-    desk: Desk,
+pub(crate) struct Site {
+    pub(crate) desk: Desk,
     server: Child,
     at: SocketAddr,
     _log: BufReader<ChildStderr>,
@@ -32,10 +32,10 @@ impl Drop for Site {
 
 /// What came back.
 #[derive(Debug)]
-struct Answer {
-    status: u16,
-    head: String,
-    body: String,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) head: String,
+    pub(crate) body: String,
 }
 
 impl Answer {
@@ -79,7 +79,7 @@ impl Stream {
     }
 }
 
-fn site(settings: &[(&str, &str)]) -> Option<Site> {
+pub(crate) fn site(settings: &[(&str, &str)]) -> Option<Site> {
     let desk = desk()?;
     let mut command = Command::new(env!("CARGO_BIN_EXE_backstay"));
     command.args(["serve", "--listen", "127.0.0.1:0"]).env_clear().env("PATH", "/usr/bin:/bin");
@@ -95,7 +95,7 @@ fn site(settings: &[(&str, &str)]) -> Option<Site> {
 }
 
 impl Site {
-    fn token(&self, scopes: &str) -> String {
+    pub(crate) fn token(&self, scopes: &str) -> String {
         let made = self.desk.run(&["tokens", "create", "--name", "t", "--scope", scopes, "--json"]);
         made.exits(0).json()["token"].as_str().unwrap().to_owned()
     }
@@ -119,7 +119,13 @@ impl Site {
         Answer::of(&String::from_utf8(all).unwrap())
     }
 
-    fn ask(&self, verb: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+    pub(crate) fn ask(
+        &self,
+        verb: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> Answer {
         let mut text = format!("{verb} {path} HTTP/1.1\r\nConnection: close\r\n");
         if !headers.iter().any(|(name, _)| *name == "Host") {
             text += "Host: localhost\r\n";
@@ -134,7 +140,7 @@ impl Site {
         self.raw(format!("{text}\r\n{body}").as_bytes())
     }
 
-    fn get(&self, path: &str) -> Answer {
+    pub(crate) fn get(&self, path: &str) -> Answer {
         self.ask("GET", path, &[], "")
     }
 

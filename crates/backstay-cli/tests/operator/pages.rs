@@ -1,0 +1,215 @@
+//! The pages for people, as a browser gets them.
+
+use std::collections::BTreeSet;
+
+use serde_json::json;
+
+use super::web::{Site, site};
+
+/// What a browser says of itself.
+const BROWSER: (&str, &str) = ("Accept", "text/html,application/xhtml+xml,*/*;q=0.8");
+
+impl Site {
+    fn page(&self, path: &str) -> String {
+        let answer = self.ask("GET", path, &[BROWSER], "");
+        assert_eq!(answer.status, 200, "{path}: {answer:?}");
+        assert!(answer.head.contains("content-type: text/html; charset=utf-8"), "{answer:?}");
+        answer.body
+    }
+}
+
+/// The tags of a page, without their angles. Since text is escaped, each of them was meant.
+fn tags(page: &str) -> Vec<&str> {
+    page.split('<').skip(1).map(|tag| tag.split('>').next().unwrap()).collect()
+}
+
+/// The value of an attribute of a tag.
+fn attribute<'a>(tag: &'a str, name: &str) -> Option<&'a str> {
+    tag.split_once(&format!(" {name}=\""))?.1.split('"').next()
+}
+
+/// The addresses in a page that a browser would fetch or go to, as paths of the server.
+fn addresses(path: &str, page: &str) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for tag in tags(page) {
+        for name in ["href", "src", "action"] {
+            let Some(to) = attribute(tag, name) else { continue };
+            assert!(
+                to.starts_with("./") || to.starts_with("../") || to.starts_with('#'),
+                "{path}: {tag}"
+            );
+            if to.starts_with('#') || name == "action" {
+                continue;
+            }
+            let mut parts: Vec<&str> = path.split('?').next().unwrap().split('/').collect();
+            parts.pop();
+            for part in to.replace("&amp;", "&").split('?').next().unwrap().split('/') {
+                match part {
+                    "." => {}
+                    ".." => assert!(parts.len() > 1 && parts.pop().is_some(), "{path}: {tag}"),
+                    part => parts.push(Box::leak(part.to_owned().into_boxed_str())),
+                }
+            }
+            let query = to
+                .split_once('?')
+                .map_or(String::new(), |(_, query)| format!("?{}", query.replace("&amp;", "&")));
+            found.insert(format!("{}{query}", parts.join("/")));
+        }
+    }
+    found
+}
+
+/// Asks for all pages that a person can reach from the first by links; their texts by path.
+fn walk(site: &Site) -> Vec<(String, String)> {
+    let (mut open, mut seen) = (vec!["/".to_owned()], BTreeSet::from(["/".to_owned()]));
+    let mut pages = Vec::new();
+    while let Some(path) = open.pop() {
+        let answer = site.ask("GET", &path, &[BROWSER], "");
+        assert_eq!(answer.status, 200, "{path}: {answer:?}");
+        if !answer.head.contains("text/html") {
+            continue;
+        }
+        open.extend(addresses(&path, &answer.body).into_iter().filter(|to| {
+            !to.starts_with("/login") && !to.starts_with("/errors/") && seen.insert(to.clone())
+        }));
+        pages.push((path, answer.body));
+    }
+    pages
+}
+
+/// That no script, style or frame of anybody gets into a page.
+fn check_tags(path: &str, page: &str) {
+    for tag in tags(page) {
+        let name = tag.split([' ', '\n', '/']).next().unwrap().to_ascii_lowercase();
+        assert!(
+            !["style", "iframe", "object", "embed", "base", "img"].contains(&name.as_str()),
+            "{path}: {tag}"
+        );
+        let inline =
+            |part: &str| part.starts_with("on") && part.contains('=') || part.starts_with("style=");
+        // Without the values of attributes, which are text.
+        let bare: String = tag.split('"').step_by(2).collect();
+        assert!(!bare.split_ascii_whitespace().skip(1).any(inline), "{path}: {tag}");
+        assert!(name != "script" || attribute(tag, "src").is_some(), "{path}: {tag}");
+    }
+}
+
+#[test]
+fn every_page_answers_with_nothing_there_and_with_a_little_of_everything() {
+    let Some(site) = site(&[]) else { return };
+    let empty = walk(&site);
+    let paths: Vec<&str> = empty.iter().map(|(path, _)| path.as_str()).collect();
+    assert!(
+        paths.contains(&"/") && paths.contains(&"/./jobs") || paths.contains(&"/jobs"),
+        "{paths:?}"
+    );
+    let dead = fill(&site);
+    let full = walk(&site);
+    assert!(full.len() > empty.len(), "there are jobs to be walked to");
+    assert!(full.iter().any(|(path, _)| *path == format!("/jobs/{dead}")));
+    for (path, page) in empty.iter().chain(&full) {
+        check_tags(path, page);
+    }
+    let head = site.ask("GET", "/", &[BROWSER], "").head;
+    let policy =
+        "content-security-policy: default-src 'none'; script-src 'self'; style-src 'self';";
+    assert!(head.contains(policy) && !head.contains("unsafe"), "{head}");
+    for line in [
+        "x-content-type-options: nosniff",
+        "cache-control: no-store",
+        "referrer-policy: same-origin",
+    ] {
+        assert!(head.contains(line), "{line} in {head}");
+    }
+}
+
+/// Something that would run, or leave its element, wherever a page took it for markup.
+const EVIL: &str = "</pre></textarea>\"'><script>alert(1)</script><img src=x onerror=alert(2)>";
+
+/// One dead letter that is hostile wherever it can be; its id.
+fn fill(site: &Site) -> String {
+    let args =
+        json!({ EVIL: EVIL, "api_token": "sk-canary", "turned": "\u{202e}gnp.exe" }).to_string();
+    let more = json!({ "group": EVIL, "tags": ["'\"><script>alert(3)</script>"], "meta": { "note": EVIL }, "unique": EVIL });
+    site.desk.sql(&format!(
+        "select backstay.enqueue('report', $a${args}$a$, $a${more}$a$);
+         select backstay.enqueue('waits', '{{}}', '{{\"run_in\": \"1h\"}}');
+         select backstay.bury(id, jsonb_build_object('reason', $a${EVIL}$a$)) from backstay.jobs where kind = 'report';"
+    ));
+    let shown = site.desk.run(&["jobs", "list", "--kind", "report", "--json"]).exits(0).json();
+    shown["items"][0]["id"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn what_a_job_carries_stays_text_and_its_secrets_stay_hidden() {
+    let Some(site) = site(&[]) else { return };
+    let id = fill(&site);
+    let page = site.page(&format!("/jobs/{id}"));
+    assert!(page.contains("&lt;script&gt;alert(1)&lt;/script&gt;"), "{page}");
+    assert!(
+        page.contains("\\u202e") && !page.contains('\u{202e}'),
+        "what turns the writing is shown as what it is"
+    );
+    let evil: String = EVIL.bytes().map(|b| format!("%{b:02x}")).collect();
+    let filtered = site.page(&format!("/jobs?group={evil}&kind=&state=dead"));
+    assert!(
+        filtered.contains(&format!("../jobs/{id}\""))
+            || filtered.contains(&format!("./jobs/{id}\"")),
+        "{filtered}"
+    );
+    for (path, page) in walk(&site).into_iter().chain([("filtered".into(), filtered)]) {
+        check_tags(&path, &page);
+        assert!(!page.contains("sk-canary"), "{path}: a secret is shown");
+    }
+}
+
+#[test]
+fn what_was_typed_above_leads_to_a_job_and_a_wrong_way_is_told_on_a_page() {
+    let Some(site) = site(&[]) else { return };
+    let place = |typed: &str| {
+        let answer = site.ask("GET", &format!("/find?q={typed}"), &[BROWSER], "");
+        assert_eq!(answer.status, 303, "{answer:?}");
+        answer.head.lines().find_map(|line| line.strip_prefix("location: ")).unwrap().to_owned()
+    };
+    assert_eq!(
+        (place("4187"), place("queue:mail")),
+        ("jobs/4187".into(), "jobs?queue=mail".into())
+    );
+    for (path, status, code) in [
+        ("/jobs/77", 404, "BS301"),
+        ("/jobs/x", 404, "BS301"),
+        ("/nowhere", 404, "BS301"),
+        ("/jobs?limit=0", 422, "BS102"),
+        ("/jobs?knid=a", 422, "BS101"),
+        ("/jobs?cursor=1-1", 400, "BS806"),
+    ] {
+        let answer = site.ask("GET", path, &[BROWSER], "");
+        assert_eq!(answer.status, status, "{path}: {answer:?}");
+        assert!(
+            answer.body.contains(code) && answer.head.contains("text/html"),
+            "{path}: {answer:?}"
+        );
+        check_tags(path, &answer.body);
+    }
+    assert_eq!(site.ask("DELETE", "/jobs", &[BROWSER], "").status, 405);
+    let program = site.ask("GET", "/nowhere", &[], "");
+    assert!(program.head.contains("application/problem+json"), "{program:?}");
+}
+
+#[test]
+fn without_a_credential_pages_show_nothing_but_the_way_to_sign_in() {
+    let Some(site) = site(&[("BACKSTAY_WEB__AUTH", "token")]) else { return };
+    let id = fill(&site);
+    for path in ["/".to_owned(), "/jobs".into(), format!("/jobs/{id}")] {
+        let answer = site.ask("GET", &path, &[BROWSER], "");
+        assert_eq!(answer.status, 401, "{path}: {answer:?}");
+        assert!(
+            !answer.body.contains("report") && answer.body.contains("login?next="),
+            "{path}: {answer:?}"
+        );
+    }
+    let bearer = format!("Bearer {}", site.token("read"));
+    assert_eq!(site.ask("GET", "/jobs", &[BROWSER, ("Authorization", &bearer)], "").status, 200);
+    let asset = site.get("/assets/app.css");
+    assert!(asset.status == 200 && asset.head.contains("immutable"), "{asset:?}");
+}
