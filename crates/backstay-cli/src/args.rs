@@ -356,6 +356,9 @@ pub(crate) struct WorkArgs {
     /// Use the private PostgreSQL of this machine where no database is named
     #[arg(long)]
     pub(crate) dev: bool,
+    /// Serve the HTTP API, too, at web.listen
+    #[arg(long)]
+    pub(crate) web: bool,
 }
 
 #[derive(Debug, Args)]

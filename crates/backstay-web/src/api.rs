@@ -72,6 +72,20 @@ const OF_EVENTS: &[Field] = &[
     field("queue", Form::Texts, "Only of these queues"),
     field("kind", Form::Texts, "Only of these kinds"),
 ];
+const OF_AUDIT: &[Field] = &[
+    field("verb", Form::Text, "Only of this verb"),
+    field("target", Form::Text, "Only done to this: a job, a queue, a token"),
+    field("actor", Form::Text, "Only by this login, or from a source that begins so"),
+    SINCE,
+    BEFORE,
+    LIMIT,
+    CURSOR,
+];
+const OF_JOB: &[Field] = &[field(
+    "wait",
+    Form::Span,
+    "Wait until it has ended, up to 30s; 202 where it has not by then",
+)];
 const OF_WORKERS: &[Field] = &[field("gone", Form::Flag, "Also those that said goodbye")];
 
 const OF_BULK_FILTER: &[Field] =
@@ -174,7 +188,7 @@ pub(crate) static ENDPOINTS: &[Endpoint] = &[
         ..act("/api/v1/jobs", "Enqueue a job; the header Idempotency-Key makes a repeat harmless", TO_ENQUEUE, |call| Box::pin(enqueue::one(call))) },
     Endpoint { needs: Needs::Enqueue, answers: One(201, "EnqueuedMany"),
         ..act("/api/v1/jobs/many", "Enqueue up to 10,000 jobs, all or none", TO_ENQUEUE_MANY, |call| Box::pin(enqueue::many(call))) },
-    look("/api/v1/jobs/{id}", "Show a job", One(200, "Job"), &[], |call| Box::pin(jobs::show(call))),
+    look("/api/v1/jobs/{id}", "Show a job", One(200, "Job"), OF_JOB, |call| Box::pin(jobs::show(call))),
     Endpoint { verb: Verb::Patch,
         ..act("/api/v1/jobs/{id}", "Change a job that waits", TO_EDIT, |call| Box::pin(verbs::edit(call))) },
     look("/api/v1/jobs/{id}/attempts", "The attempts of a job that ended, the last 200", Page("Attempt"), &[], |call| Box::pin(jobs::attempts(call))),
@@ -210,6 +224,9 @@ pub(crate) static ENDPOINTS: &[Endpoint] = &[
     look("/metrics", "Figures of the whole installation, for Prometheus", Text, &[], |call| Box::pin(machines::metrics(call))),
     look("/api/v1/openapi.json", "This description", One(200, "Json"), &[], |call| Box::pin(machines::openapi(call))),
     look("/api/v1/doctor", "All that could be wrong, each with its remedy", One(200, "Doctor"), &[], |call| Box::pin(machines::doctor(call))),
+    look("/api/v1/backlog/{name}", "How many jobs of a queue run or could run now, for what starts more workers", One(200, "Backlog"), &[], |call| Box::pin(machines::backlog(call))),
+    Endpoint { needs: Needs::Audit,
+        ..look("/api/v1/audit", "Who did what, newest first", Page("AuditEntry"), OF_AUDIT, |call| Box::pin(machines::audit(call))) },
     look("/api/v1/alerts", "Messages about alerts, newest first", Page("Alert"), PAGE, |call| Box::pin(machines::alerts(call))),
     Endpoint { needs: Needs::Admin,
         ..look("/api/v1/tokens", "Tokens, the youngest first", Page("Token"), &[], |call| Box::pin(tokens::list(call))) },

@@ -12,7 +12,6 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::response::Response;
 use axum::routing::MethodFilter;
 use backstay::Database;
-use backstay::config::{WebAuth, WebSettings};
 use backstay::doctor::Report;
 use backstay::tokens::Scope;
 use serde::Serialize;
@@ -25,23 +24,9 @@ use crate::kept::Kept;
 use crate::limit::Limits;
 use crate::live::Live;
 use crate::metrics::Seen;
+use crate::options::Options;
 use crate::problem::Problem;
 use crate::query::{Field, Query};
-
-/// Who may ask, and under which names.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Options {
-    /// Names under which it is asked beside those of this machine, in small letters.
-    pub hosts: Vec<String>,
-    /// Who may ask. Mounted in another server, [`WebAuth::Loopback`] lets everybody look whom that server lets in.
-    pub auth: WebAuth,
-}
-
-impl From<&WebSettings> for Options {
-    fn from(settings: &WebSettings) -> Options {
-        Options { hosts: settings.hosts.clone(), auth: settings.auth }
-    }
-}
 
 /// What all requests share.
 pub(crate) struct Service {
@@ -64,12 +49,7 @@ pub(crate) struct Service {
 impl Service {
     /// What finds out who asks.
     pub(crate) fn gate(&self) -> Gate<'_> {
-        Gate {
-            database: &self.pages,
-            auth: self.options.auth,
-            hosts: &self.options.hosts,
-            limits: &self.limits,
-        }
+        Gate { database: &self.pages, options: &self.options, limits: &self.limits }
     }
 }
 
@@ -83,6 +63,7 @@ pub(crate) enum Needs {
     Read,
     Operate,
     Admin,
+    Audit,
     /// To enqueue into some queue at least; into which, is looked at with the job.
     Enqueue,
 }
@@ -94,6 +75,7 @@ impl Needs {
             Needs::Read => Scope::Read,
             Needs::Operate => Scope::Operate,
             Needs::Admin => Scope::Admin,
+            Needs::Audit => Scope::Audit,
             Needs::Enqueue => Scope::Enqueue(None),
         }
     }

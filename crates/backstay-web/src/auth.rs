@@ -6,20 +6,21 @@ use std::time::Instant;
 use axum::http::header::AUTHORIZATION;
 use axum::http::{HeaderMap, Method};
 use backstay::model::event::{self, Event};
-use backstay::sessions;
+use backstay::sessions::{self, Role};
 use backstay::tokens::{self, Scope, TokenHolder};
 use backstay::{Database, config::WebAuth};
 
 use crate::cookie;
-use crate::guard::{check_origin, check_own_page, is_local};
+use crate::guard::{check_origin, check_own_page, is_local, is_of_browser};
 use crate::limit::Limits;
+use crate::options::Options;
 use crate::problem::Problem;
 
 /// Somebody who may do something here.
 #[derive(Debug, Clone)]
 pub(crate) enum Caller {
-    /// Whoever is on this machine: may look.
-    Nobody,
+    /// Whoever is on this machine.
+    Here(Role),
     /// Whoever holds a token.
     Holder(TokenHolder),
     /// Who has signed in, in a browser.
@@ -30,7 +31,9 @@ impl Caller {
     /// Whether this is allowed; refused with the scope that it needs.
     pub(crate) fn check(&self, needed: &Scope) -> Result<(), Problem> {
         let (is_allowed, who) = match self {
-            Caller::Nobody => (Scope::Read.includes(needed), "a request without a token".into()),
+            Caller::Here(role) => {
+                (role.scope().includes(needed), "a request without a token".into())
+            }
             Caller::Holder(holder) | Caller::Person(holder) => (
                 holder.scopes.iter().any(|scope| scope.includes(needed)),
                 format!("token {} ({})", holder.id, holder.name),
@@ -58,15 +61,33 @@ impl Caller {
     /// Who it is, where it has said so.
     pub(crate) fn person(&self) -> Option<&str> {
         match self {
-            Caller::Nobody => None,
+            Caller::Here(_) => None,
             Caller::Holder(holder) | Caller::Person(holder) => Some(&holder.name),
+        }
+    }
+
+    /// The same, who changes nothing.
+    fn only_looking(self) -> Caller {
+        let looking = |mut holder: TokenHolder| {
+            let shows = |scope: &Scope| match scope {
+                Scope::Read | Scope::Operate | Scope::Admin => Some(Scope::Read),
+                Scope::Audit => Some(Scope::Audit),
+                Scope::Enqueue(_) => None,
+            };
+            holder.scopes = holder.scopes.iter().filter_map(shows).collect();
+            holder
+        };
+        match self {
+            Caller::Here(_) => Caller::Here(Role::Viewer),
+            Caller::Holder(holder) => Caller::Holder(looking(holder)),
+            Caller::Person(holder) => Caller::Person(looking(holder)),
         }
     }
 
     /// The name under which the audit keeps what is done.
     pub(crate) fn name(&self) -> String {
         match self {
-            Caller::Nobody => "serve".into(),
+            Caller::Here(_) => "serve".into(),
             Caller::Holder(holder) => format!("serve {} {}", holder.id, holder.name),
             Caller::Person(holder) => format!("web {} {}", holder.id, holder.name),
         }
@@ -80,14 +101,24 @@ fn enqueues(scope: &Scope) -> bool {
 /// Where tokens are looked up, and what is known of those who ask.
 pub(crate) struct Gate<'a> {
     pub(crate) database: &'a Database,
-    pub(crate) auth: WebAuth,
-    pub(crate) hosts: &'a [String],
+    pub(crate) options: &'a Options,
     pub(crate) limits: &'a Limits,
 }
 
 impl Gate<'_> {
-    /// Finds out who asks. A token comes before a session, which browsers send by habit.
+    /// Finds out who asks, and what of it counts here.
     pub(crate) async fn caller(
+        &self,
+        method: &Method,
+        headers: &HeaderMap,
+        peer: Option<IpAddr>,
+    ) -> Result<Caller, Problem> {
+        let caller = self.whoever(method, headers, peer).await?;
+        Ok(if self.options.read_only { caller.only_looking() } else { caller })
+    }
+
+    /// A token comes before a session, which browsers send by habit.
+    async fn whoever(
         &self,
         method: &Method,
         headers: &HeaderMap,
@@ -96,21 +127,22 @@ impl Gate<'_> {
         if headers.contains_key(AUTHORIZATION) {
             return self.holder(bearer(headers), peer).await.map(Caller::Holder);
         }
-        check_origin(self.hosts, method, headers)?;
-        if let Some(session) = cookie::session(headers) {
-            if !method.is_safe() {
-                check_own_page(headers)?;
-            }
-            if let Some(person) = sessions::person(self.database, session).await? {
-                return self.admit(person).map(Caller::Person);
-            }
+        check_origin(&self.options.hosts, method, headers)?;
+        let session = cookie::session(headers);
+        if !method.is_safe() && (session.is_some() || is_of_browser(headers)) {
+            check_own_page(headers)?;
         }
-        match self.auth {
+        if let Some(session) = session
+            && let Some(person) = sessions::person(self.database, session).await?
+        {
+            return self.admit(person).map(Caller::Person);
+        }
+        match self.options.auth {
             // Where a server of ours took the request in, it must be of this machine: a proxy here would open it to all.
             WebAuth::Loopback
                 if peer.is_none_or(|peer| peer.is_loopback() && is_local(headers)) =>
             {
-                Ok(Caller::Nobody)
+                Ok(Caller::Here(self.options.here))
             }
             WebAuth::Loopback | WebAuth::Token => Err(Problem::new("BS801", "a token is wanted")
                 .hint("send the header Authorization: Bearer bst_..., or sign in at /login")),

@@ -120,6 +120,11 @@ pub(crate) fn check_own_page(headers: &HeaderMap) -> Result<(), Problem> {
         .hint("a program sends a token: Authorization: Bearer bst_..."))
 }
 
+/// Whether a browser says where a request comes from.
+pub(crate) fn is_of_browser(headers: &HeaderMap) -> bool {
+    headers.contains_key(ORIGIN) || headers.contains_key("sec-fetch-site")
+}
+
 /// Whether a request was made for this machine itself, and not passed on by a proxy that stands here and serves others.
 pub(crate) fn is_local(headers: &HeaderMap) -> bool {
     let passed_on = ["forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-real-ip"];

@@ -16,6 +16,7 @@ mod live;
 mod login;
 mod metrics;
 mod openapi;
+mod options;
 mod page;
 mod problem;
 mod query;
@@ -23,7 +24,7 @@ mod router;
 mod serve;
 mod stall;
 
-pub use ask::Options;
 pub use openapi::text as openapi;
+pub use options::Options;
 pub use router::router;
 pub use serve::{ServeError, serve};

@@ -21,7 +21,7 @@ use stream::{Sender, open};
 
 /// Streams of events at once.
 const STREAMS: usize = 1_000;
-/// Streams of output at once: each of them asks the database itself.
+/// Streams of output, and requests that wait for a job, at once: each of them asks the database itself.
 const FOLLOWED: usize = 64;
 /// How often is looked.
 const LOOK: Duration = Duration::from_secs(1);
@@ -80,6 +80,16 @@ impl Live {
             followed: Arc::new(Semaphore::new(FOLLOWED)),
             stop,
         }
+    }
+
+    /// A place among those that ask the database again and again.
+    pub(crate) fn waiting(&self) -> Result<OwnedSemaphorePermit, Problem> {
+        place(&self.followed)
+    }
+
+    /// Whether the server ends.
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.stop.is_cancelled()
     }
 
     /// Begins to listen; with the number of the last event that somebody heard, what came since, or nothing where that is

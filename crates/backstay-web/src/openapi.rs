@@ -63,6 +63,7 @@ fn operation(endpoint: &Endpoint) -> Value {
     });
     let also = match (endpoint.needs, endpoint.path.rsplit('/').next()) {
         (Needs::Enqueue, _) => Some("200"),
+        _ if endpoint.query.iter().any(|field| field.name == "wait") => Some("202"),
         (_, Some("cancel" | "bulk")) if endpoint.verb == Verb::Post => Some("202"),
         _ => None,
     };
@@ -122,7 +123,7 @@ fn parameters(endpoint: &Endpoint) -> Vec<Value> {
 
 fn described(field: &Field) -> Value {
     let mut schema = match field.form {
-        Form::Text | Form::When => json!({ "type": "string", "minLength": 1 }),
+        Form::Text | Form::When | Form::Span => json!({ "type": "string", "minLength": 1 }),
         Form::Texts => json!({ "type": "array", "items": { "type": "string" } }),
         Form::Words(words) if field.name == "verb" => json!({ "type": "string", "enum": words }),
         Form::Words(words) => {

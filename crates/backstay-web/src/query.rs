@@ -1,6 +1,6 @@
 //! The part of an address behind the question mark: known fields in their forms, everything else refused by name.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use axum::http::StatusCode;
 use backstay::inspect::JobFilter;
@@ -15,6 +15,8 @@ use crate::problem::Problem;
 const VALUES: usize = 50;
 /// Longest value: the longest key that a job can have.
 const VALUE_BYTES: usize = 1024;
+/// Longest wait of a request: proxies cut off those that take a minute.
+const SPAN: Duration = Duration::from_secs(30);
 
 /// A field of an address or of a body.
 #[derive(Debug, Clone, Copy)]
@@ -36,6 +38,8 @@ pub(crate) enum Form {
     Whole(i64, i64),
     /// An instant, or a duration back from now.
     When,
+    /// A duration of at most [`SPAN`].
+    Span,
     /// `true` or `false`.
     Flag,
     /// An object; in a body only.
@@ -117,6 +121,11 @@ impl Query {
         self.0.iter().filter(|(known, _)| *known == name).map(|(_, value)| value.clone()).collect()
     }
 
+    /// A duration that was looked at before.
+    pub(crate) fn span(&self, name: &str) -> Option<Duration> {
+        self.text(name).and_then(|text| parse_duration(&text).ok())
+    }
+
     pub(crate) fn text(&self, name: &str) -> Option<String> {
         self.0.iter().find(|(known, _)| *known == name).map(|(_, value)| value.clone())
     }
@@ -137,7 +146,7 @@ impl Query {
         self.texts(name).into_iter().map(read).collect()
     }
 
-    fn when(&self, name: &str) -> Result<Option<Instant>, Problem> {
+    pub(crate) fn when(&self, name: &str) -> Result<Option<Instant>, Problem> {
         self.text(name).map(|text| when(name, &text)).transpose()
     }
 
@@ -210,6 +219,11 @@ fn check(field: &Field, value: &str) -> Result<(), Problem> {
             let hint = hint.unwrap_or_else(|| words.join(", "));
             Err(problem.hint(hint).at(format!("?{name}")))
         }
+        Form::Span => match parse_duration(value) {
+            Ok(span) if span <= SPAN => Ok(()),
+            Ok(_) => bad(format!("`{name}` is at most {SPAN:?}")),
+            Err(error) => bad(error.to_string()),
+        },
         Form::Whole(least, most) => match value.parse::<i64>() {
             Ok(number) if (least..=most).contains(&number) => Ok(()),
             _ => bad(format!("`{name}` is a whole number from {least} to {most}")),
@@ -268,6 +282,17 @@ mod tests {
         field("since", Form::When, ""),
         field("flat", Form::Flag, ""),
     ];
+
+    #[test]
+    fn a_wait_is_a_duration_with_an_end() {
+        const WAIT: &[Field] = &[field("wait", Form::Span, "")];
+        let span = |raw: &str| Query::read(raw, WAIT).ok().and_then(|query| query.span("wait"));
+        assert_eq!(span("wait=1500ms"), Some(Duration::from_millis(1500)));
+        assert_eq!(span("wait=30s"), Some(SPAN));
+        for wrong in ["wait=31s", "wait=10", "wait=-1s", "wait=soon", "wait=99999999999999w"] {
+            assert_eq!(span(wrong), None, "{wrong}");
+        }
+    }
 
     fn code(raw: &str) -> String {
         match Query::read(raw, FIELDS) {

@@ -12,13 +12,14 @@ use axum::routing::on;
 use backstay::Database;
 use tokio_util::sync::CancellationToken;
 
-use crate::ask::{Call, Endpoint, Needs, Options, Peer, Service, finish};
+use crate::ask::{Call, Endpoint, Needs, Peer, Service, finish};
 use crate::auth::Caller;
 use crate::body::{self, Body};
 use crate::guard::{check_host, dress_page};
 use crate::kept::Kept;
 use crate::limit::Limits;
 use crate::live::Live;
+use crate::options::Options;
 use crate::page::{self, Around};
 use crate::problem::Problem;
 use crate::query::Query;
@@ -33,7 +34,7 @@ const METRICS: Duration = Duration::from_secs(5);
 /// The doctor looks at much.
 const DOCTOR: Duration = Duration::from_secs(10);
 /// Any answer is begun within this long.
-const ANSWER: Duration = Duration::from_secs(30);
+const ANSWER: Duration = Duration::from_secs(35);
 
 /// All paths, to be served alone or mounted in an axum server of one's own.
 ///

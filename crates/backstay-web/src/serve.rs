@@ -10,7 +10,6 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::Request;
 use backstay::Database;
-use backstay::config::WebSettings;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -21,7 +20,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower_service::Service;
 
-use crate::ask::{Options, Peer};
+use crate::ask::Peer;
+use crate::options::Options;
 use crate::router::router_until;
 use crate::stall::Stalling;
 
@@ -67,7 +67,8 @@ impl ServeError {
 /// ```no_run
 /// # async fn example(database: backstay::Database, settings: backstay::config::Settings) -> Result<(), backstay_web::ServeError> {
 /// let stop = async { tokio::signal::ctrl_c().await.unwrap_or_default() };
-/// backstay_web::serve(&database, &settings.web, stop, |at| println!("http://{at}")).await
+/// let options = backstay_web::Options::from(&settings.web);
+/// backstay_web::serve(&database, settings.web.listen, options, stop, |at| println!("http://{at}")).await
 /// # }
 /// ```
 ///
@@ -76,16 +77,16 @@ impl ServeError {
 /// BS402 where nothing can listen at the address.
 pub async fn serve(
     database: &Database,
-    settings: &WebSettings,
+    at: SocketAddr,
+    options: Options,
     stop: impl Future<Output = ()>,
     ready: impl FnOnce(SocketAddr),
 ) -> Result<(), ServeError> {
-    let at = settings.listen;
     let failed = |cause| ServeError::Listen { at, cause };
     let listener = TcpListener::bind(at).await.map_err(failed)?;
     ready(listener.local_addr().map_err(failed)?);
     let (stopping, tracker) = (CancellationToken::new(), TaskTracker::new());
-    let router = router_until(database, Options::from(settings), stopping.clone());
+    let router = router_until(database, options, stopping.clone());
     tokio::select! {
         () = stop => {}
         () = take_in(&listener, &router, &stopping, &tracker) => {}

@@ -12,6 +12,9 @@ pub(crate) struct ServeArgs {
     /// Listen there instead of at web.listen; port 0 is any that is free
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) listen: Option<String>,
+    /// Only show: nobody changes anything here, whatever their token allows elsewhere
+    #[arg(long)]
+    pub(crate) read_only: bool,
 }
 
 #[derive(Debug, Subcommand)]

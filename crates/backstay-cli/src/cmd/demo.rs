@@ -67,7 +67,13 @@ pub(crate) fn part(
         }
         DemoPart::Worker => {
             be_modest();
-            let args = WorkArgs { queues: Vec::new(), slots: Vec::new(), once: false, dev: false };
+            let args = WorkArgs {
+                queues: Vec::new(),
+                slots: Vec::new(),
+                once: false,
+                dev: false,
+                web: false,
+            };
             super::work::run(&args, sources.clone(), environment, printer, crate::demo::worker)
         }
     }

@@ -3,18 +3,23 @@
 mod companion;
 mod watch;
 
+use std::net::SocketAddr;
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::time::Duration;
 
+use backstay::config::WebSettings;
+use backstay::sessions::Role;
 use backstay_postgres::Where;
+use backstay_web::Options;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use self::companion::{Companion, Stop};
 use self::watch::Watch;
 use super::connect;
 use super::private::{Place, with_database};
+use super::serve::{Beside, beside, serving};
 use crate::args::DevArgs;
 use crate::demo::database::make_missing;
 use crate::failure::{Exit, Failure};
@@ -46,14 +51,35 @@ pub(crate) fn run(
         let how = place.cluster.as_ref().map_or_else(|| place.how.clone(), |cluster| cluster.how());
         printer.line(format!("{how}; ready in {:.1} s", began.elapsed().as_secs_f64()));
         printer.line(format!("DATABASE_URL={url}"));
-        printer.note("there is no dashboard in this version; look with: psql \"$DATABASE_URL\" -c 'select * from backstay.jobs'");
-        Dev::new(args, sources, url, printer).run().await
+        let web = web(&loaded.settings.web, &url, printer).await?;
+        let ended = Dev::new(args, sources, url, printer).run().await;
+        web.end().await;
+        ended
     });
     drop(runtime);
     if let Some(line) = place.release() {
         printer.note(line);
     }
     ended
+}
+
+/// The HTTP API, for whoever is on this machine: with the rights of an operator, since it is they who develop here. Where its
+/// port is taken, by another `dev` most likely, it is any that is free.
+async fn web(settings: &WebSettings, url: &str, printer: &Printer) -> Result<Beside, Failure> {
+    let options = Options { here: Role::Operator, ..Options::from(settings) };
+    let database =
+        backstay::Database::connect(url).await.map_err(|error| connect::of_store(&error))?;
+    let asked = settings.listen;
+    let begun = match beside(database.clone(), asked, options.clone()).await {
+        Err(failure) if asked.port() != 0 => {
+            printer.note(failure.message);
+            beside(database, SocketAddr::new(asked.ip(), 0), options.clone()).await
+        }
+        begun => begun,
+    };
+    let (server, at) = begun?;
+    printer.note(serving(at, &options));
+    Ok(server)
 }
 
 /// The private server with the database of `dev` ready, for a worker that is started without `dev`.

@@ -6,11 +6,13 @@ use backstay::config::{Settings, Value};
 use backstay::model::event::{self, Event};
 use backstay::model::nearest::nearest;
 use backstay::{BuildError, Database, Pushes, Running, Worker};
+use backstay_web::Options;
 use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::connect;
 use super::private::Place;
+use super::serve::{Beside, serving};
 use crate::args::WorkArgs;
 use crate::failure::{Exit, Failure};
 use crate::print::Printer;
@@ -34,6 +36,11 @@ pub(crate) fn run<S: Clone + Send + Sync + 'static>(
         text: n.to_string(),
         flag: "--slots",
     }));
+    sources.flags.extend(args.web.then(|| FlagValue {
+        path: vec!["web".into(), "work".into()],
+        text: "true".into(),
+        flag: "--web",
+    }));
     let tree = worker.tree();
     let private = if args.dev { private_place(&mut sources, environment, printer)? } else { None };
     let read = || {
@@ -49,13 +56,30 @@ pub(crate) fn run<S: Clone + Send + Sync + 'static>(
         let turn = |new: &Settings| dial.turn(&new.log, environment, printer.verbosity());
         let reload =
             Reload { read: &read, turn: &turn, first: settings.clone(), now: settings.clone() };
-        work(worker, &database, settings, args.once, Some(reload), printer).await
+        let web = web(&settings, printer).await?;
+        let ended = work(worker, &database, settings, args.once, Some(reload), printer).await;
+        if let Some(web) = web {
+            web.end().await;
+        }
+        ended
     });
     drop(runtime);
     if let Some(line) = private.and_then(Place::release) {
         printer.note(line);
     }
     ended
+}
+
+/// The HTTP API, where this worker serves it: with connections of its own, so that whoever looks does not hold up the work.
+async fn web(settings: &Settings, printer: &Printer) -> Result<Option<Beside>, Failure> {
+    if !settings.web.work {
+        return Ok(None);
+    }
+    let options = Options::from(&settings.web);
+    let database = connect::database(settings).await?;
+    let (server, at) = super::serve::beside(database, settings.web.listen, options.clone()).await?;
+    printer.note(serving(at, &options));
+    Ok(Some(server))
 }
 
 /// Closes `/proc/PID/environ` and the memory of this process, where the addresses and secrets of the queue stand, to all

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use crate::{Desk, desk, run_sql};
 
+mod beside;
 mod login;
 
 /// A server of the HTTP API, which ends with the test.
@@ -80,17 +81,29 @@ impl Stream {
 }
 
 pub(crate) fn site(settings: &[(&str, &str)]) -> Option<Site> {
+    site_of(&["serve"], settings)
+}
+
+/// The server of a command that serves.
+fn site_of(words: &[&str], settings: &[(&str, &str)]) -> Option<Site> {
     let desk = desk()?;
     let mut command = Command::new(env!("CARGO_BIN_EXE_backstay"));
-    command.args(["serve", "--listen", "127.0.0.1:0"]).env_clear().env("PATH", "/usr/bin:/bin");
+    command.args(words).env_clear().env("PATH", "/usr/bin:/bin");
+    command.env("BACKSTAY_WEB__LISTEN", "127.0.0.1:0");
     command.env("DATABASE_URL", &desk.database.url).current_dir(std::env::temp_dir());
-    command.envs(settings.iter().copied()).stdin(Stdio::null()).stderr(Stdio::piped());
+    command.envs(settings.iter().copied()).stdin(Stdio::null());
+    command.stdout(Stdio::null()).stderr(Stdio::piped());
     let mut server = command.spawn().unwrap();
     let mut log = BufReader::new(server.stderr.take().unwrap());
-    let mut line = String::new();
-    log.read_line(&mut line).unwrap();
-    let at = line.split("http://").nth(1).and_then(|rest| rest.split('/').next()?.parse().ok());
-    let at = at.unwrap_or_else(|| panic!("no address: {line}"));
+    let mut all = String::new();
+    let at = loop {
+        let from = all.len();
+        assert!(log.read_line(&mut all).unwrap() > 0, "no address: {all}");
+        let rest = all[from..].split("serving http://").nth(1);
+        if let Some(at) = rest.and_then(|rest| rest.split('/').next()?.parse().ok()) {
+            break at;
+        }
+    };
     Some(Site { desk, server, at, _log: log })
 }
 
@@ -225,6 +238,7 @@ fn a_job_is_enqueued_looked_at_and_steered_over_http() {
     let pause = json!({ "for_in": "30m", "reason": "a release" });
     assert_eq!(by("POST", "/api/v1/queues/default/pause", pause).status, 200);
     assert_eq!(site.get("/api/v1/queues").json()["items"][0]["paused"]["reason"], "a release");
+    assert_eq!(site.get("/api/v1/backlog/default").json(), json!({ "jobs": 0 }));
 
     // Who did it stands in the audit, by the token; why, too.
     let doer = format!("serve {} t", &token[4..12]);
@@ -234,6 +248,46 @@ fn a_job_is_enqueued_looked_at_and_steered_over_http() {
            assert (select reason from backstay.audit where verb = 'edit') = 'it is wanted';
          end $$"
     ));
+}
+
+#[test]
+fn who_did_what_is_told_by_pages_and_to_auditors_alone() {
+    let Some(site) = site(&[]) else { return };
+    let audit = site.token("audit");
+    for queue in ["a", "b", "c"] {
+        site.desk.run(&["queues", "pause", queue, "--reason", "a release"]).exits(0);
+    }
+    let get = |path: &str| site.by(&audit, "GET", path, &Value::Null);
+    let first = get("/api/v1/audit?verb=pause&limit=2").json();
+    let targets = |page: &Value| -> Vec<String> {
+        page["items"].as_array().unwrap().iter().map(|entry| entry["target"].to_string()).collect()
+    };
+    assert_eq!(targets(&first), ["\"queue c\"", "\"queue b\""], "{first}");
+    assert_eq!(first["items"][0]["reason"], "a release");
+    let next = first["next"].as_str().unwrap();
+    let second = get(&format!("/api/v1/audit?verb=pause&limit=2&cursor={next}")).json();
+    assert_eq!((targets(&second), &second["next"]), (vec!["\"queue a\"".to_owned()], &Value::Null));
+    assert_eq!(targets(&get("/api/v1/audit?target=queue%20b").json()).len(), 1);
+    assert_eq!(get("/api/v1/audit?since=1h&before=30m").json()["items"], json!([]));
+    assert_eq!(get("/api/v1/audit?actor=nobody").json()["items"], json!([]));
+    assert_eq!(site.get("/api/v1/audit").code(), "403 BS802", "not to whoever is here");
+}
+
+#[test]
+fn whoever_waits_for_a_job_hears_when_it_ends() {
+    let Some(site) = site(&[]) else { return };
+    let id = site.desk.enqueue(&["report"]);
+    let path = |wait: &str| format!("/api/v1/jobs/{id}?wait={wait}");
+    let waits = site.get(&path("10ms"));
+    assert_eq!((waits.status, &waits.json()["state"]), (202, &json!("ready")), "{waits:?}");
+    std::thread::scope(|all| {
+        let waiting = all.spawn(|| site.get(&path("20s")));
+        site.desk.run(&["jobs", "cancel", &id]).exits(0);
+        let ended = waiting.join().unwrap();
+        assert_eq!((ended.status, &ended.json()["state"]), (200, &json!("cancelled")), "{ended:?}");
+    });
+    assert_eq!(site.get(&path("31s")).code(), "422 BS102");
+    assert_eq!(site.get("/api/v1/jobs/999999?wait=1s").code(), "404 BS301");
 }
 
 #[test]
@@ -290,8 +344,8 @@ fn many_are_counted_before_anything_is_done_to_them() {
 #[test]
 fn nobody_does_more_than_their_scope_on_any_path() {
     let Some(site) = site(&[("BACKSTAY_WEB__AUTH", "token")]) else { return };
-    let [read, operate, admin, one] =
-        ["read", "operate", "admin", "enqueue:reports"].map(|scope| site.token(scope));
+    let [read, operate, admin, one, audit] =
+        ["read", "operate", "admin", "enqueue:reports", "audit"].map(|scope| site.token(scope));
     let ended = site.token("admin");
     site.desk.run(&["tokens", "revoke", &ended[4..12]]).exits(0);
     let described = site.by(&read, "GET", "/api/v1/openapi.json", &Value::Null).json();
@@ -307,7 +361,8 @@ fn nobody_does_more_than_their_scope_on_any_path() {
             (&read, may(&["read"])),
             (&one, may(&["enqueue"])),
             (&operate, may(&["read", "enqueue", "operate"])),
-            (&admin, true),
+            (&admin, needs != "audit"),
+            (&audit, may(&["audit"])),
         ] {
             let status = status(token);
             assert_eq!(status != 403, allowed, "{verb} {path} needs {needs}: {status}");
@@ -512,12 +567,21 @@ fn no_answer_has_a_field_that_the_description_does_not_know() {
     let dead = site.desk.die("mail");
     site.desk.run(&["queues", "pause", "default"]).exits(0);
     site.token("read");
-    let admin = site.token("admin");
+    let admin = site.token("admin,audit");
     let description = site.description();
     let schemas = &description["components"]["schemas"];
-    for path in
-        ["jobs", "dead", "dead/jobs", "queues", "kinds", "alerts", "tokens", "doctor", "workers"]
-    {
+    for path in [
+        "jobs",
+        "dead",
+        "dead/jobs",
+        "queues",
+        "kinds",
+        "alerts",
+        "tokens",
+        "doctor",
+        "workers",
+        "audit",
+    ] {
         let operation = &description["paths"][format!("/api/v1/{path}")]["get"];
         let schema = &operation["responses"]["200"]["content"]["application/json"]["schema"];
         let answer = site.by(&admin, "GET", &format!("/api/v1/{path}"), &Value::Null).json();

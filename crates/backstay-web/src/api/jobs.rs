@@ -1,6 +1,7 @@
 //! `/jobs`: lists, one job, its attempts, its output, and why it waits.
 
 use std::fmt::Write;
+use std::time::{Duration, Instant};
 
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -11,6 +12,9 @@ use crate::problem::Problem;
 
 /// Parts of output that one answer holds: with 64 KiB a part at most 4 MiB of text.
 const PARTS: usize = 64;
+/// Between looks at a job that somebody waits for: at first, and in the end.
+const FIRST_LOOK: Duration = Duration::from_millis(50);
+const LAST_LOOK: Duration = Duration::from_secs(1);
 
 pub(super) async fn list(call: Call) -> Result<Response, Problem> {
     let (filter, cursor) = (call.query.filter()?, call.cursor()?);
@@ -18,8 +22,25 @@ pub(super) async fn list(call: Call) -> Result<Response, Problem> {
     Ok(call.page(&page.items, page.next))
 }
 
+/// With `wait` it is looked at until it has ended, less and less often.
 pub(super) async fn show(call: Call) -> Result<Response, Problem> {
-    Ok(json(StatusCode::OK, &find(&call).await?))
+    let Some(wait) = call.query.span("wait") else {
+        return Ok(json(StatusCode::OK, &find(&call).await?));
+    };
+    let _place = call.service.live.waiting()?;
+    let (until, mut pause) = (Instant::now() + wait, FIRST_LOOK);
+    loop {
+        let job = find(&call).await?;
+        if !job.state.is_live() {
+            return Ok(json(StatusCode::OK, &job));
+        }
+        let left = until.saturating_duration_since(Instant::now());
+        if left.is_zero() || call.service.live.is_stopping() {
+            return Ok(json(StatusCode::ACCEPTED, &job));
+        }
+        tokio::time::sleep(pause.min(left)).await;
+        pause = (pause * 2).min(LAST_LOOK);
+    }
 }
 
 /// The job of the path.

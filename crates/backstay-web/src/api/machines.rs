@@ -7,7 +7,7 @@ use axum::http::StatusCode;
 use axum::http::header::ACCEPT;
 use axum::response::Response;
 use backstay::doctor::{self, Wishes};
-use backstay::inspect;
+use backstay::inspect::{self, AuditFilter};
 
 use crate::ask::{Call, json, typed};
 use crate::metrics::Seen;
@@ -30,6 +30,27 @@ pub(super) async fn alerts(call: Call) -> Result<Response, Problem> {
     let cursor = call.cursor()?;
     let page = inspect::alerts(call.pages(), cursor.as_deref(), call.limit()).await?;
     Ok(call.page(&page.items, page.next))
+}
+
+/// Who did what.
+pub(super) async fn audit(call: Call) -> Result<Response, Problem> {
+    let filter = AuditFilter {
+        verb: call.query.text("verb"),
+        target: call.query.text("target"),
+        actor: call.query.text("actor"),
+        since: call.query.when("since")?,
+        before: call.query.when("before")?,
+    };
+    let cursor = call.cursor()?;
+    let page = inspect::audit(call.pages(), &filter, cursor.as_deref(), call.limit()).await?;
+    Ok(call.page(&page.items, page.next))
+}
+
+/// What an autoscaler goes by.
+pub(super) async fn backlog(call: Call) -> Result<Response, Problem> {
+    let queue = call.part("name").to_owned();
+    let backlog = backstay::backlog(call.pages(), &[queue]).await?;
+    Ok(json(StatusCode::OK, &serde_json::json!({ "jobs": backlog.open })))
 }
 
 pub(super) async fn replays(call: Call) -> Result<Response, Problem> {

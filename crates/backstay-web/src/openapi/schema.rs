@@ -60,6 +60,12 @@ const DOCUMENTS: &[(&str, &str)] = &[
         "id:text name:text scopes:texts state:text created_at:time created_by:text expires_at:time revoked_at:time? \
          revoked_by:text? used_on:text?",
     ),
+    (
+        "AuditEntry",
+        "id:text at:time actor:text role:text source:text verb:text target:text? reason:text? affected:whole filter:json before:json \
+         after:json",
+    ),
+    ("Backlog", "jobs:whole"),
     ("NewToken", "id:text name:text scopes:texts expires_at:time token:text"),
     ("Enqueued", "id:text created:flag"),
     ("EnqueuedMany", "items:objects"),

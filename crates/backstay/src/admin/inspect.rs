@@ -2,7 +2,7 @@
 //!
 //! ```
 //! use backstay::inspect::{
-//!     self, Admission, AttemptRecord, BrakeStatus, DeadGroup, DeadLetter, JobFilter, JobTerms, KindStatus, MessageStatus, OutputPart, Page, PauseStatus,
+//!     self, Admission, AttemptRecord, AuditEntry, AuditFilter, BrakeStatus, DeadGroup, DeadLetter, JobFilter, JobTerms, KindStatus, MessageStatus, OutputPart, Page, PauseStatus,
 //!     PeakStatus, QueueSlots, QueueStatus, ReplayStatus, RunningJob, WorkerStatus,
 //! };
 //! use backstay::testing::TestQueue;
@@ -57,6 +57,9 @@
 //! assert_eq!(inspect::export(database, &[id]).await?.len(), 1);
 //! let told: Vec<MessageStatus> = inspect::alerts(database, None, 50).await?.items;
 //! assert!(told.len() <= 1, "its death is told within a second or two");
+//! let buried = AuditFilter { verb: Some("bury".into()), ..AuditFilter::default() };
+//! let done: Vec<AuditEntry> = inspect::audit(database, &buried, None, 50).await?.items;
+//! assert_eq!(done[0].reason.as_deref(), Some("for the example"));
 //! let replays: Vec<ReplayStatus> = inspect::replays(database, None, 50).await?.items;
 //! assert!(replays.is_empty());
 //! assert!(inspect::replay(database, 1).await?.is_none());
@@ -77,14 +80,14 @@ pub use crate::model::document::JobDocument;
 pub use crate::model::peak::PeakStatus;
 pub use crate::model::printed::{PrintedLine, Stream};
 pub use crate::model::status::{
-    Admission, AttemptRecord, Bounded, BrakeStatus, DeadGroup, DeadLetter, JobFilter, JobTerms,
-    KindStatus, MessageStatus, Page, PauseStatus, QueueSlots, QueueStatus, ReplayStatus,
-    RunningJob, WorkerStatus,
+    Admission, AttemptRecord, AuditEntry, AuditFilter, Bounded, BrakeStatus, DeadGroup, DeadLetter,
+    JobFilter, JobTerms, KindStatus, MessageStatus, Page, PauseStatus, QueueSlots, QueueStatus,
+    ReplayStatus, RunningJob, WorkerStatus,
 };
 pub use crate::model::why::{Reason, Why};
 pub use dead::{dead_group, dead_groups, dead_letter, dead_letter_ids, dead_letters, export};
 pub use jobs::{attempts, job, job_ids, jobs, terms};
-pub use machines::{alerts, kinds, queues, replay, replays, running, running_job, workers};
+pub use machines::{alerts, audit, kinds, queues, replay, replays, running, running_job, workers};
 pub use output::{OutputPart, PARTS_MOST, follow, output};
 pub use why::why;
 

@@ -40,9 +40,10 @@ impl Scope {
 }
 
 /// What a person may do, in one word.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Role {
     /// Looks.
+    #[default]
     Viewer,
     /// Looks and acts.
     Operator,
@@ -61,6 +62,16 @@ impl Role {
             Scope::Audit | Scope::Enqueue(_) => None,
         };
         scopes.iter().filter_map(of_one).max()
+    }
+
+    /// The scope that has the same meaning.
+    #[must_use]
+    pub fn scope(self) -> Scope {
+        match self {
+            Role::Viewer => Scope::Read,
+            Role::Operator => Scope::Operate,
+            Role::Admin => Scope::Admin,
+        }
     }
 }
 

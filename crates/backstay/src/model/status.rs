@@ -557,6 +557,51 @@ pub struct MessageStatus {
     pub fingerprint: Option<String>,
 }
 
+/// Something that somebody did, as the audit keeps it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct AuditEntry {
+    /// Its number.
+    pub id: String,
+    /// When.
+    pub at: Instant,
+    /// The login of the database.
+    pub actor: String,
+    /// The role that it had taken on, or `none`.
+    pub role: String,
+    /// Through what: a program, or a server with whoever asked it, such as `web 4f1c09ab ana`.
+    pub source: String,
+    /// What was done, such as `cancel` or `sign_in`.
+    pub verb: String,
+    /// To what: a job, a queue, a token.
+    pub target: Option<String>,
+    /// Why, where somebody said so.
+    pub reason: Option<String>,
+    /// To how many.
+    pub affected: i64,
+    /// Which were meant, of a verb on many.
+    pub filter: Option<Value>,
+    /// What stood there before.
+    pub before: Option<Value>,
+    /// What stands there now.
+    pub after: Option<Value>,
+}
+
+/// Which entries of the audit are meant; what is not set lets all pass.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AuditFilter {
+    /// Of this verb.
+    pub verb: Option<String>,
+    /// Done to this.
+    pub target: Option<String>,
+    /// By this login of the database, or from a source that begins so.
+    pub actor: Option<String>,
+    /// Since then.
+    pub since: Option<Instant>,
+    /// Before then.
+    pub before: Option<Instant>,
+}
+
 /// A throttled revival of many dead letters.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]

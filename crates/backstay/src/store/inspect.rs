@@ -8,11 +8,12 @@ use super::StoreError;
 use super::database::Database;
 use super::statement::{Link, Param, Sql, sql};
 use crate::model::document::JobDocument;
+use crate::model::instant::Instant;
 use crate::model::peak::Peaks;
 use crate::model::state::State;
 use crate::model::status::{
-    AttemptRecord, DeadGroup, DeadLetter, JobFilter, JobTerms, KindStatus, MessageStatus,
-    QueueStatus, ReplayStatus, RunningJob, WorkerStatus,
+    AttemptRecord, AuditEntry, AuditFilter, DeadGroup, DeadLetter, JobFilter, JobTerms, KindStatus,
+    MessageStatus, QueueStatus, ReplayStatus, RunningJob, WorkerStatus,
 };
 use crate::model::why::Facts;
 
@@ -54,6 +55,7 @@ static SHOW_ORIGIN: Sql = sql!("inspect/show_origin", [INT8]);
 static EXPORT_LETTERS: Sql = sql!("inspect/export_letters", [INT8_ARRAY]);
 static LIST_WORKERS: Sql = sql!("inspect/list_workers", [BOOL]);
 static LIST_ALERTS: Sql = sql!("inspect/list_alerts", [INT8, INT4]);
+static LIST_AUDIT: Sql = sql!("inspect/list_audit", [INT8, INT4, TEXT, TEXT, TEXT, TEXT, TEXT]);
 static WHY: Sql = sql!("inspect/why", [INT8]);
 static LIST_REPLAYS: Sql = sql!("inspect/list_replays", [INT8, INT8, INT4]);
 
@@ -395,6 +397,19 @@ pub(crate) async fn list_alerts(
     n: i32,
 ) -> Result<Vec<MessageStatus>, StoreError> {
     seen(database, &LIST_ALERTS, &[&before, &n]).await
+}
+
+/// What was done, newest first, below `before`.
+pub(crate) async fn list_audit(
+    database: &Database,
+    filter: &AuditFilter,
+    before: Option<i64>,
+    n: i32,
+) -> Result<Vec<AuditEntry>, StoreError> {
+    let text = |at: Option<Instant>| at.map(|at| at.to_string());
+    let (since, until) = (text(filter.since), text(filter.before));
+    let AuditFilter { verb, target, actor, .. } = filter;
+    seen(database, &LIST_AUDIT, &[&before, &n, verb, target, actor, &since, &until]).await
 }
 
 /// Replays, newest first, below `before`, or one alone.

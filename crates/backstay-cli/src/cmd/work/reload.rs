@@ -61,6 +61,7 @@ pub(super) fn difference(first: &Settings, old: &Settings, new: &Settings) -> Di
     found.later("database", (&old.database, &new.database));
     found.later("worker", (&old.worker, &new.worker));
     found.later("alerts", (&old.alerts, &new.alerts));
+    found.later("web", (&old.web, &new.web));
     found.later("retention", (&old.retention, &new.retention));
     let (shape, jobs) = ((&old.log.format, old.log.jobs), (&new.log.format, new.log.jobs));
     found.later("log.format or log.jobs", (shape, jobs));

@@ -2,7 +2,8 @@
 
 use super::{ask, below, page};
 use crate::model::status::{
-    KindStatus, MessageStatus, Page, QueueStatus, ReplayStatus, RunningJob, WorkerStatus,
+    AuditEntry, AuditFilter, KindStatus, MessageStatus, Page, QueueStatus, ReplayStatus,
+    RunningJob, WorkerStatus,
 };
 use crate::store::StoreError;
 use crate::store::database::Database;
@@ -65,6 +66,21 @@ pub async fn alerts(
 ) -> Result<Page<MessageStatus>, StoreError> {
     let messages = store::list_alerts(database, below(cursor)?, ask(limit)).await?;
     Ok(page(messages, limit, |message| message.id.clone()))
+}
+
+/// Lists what operators and people who signed in did, newest first. A filter looks at the 100,000 entries before the cursor.
+///
+/// # Errors
+///
+/// BS102 for a cursor of something else, BS504 for a login that is no `backstay_auditor`, BS5xx from the database.
+pub async fn audit(
+    database: &Database,
+    filter: &AuditFilter,
+    cursor: Option<&str>,
+    limit: u16,
+) -> Result<Page<AuditEntry>, StoreError> {
+    let entries = store::list_audit(database, filter, below(cursor)?, ask(limit)).await?;
+    Ok(page(entries, limit, |entry| entry.id.clone()))
 }
 
 /// Lists replays, newest first.

@@ -31,6 +31,7 @@ pub(super) const CODES: &[Code] = &[
         causes: &[
             "a token with `read` that is used to change something",
             "a request without any token, which may look on this machine and change nothing",
+            "a server that only shows: `--read-only`, or `read_only` below [web]",
             "a token for one queue, and a job that does not name that queue in its options",
         ],
         remedy: "Use another token, or make one with the scope that the answer names.",

@@ -13,7 +13,7 @@ pub(super) const KEYS: Keys = Keys {
             "listen",
             Form::Text,
             "\"127.0.0.1:7432\"",
-            "Address and port of `backstay serve`; one that others can reach needs auth = \"token\"",
+            "Address and port; one that others can reach needs auth = \"token\"",
         ),
         key(
             "hosts",
@@ -27,6 +27,13 @@ pub(super) const KEYS: Keys = Keys {
             "\"loopback\"",
             "Who may ask: loopback lets whoever is on this machine look without a token; token asks everybody for one",
         ),
+        key(
+            "read_only",
+            Form::Switch,
+            "false",
+            "Nobody changes anything here, whatever their token allows elsewhere",
+        ),
+        key("work", Form::Switch, "false", "`backstay work` serves it, too"),
     ],
     later: &["base_path", "metrics"],
     moved: &[],
@@ -44,6 +51,10 @@ pub struct WebSettings {
     pub hosts: Vec<String>,
     /// Who may ask \[loopback\].
     pub auth: WebAuth,
+    /// Whether nobody changes anything here \[no\].
+    pub read_only: bool,
+    /// Whether a worker serves it, too \[no\].
+    pub work: bool,
 }
 
 /// Who may ask the HTTP API.
@@ -78,6 +89,8 @@ pub(super) fn read(section: &Section<'_>) -> WebSettings {
             Some("token") => WebAuth::Token,
             _ => WebAuth::Loopback,
         },
+        read_only: section.switch("read_only"),
+        work: section.switch("work"),
     };
     if settings.auth == WebAuth::Loopback && !settings.listen.ip().is_loopback() {
         let open = "others can reach this address, and nobody would be asked for a token: \
