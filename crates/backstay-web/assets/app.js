@@ -125,7 +125,7 @@ function onKey(event) {
 }
 
 // A page renews itself by asking for itself again; what somebody is busy with stays as it is.
-const isBusy = () => document.hidden || document.querySelector("dialog[open]") !== null
+const isBusy = () => document.hidden || document.querySelector("dialog[open], main .act[open]") !== null
   || document.querySelector("main input[type=checkbox]:checked") !== null
   || document.activeElement?.closest("main :is(input, textarea, select)") != null
   || !getSelection().isCollapsed;
@@ -187,5 +187,7 @@ document.addEventListener("DOMContentLoaded", () => {
   setInterval(() => { if (!document.hidden) countTime(); }, 10000);
   document.addEventListener("keydown", onKey);
   document.addEventListener("visibilitychange", onVisible);
+  // What moves while no event tells of it, such as the output of a job that runs.
+  setInterval(() => { if (document.querySelector("main [data-renew]")) renew(); }, 2000);
   if (!document.hidden) hear();
 });

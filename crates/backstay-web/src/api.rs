@@ -1,6 +1,6 @@
 //! Every path of `/api/v1`, once: the router and the description of the API are made from this table.
 
-mod bulk;
+pub(crate) mod bulk;
 mod dead;
 mod enqueue;
 mod events;
@@ -46,7 +46,7 @@ pub(crate) const OF_JOBS: &[Field] = &[
     KIND, QUEUE, STATE, GROUP, TAG, UNIQUE, LIMIT_KEY, WORKER, OUTCOME, SINCE, BEFORE, LIMIT,
     CURSOR,
 ];
-const OF_LETTERS: &[Field] = &[
+pub(crate) const OF_LETTERS: &[Field] = &[
     KIND,
     QUEUE,
     GROUP,
@@ -61,8 +61,8 @@ const OF_LETTERS: &[Field] = &[
     LIMIT,
     CURSOR,
 ];
-const OF_GROUPS: &[Field] = &[KIND, QUEUE, FINGERPRINT, LIMIT, CURSOR];
-const PAGE: &[Field] = &[LIMIT, CURSOR];
+pub(crate) const OF_GROUPS: &[Field] = &[KIND, QUEUE, FINGERPRINT, LIMIT, CURSOR];
+pub(crate) const PAGE: &[Field] = &[LIMIT, CURSOR];
 const OF_OUTPUT: &[Field] = &[
     field("attempt", Form::Whole(1, 1_000_000), "Only of this attempt"),
     field("stream", Form::Words(&["out", "err", "log", "note"]), "Only from there"),
@@ -72,7 +72,7 @@ const OF_EVENTS: &[Field] = &[
     field("queue", Form::Texts, "Only of these queues"),
     field("kind", Form::Texts, "Only of these kinds"),
 ];
-const OF_AUDIT: &[Field] = &[
+pub(crate) const OF_AUDIT: &[Field] = &[
     field("verb", Form::Text, "Only of this verb"),
     field("target", Form::Text, "Only done to this: a job, a queue, a token"),
     field("actor", Form::Text, "Only by this login, or from a source that begins so"),
@@ -86,7 +86,12 @@ const OF_JOB: &[Field] = &[field(
     Form::Span,
     "Wait until it has ended, up to 30s; 202 where it has not by then",
 )];
-const OF_WORKERS: &[Field] = &[field("gone", Form::Flag, "Also those that said goodbye")];
+pub(crate) const OF_WORKERS: &[Field] =
+    &[field("gone", Form::Flag, "Also those that said goodbye")];
+
+/// What a page about many may be asked with; which of it a verb takes, is looked at with the verb.
+pub(crate) const OF_BULK_PAGE: &[Field] =
+    &[KIND, QUEUE, GROUP, TAG, UNIQUE, LIMIT_KEY, WORKER, OUTCOME, FINGERPRINT, SINCE, BEFORE];
 
 const OF_BULK_FILTER: &[Field] =
     &[KIND, QUEUE, GROUP, TAG, UNIQUE, LIMIT_KEY, WORKER, OUTCOME, SINCE, BEFORE];

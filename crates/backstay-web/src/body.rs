@@ -8,10 +8,11 @@ use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::{HeaderMap, StatusCode};
 use backstay::model::nearest::nearest;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::problem::Problem;
-use crate::query::Field;
+use crate::query::{Field, Form};
 
 /// The largest body.
 const BYTES: usize = 8 * 1024 * 1024;
@@ -68,6 +69,31 @@ impl Body {
             if !fields.iter().any(|field| field.name == name) {
                 return Err(unknown(name, fields));
             }
+        }
+        Ok(Body(found))
+    }
+
+    /// Reads the fields of a form, each in its form; what was left empty says nothing.
+    pub(crate) fn of_form<'a>(
+        pairs: impl Iterator<Item = (&'a str, &'a str)>,
+        fields: &'static [Field],
+    ) -> Result<Body, Problem> {
+        let mut found = BTreeMap::new();
+        for (name, value) in pairs.filter(|(_, value)| !value.trim().is_empty()) {
+            let field = fields.iter().find(|field| field.name == name);
+            let field = field.ok_or_else(|| unknown(name, fields))?;
+            let json = match field.form {
+                Form::Text | Form::Words(_) | Form::When | Form::Span => {
+                    Value::from(value).to_string()
+                }
+                Form::Texts => Value::from_iter(value.split(',').map(str::trim)).to_string(),
+                _ => value.to_owned(),
+            };
+            let raw = RawValue::from_string(json).map_err(|error| {
+                let said = format!("`{name}` is not what it should be: {error}");
+                Problem::new("BS102", said).at(format!("/{name}"))
+            })?;
+            found.insert(name.to_owned(), raw);
         }
         Ok(Body(found))
     }

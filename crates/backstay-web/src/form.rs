@@ -44,6 +44,11 @@ impl Form {
         Ok(Form(pairs.into_iter().map(read).collect::<Result<_, Problem>>()?))
     }
 
+    /// All fields with their values, in their order.
+    pub(crate) fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
     /// The first field of a name; empty where there is none.
     pub(crate) fn text(&self, name: &str) -> &str {
         self.0.iter().find(|(found, _)| found == name).map_or("", |(_, value)| value)

@@ -4,9 +4,11 @@
 
 mod api;
 mod ask;
+mod asset;
 mod auth;
 mod body;
 mod cookie;
+mod escape;
 mod form;
 mod guard;
 mod health;

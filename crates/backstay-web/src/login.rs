@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
+use askama::Template;
 use axum::Router;
 use axum::body::Body as Stream;
 use axum::extract::Request;
@@ -15,6 +16,7 @@ use backstay::sessions::{self, Role};
 use backstay::tokens::TokenHolder;
 
 use crate::ask::{Peer, Service, typed};
+use crate::asset;
 use crate::cookie;
 use crate::form::Form;
 use crate::guard::{check_host, check_own_page, dress_page};
@@ -40,7 +42,8 @@ pub(crate) fn routes(router: Router, service: &Arc<Service>) -> Router {
 /// What went wrong is said on the page itself, under the status that it has everywhere.
 fn page_of(answered: Result<Response, Problem>, next: &str) -> Response {
     dress_page(answered.unwrap_or_else(|problem| {
-        let page = form(next, Some(problem.detail()));
+        // Without a page there is the problem itself.
+        let Ok(page) = form(next, Some(problem.detail())) else { return problem.respond() };
         let mut response = problem.respond();
         *response.body_mut() = Stream::from(page);
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(HTML));
@@ -58,8 +61,8 @@ async fn show_form(service: &Service, request: Request) -> Result<Response, Prob
         None => None,
     };
     let page = match person {
-        Some(person) => signed_in(&person),
-        None => form(&next_of(parts.uri.query().unwrap_or("")), None),
+        Some(person) => signed_in(&person)?,
+        None => form(&next_of(parts.uri.query().unwrap_or("")), None)?,
     };
     Ok(typed(StatusCode::OK, HTML, page))
 }
@@ -119,73 +122,35 @@ fn next_of(query: &str) -> String {
     if is_ours && !next.is_empty() { next } else { "./".into() }
 }
 
-fn form(next: &str, wrong: Option<&str>) -> String {
-    let said = wrong
-        .map_or_else(String::new, |wrong| format!("<p role=\"alert\">{}</p>\n", escaped(wrong)));
-    let action = escaped(&format!("login?next={}", encoded(next)));
-    page(
-        "Sign in",
-        &format!(
-            "{said}<form method=\"post\" action=\"{action}\">
-<p><label for=\"token\">Token</label>
-<input id=\"token\" name=\"token\" type=\"password\" autocomplete=\"current-password\" required maxlength=\"200\" autofocus></p>
-<p><button>Sign in</button></p>
-</form>
-<p>Whoever runs this server makes a token with
-<code>backstay tokens create --name YOU --scope operate</code>; to look, the scope <code>read</code> is enough.
-The session ends after 12 hours, when you sign out, and with the token.</p>"
-        ),
-    )
+/// The page, for somebody who has signed in and for who has not.
+#[derive(askama::Template)]
+#[template(path = "login.html")]
+struct Login<'a> {
+    title: &'a str,
+    next: &'a str,
+    wrong: Option<&'a str>,
+    person: Option<&'a TokenHolder>,
+    role: String,
 }
 
-fn signed_in(person: &TokenHolder) -> String {
+fn form(next: &str, wrong: Option<&str>) -> Result<String, Problem> {
+    let next = encoded(next);
+    text(&Login { title: "Sign in", next: &next, wrong, person: None, role: String::new() })
+}
+
+fn signed_in(person: &TokenHolder) -> Result<String, Problem> {
     let role = Role::of(&person.scopes).map_or_else(String::new, |role| format!(" ({role})"));
-    let name = escaped(&person.name);
-    page(
-        "Signed in",
-        &format!(
-            "<p>You are <strong>{name}</strong>{role}, by token <code>{}</code>.</p>
-<form method=\"post\" action=\"logout\"><p><button>Sign out</button></p></form>
-<p><a href=\"./\">Go on</a></p>",
-            escaped(&person.id)
-        ),
-    )
+    text(&Login { title: "Signed in", next: "", wrong: None, person: Some(person), role })
 }
 
-fn page(title: &str, content: &str) -> String {
-    format!(
-        "<!doctype html>
-<html lang=\"en\">
-<head>
-<meta charset=\"utf-8\">
-<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">
-<meta name=\"color-scheme\" content=\"light dark\">
-<title>{title} - Backstay</title>
-</head>
-<body>
-<main>
-<h1>{title}</h1>
-{content}
-</main>
-</body>
-</html>
-"
-    )
+fn text(page: &Login<'_>) -> Result<String, Problem> {
+    page.render().map_err(|error| Problem::new("BS999", error.to_string()))
 }
 
-/// A text as it may stand in a page, also within quotes.
-fn escaped(text: &str) -> String {
-    text.chars().fold(String::new(), |mut all, c| {
-        match c {
-            '&' => all.push_str("&amp;"),
-            '<' => all.push_str("&lt;"),
-            '>' => all.push_str("&gt;"),
-            '"' => all.push_str("&quot;"),
-            '\'' => all.push_str("&#39;"),
-            other => all.push(other),
-        }
-        all
-    })
+impl Login<'_> {
+    fn version(&self) -> &'static str {
+        asset::version()
+    }
 }
 
 /// A text as it may stand in an address.
@@ -227,7 +192,7 @@ mod tests {
 
     #[test]
     fn nothing_that_is_shown_is_markup() {
-        let page = form("\"><script>", Some("<b>'&"));
+        let page = form("\"><script>", Some("<b>'&")).unwrap();
         assert!(!page.contains("<script") && !page.contains("<b>"), "{page}");
         assert!(
             page.contains("&lt;b&gt;&#39;&amp;") && page.contains("login?next=%22%3E%3Cscript%3E")

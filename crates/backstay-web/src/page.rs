@@ -1,26 +1,29 @@
 //! The pages for people: each once, with its address, what may stand in that, and what makes it. They see what the API shows.
 
-mod asset;
-mod escape;
+mod act;
+mod around;
+mod bulk;
+mod dead;
 mod find;
 mod frame;
 mod job;
 mod jobs;
+mod machines;
 mod overview;
 mod text;
 
-use axum::Router;
 use axum::extract::Request;
 use axum::http::StatusCode;
 use axum::http::header::ACCEPT;
 use axum::response::Response;
 
-use crate::api::OF_JOBS;
+use crate::api::{self, OF_BULK_PAGE, OF_GROUPS, OF_JOBS, OF_WORKERS};
 use crate::ask::{Answering, Answers, Call, Endpoint, Needs, Verb};
-use crate::guard::dress_page;
 use crate::problem::Problem;
 use crate::query::{Field, Form, field};
-pub(crate) use frame::{Around, tell};
+pub(crate) use act::{done, path as form_path, read as read_form};
+pub(crate) use around::Around;
+pub(crate) use frame::tell;
 
 const OF_FIND: &[Field] = &[field("q", Form::Text, "An id, or kind:NAME queue:NAME and such")];
 
@@ -40,17 +43,23 @@ pub(crate) static PAGES: &[Endpoint] = &[
     page("/", "Whether anything is late, dead or too big", &[], |call| Box::pin(overview::show(call))),
     page("/jobs", "Jobs, newest first", OF_JOBS, |call| Box::pin(jobs::show(call))),
     page("/jobs/{id}", "One job with all that is known of it", &[], |call| Box::pin(job::show(call))),
+    page("/bulk/{verb}", "What one verb would do to all that pass a filter", OF_BULK_PAGE, |call| Box::pin(bulk::show(call))),
+    page("/dead", "Dead letters by the error they have in common", OF_GROUPS, |call| Box::pin(dead::groups(call))),
+    page("/dead/{fingerprint}", "One group of dead letters", api::PAGE, |call| Box::pin(dead::group(call))),
+    page("/queues", "Queues with what stands where", &[], |call| Box::pin(machines::queues(call))),
+    page("/kinds", "Kinds with their terms and their memory", &[], |call| Box::pin(machines::kinds(call))),
+    page("/workers", "Workers with what they run", OF_WORKERS, |call| Box::pin(machines::workers(call))),
+    page("/alerts", "What people were told", api::PAGE, |call| Box::pin(machines::alerts(call))),
+    page("/replays", "Replays, newest first", api::PAGE, |call| Box::pin(machines::replays(call))),
+    page("/replays/{id}", "How far one replay is", &[], |call| Box::pin(machines::replay(call))),
     page("/find", "Leads to what was typed into the field above", OF_FIND, |call| Box::pin(find::go(call))),
 ];
 
-/// Adds what pages load.
-pub(crate) fn assets(router: Router) -> Router {
-    asset::routes(router, dress_page)
-}
-
-/// What a form sends for a field that was left empty says nothing.
+/// What stands in an address for the page itself: what a form sends for a field that was left empty says nothing, and what was
+/// just done is for the frame.
 pub(crate) fn filled(raw: &str) -> String {
-    raw.split('&').filter(|pair| !pair.ends_with('=')).collect::<Vec<_>>().join("&")
+    let says = |pair: &&str| !pair.ends_with('=') && !pair.starts_with("did=");
+    raw.split('&').filter(says).collect::<Vec<_>>().join("&")
 }
 
 /// Whether a request for a path that nobody knows came from a browser that shows pages.
@@ -63,10 +72,13 @@ pub(crate) fn is_wanted(request: &Request) -> bool {
 /// A page, asked with another method than those it has; none where the path is no page.
 pub(crate) fn wrong_method(request: &Request) -> Option<Problem> {
     let path = request.uri().path();
-    PAGES.iter().find(|page| page.is_at(path))?;
-    let said = format!("this page knows GET, HEAD, and not {}", request.method());
+    let methods = match path.strip_prefix("/do/") {
+        Some(_) => "POST",
+        None => PAGES.iter().find(|page| page.is_at(path)).map(|_| "GET, HEAD")?,
+    };
+    let said = format!("this page knows {methods}, and not {}", request.method());
     let problem = Problem::new("BS804", said).status(StatusCode::METHOD_NOT_ALLOWED);
-    Some(problem.allow("GET, HEAD".into()))
+    Some(problem.allow(methods.into()))
 }
 
 /// Sends the browser to another of our pages.

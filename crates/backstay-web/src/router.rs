@@ -8,14 +8,15 @@ use axum::extract::rejection::RawPathParamsRejection;
 use axum::extract::{RawPathParams, Request};
 use axum::http::request::Parts;
 use axum::response::Response;
-use axum::routing::on;
+use axum::routing::{on, post};
 use backstay::Database;
 use tokio_util::sync::CancellationToken;
 
 use crate::ask::{Call, Endpoint, Needs, Peer, Service, finish};
 use crate::auth::Caller;
 use crate::body::{self, Body};
-use crate::guard::{check_host, dress_page};
+use crate::form::Form;
+use crate::guard::{check_host, check_own_page, dress_page};
 use crate::kept::Kept;
 use crate::limit::Limits;
 use crate::live::Live;
@@ -23,7 +24,7 @@ use crate::options::Options;
 use crate::page::{self, Around};
 use crate::problem::Problem;
 use crate::query::Query;
-use crate::{api, health, login, openapi};
+use crate::{api, asset, health, login, openapi};
 
 /// A page gives up after this long; people have.
 const PAGE: Duration = Duration::from_secs(2);
@@ -81,15 +82,24 @@ pub(crate) fn router_until(
         let service = Arc::clone(&service);
         let run = move |path: Result<RawPathParams, RawPathParamsRejection>, request: Request| {
             let service = Arc::clone(&service);
-            async move { show(service, endpoint, path, request).await }
+            async move { show(service, endpoint, Door::Page, path, request).await }
         };
         router = router.route(endpoint.path, on(endpoint.verb.filter(), run));
+    }
+    for endpoint in api::ENDPOINTS {
+        let Some(path) = page::form_path(endpoint) else { continue };
+        let service = Arc::clone(&service);
+        let run = move |path: Result<RawPathParams, RawPathParamsRejection>, request: Request| {
+            let service = Arc::clone(&service);
+            async move { show(service, endpoint, Door::Form, path, request).await }
+        };
+        router = router.route(&path, post(run));
     }
     let not_allowed = async |request: Request| {
         let of_page = page::wrong_method(&request);
         finish(Err(of_page.unwrap_or_else(|| api::wrong_method(&request))))
     };
-    page::assets(router).method_not_allowed_fallback(not_allowed).fallback(unknown)
+    asset::routes(router, dress_page).method_not_allowed_fallback(not_allowed).fallback(unknown)
 }
 
 async fn unknown(request: Request) -> Response {
@@ -105,13 +115,14 @@ async fn unknown(request: Request) -> Response {
 async fn show(
     service: Arc<Service>,
     endpoint: &'static Endpoint,
+    door: Door,
     path: Result<RawPathParams, RawPathParamsRejection>,
     request: Request,
 ) -> Response {
     let (parts, stream) = request.into_parts();
     let around = Around::of(&parts);
     let request = Request::from_parts(parts, stream);
-    let answered = answer(service, endpoint, Door::Page, path, request).await;
+    let answered = answer(service, endpoint, door, path, request).await;
     dress_page(answered.unwrap_or_else(|problem| page::tell(problem, around)))
 }
 
@@ -122,6 +133,8 @@ enum Door {
     Api,
     /// A browser, whose forms send a field also where nothing was typed into it.
     Page,
+    /// A form in one of our pages.
+    Form,
 }
 
 async fn answer(
@@ -140,6 +153,9 @@ async fn answer(
         return Err(Problem::new("BS804", "the path has a control character"));
     }
     let work = async {
+        if door == Door::Form {
+            check_own_page(&parts.headers)?;
+        }
         let caller = caller(&service, &parts).await?;
         match endpoint.needs {
             Needs::Enqueue => caller.check_enqueue()?,
@@ -148,8 +164,16 @@ async fn answer(
         let typed = parts.uri.query().unwrap_or("");
         let query = match door {
             Door::Api => Query::read(typed, endpoint.query)?,
-            Door::Page => Query::read(&page::filled(typed), endpoint.query)?,
+            Door::Page | Door::Form => Query::read(&page::filled(typed), endpoint.query)?,
         };
+        if door == Door::Form {
+            let form = Form::receive(&parts, stream).await?;
+            let (body, back) = page::read_form(&form, endpoint)?;
+            let around = Around::of(&parts);
+            let answered =
+                (endpoint.run)(Call { service, caller, path, query, body, parts }).await?;
+            return page::done(endpoint, &around, &back, answered).await;
+        }
         let bytes = body::receive(&parts.headers, stream).await?;
         let body = Body::read(&parts.headers, &bytes, endpoint.body)?;
         (endpoint.run)(Call { service, caller, path, query, body, parts }).await

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use serde_json::json;
 
-use super::web::{Site, site};
+use super::web::login::OWN_PAGE;
+use super::web::{Answer, Site, site};
 
 /// What a browser says of itself.
 const BROWSER: (&str, &str) = ("Accept", "text/html,application/xhtml+xml,*/*;q=0.8");
@@ -212,4 +213,136 @@ fn without_a_credential_pages_show_nothing_but_the_way_to_sign_in() {
     assert_eq!(site.ask("GET", "/jobs", &[BROWSER, ("Authorization", &bearer)], "").status, 200);
     let asset = site.get("/assets/app.css");
     assert!(asset.status == 200 && asset.head.contains("immutable"), "{asset:?}");
+}
+
+/// What a form of ours says of itself, from a browser with this cookie.
+fn send(site: &Site, cookie: &str, path: &str, form: &str) -> Answer {
+    site.form(path, &[OWN_PAGE[0], OWN_PAGE[1], ("Cookie", cookie)], form)
+}
+
+fn place(answer: &Answer) -> &str {
+    answer
+        .head
+        .lines()
+        .find_map(|line| line.strip_prefix("location: "))
+        .unwrap_or_else(|| panic!("{answer:?}"))
+}
+
+#[test]
+fn forms_do_what_the_api_does_and_go_back_to_where_they_stood() {
+    let Some(site) = site(&[]) else { return };
+    let cookie = site.sign_in(&site.token("operate"));
+    let id = site.desk.enqueue(&["mail", "--run-in", "1h"]);
+    let done = send(
+        &site,
+        &cookie,
+        &format!("/do/jobs/{id}/edit"),
+        "priority=2&run_in=&tags=a,+b&reason=why&back=jobs%3Fkind%3Dmail%26did%3Dx",
+    );
+    assert_eq!(
+        (done.status, place(&done)),
+        (303, "../../../jobs?kind=mail&did=edit.1.0"),
+        "{done:?}"
+    );
+    let shown = site.desk.run(&["jobs", "show", &id, "--json"]).exits(0).json();
+    assert_eq!((&shown["priority"], &shown["tags"]), (&2.into(), &json!(["a", "b"])));
+    let page = site.with(&cookie, "GET", "/jobs?kind=mail&did=edit.1.0").body;
+    assert!(page.contains("role=\"status\">Changed.<"), "{page}");
+    let away = send(
+        &site,
+        &cookie,
+        "/do/queues/mail/pause",
+        "for_in=30m&cancel_running=true&back=//evil.org",
+    );
+    assert_eq!(place(&away), "../../../?did=pause.1.0", "{away:?}");
+    assert!(site.page("/queues").contains("Paused by"));
+    // Many: the page counts them, and the form says how many it means.
+    let page = site.with(&cookie, "GET", "/bulk/cancel?kind=mail").body;
+    assert!(
+        page.contains("name=\"expect\" value=\"1\"") && page.contains("Cancel 1 job"),
+        "{page}"
+    );
+    let filter = "verb=cancel&filter=%7B%22kind%22%3A%5B%22mail%22%5D%7D&expect=1";
+    let refused = send(&site, &cookie, "/do/bulk", filter);
+    assert!(refused.status == 422 && refused.body.contains("BS305"), "{refused:?}");
+    let done = send(&site, &cookie, "/do/bulk", &format!("{filter}&reason=why&back=jobs"));
+    assert_eq!(place(&done), "../jobs?did=bulk.1.0");
+    let dead = site.desk.die("report");
+    let done = send(&site, &cookie, &format!("/do/dead/{dead}/revive"), "reason=mended");
+    assert_eq!((done.status, place(&done)), (303, "../../../?did=revive.1.0"));
+    let done = send(&site, &cookie, &format!("/do/jobs/{dead}/bury"), "reason=again");
+    assert_eq!(done.status, 303, "{done:?}");
+    let fingerprint = site.by(&site.token("read"), "GET", "/api/v1/dead", &json!(null)).json();
+    let fingerprint = fingerprint["items"][0]["fingerprint"].as_str().unwrap().to_owned();
+    let group = format!("/do/dead/groups/{fingerprint}");
+    let seen = send(
+        &site,
+        &cookie,
+        &format!("{group}/acknowledge"),
+        &format!("note=mine&back=dead/{fingerprint}"),
+    );
+    assert_eq!(place(&seen), format!("../../../../dead/{fingerprint}?did=acknowledge.1.0"));
+    assert!(site.page(&format!("/dead/{fingerprint}")).contains("acknowledged by"));
+    let wrong = send(&site, &cookie, &format!("{group}/mute"), "for_in=soon");
+    assert!(
+        wrong.status == 422 && wrong.body.contains("BS102") && wrong.head.contains("text/html"),
+        "{wrong:?}"
+    );
+    for page in ["/bulk/revive?kind=report", "/replays", "/alerts", "/workers?gone=true"] {
+        check_tags(page, &site.page(page));
+    }
+}
+
+#[test]
+fn no_form_acts_for_a_page_of_others_or_for_whoever_may_not() {
+    let Some(site) = site(&[]) else { return };
+    let (viewer, operator) =
+        (site.sign_in(&site.token("read")), site.sign_in(&site.token("operate")));
+    let (id, dead) = (site.desk.enqueue(&["mail"]), site.desk.die("report"));
+    let paths = [
+        format!("/do/jobs/{id}/cancel"),
+        format!("/do/dead/{dead}/revive"),
+        "/do/queues/mail/pause".into(),
+    ];
+    for path in &paths {
+        for headers in [
+            &[("Cookie", operator.as_str())][..],
+            &[
+                ("Cookie", operator.as_str()),
+                ("Origin", "https://evil.org"),
+                ("Sec-Fetch-Site", "cross-site"),
+            ],
+            &[("Cookie", operator.as_str()), ("Origin", "null"), ("Sec-Fetch-Site", "same-origin")],
+        ] {
+            let answer = site.form(path, headers, "reason=x");
+            assert!(
+                answer.status == 403 && answer.body.contains("BS807"),
+                "{path} {headers:?}: {answer:?}"
+            );
+        }
+        for cookie in ["", &viewer] {
+            let answer = send(&site, cookie, path, "reason=x");
+            assert!(answer.status == 403 && answer.body.contains("BS802"), "{path}: {answer:?}");
+        }
+        assert_eq!(site.get(path).status, 405, "{path}");
+    }
+    let other_args = send(&site, &operator, &paths[1], "args=%7B%7D&reason=x");
+    assert!(other_args.status == 403 && other_args.body.contains("admin"), "{other_args:?}");
+    let untouched = site.desk.run(&["jobs", "list", "--json"]).exits(0).json();
+    let states: BTreeSet<&str> = untouched["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|job| job["state"].as_str().unwrap())
+        .collect();
+    assert_eq!(states, BTreeSet::from(["dead", "ready"]));
+    let page = site.page(&format!("/jobs/{id}"));
+    assert!(page.contains("<button disabled>") && !page.contains("<button>Cancel"), "{page}");
+    let page = site.with(&operator, "GET", &format!("/jobs/{id}")).body;
+    assert!(page.contains("<button>Cancel it</button>"), "{page}");
+    assert_eq!(
+        site.form("/do/tokens", &OWN_PAGE, "name=x").status,
+        404,
+        "tokens are made elsewhere"
+    );
 }

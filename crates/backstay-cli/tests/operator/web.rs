@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::{Desk, desk, run_sql};
 
 mod beside;
-mod login;
+pub(crate) mod login;
 
 /// A server of the HTTP API, which ends with the test.
 pub(crate) struct Site {
@@ -48,7 +48,7 @@ impl Answer {
     }
 
     #[track_caller]
-    fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
 
@@ -157,7 +157,7 @@ impl Site {
         self.ask("GET", path, &[], "")
     }
 
-    fn by(&self, token: &str, verb: &str, path: &str, body: &Value) -> Answer {
+    pub(crate) fn by(&self, token: &str, verb: &str, path: &str, body: &Value) -> Answer {
         let bearer = format!("Bearer {token}");
         let body = if body.is_null() { String::new() } else { body.to_string() };
         self.ask(verb, path, &[("Authorization", &bearer)], &body)

@@ -20,7 +20,7 @@ const AT_ONCE: usize = 10_000;
 const SKIPPED: usize = 1_000;
 
 /// What can be done to many.
-pub(super) const VERBS: &[&str] = &["cancel", "promote", "bury", "revive", "discard", "restore"];
+pub(crate) const VERBS: &[&str] = &["cancel", "promote", "bury", "revive", "discard", "restore"];
 
 /// Those that are meant, and how they were found.
 struct Meant {
@@ -37,7 +37,8 @@ pub(super) async fn act(call: Call) -> Result<Response, Problem> {
             .hint(VERBS.join(", "))
             .at("/verb"));
     }
-    let meant = find(&call, &verb).await?;
+    let typed: Map<String, Value> = call.body.get("filter")?.unwrap_or_default();
+    let meant = find(&call.service.database, &verb, &typed).await?;
     if call.body.get("dry_run")?.unwrap_or(false) {
         let count = json!({ "count": meant.ids.len(), "groups": meant.groups });
         return Ok(answer(StatusCode::OK, &count));
@@ -60,9 +61,20 @@ pub(super) async fn act(call: Call) -> Result<Response, Problem> {
     Ok(answer(StatusCode::OK, &done))
 }
 
-async fn find(call: &Call, verb: &str) -> Result<Meant, Problem> {
-    let typed: Map<String, Value> = call.body.get("filter")?.unwrap_or_default();
-    let database = &call.service.database;
+/// How many are meant by a filter.
+pub(crate) async fn count(
+    database: &Database,
+    verb: &str,
+    typed: &Map<String, Value>,
+) -> Result<usize, Problem> {
+    Ok(find(database, verb, typed).await?.ids.len())
+}
+
+async fn find(
+    database: &Database,
+    verb: &str,
+    typed: &Map<String, Value>,
+) -> Result<Meant, Problem> {
     let states: &[JobState] = match verb {
         "cancel" => &[Scheduled, Parked, Ready, Running],
         "promote" => &[Scheduled],
@@ -70,7 +82,7 @@ async fn find(call: &Call, verb: &str) -> Result<Meant, Problem> {
         _ => &[],
     };
     let fields = if states.is_empty() { OF_BULK_LETTERS } else { OF_BULK_FILTER };
-    let mut filter = Query::from_json(&typed, fields)?.filter()?;
+    let mut filter = Query::from_json(typed, fields)?.filter()?;
     if filter.is_empty() {
         return Err(Problem::new("BS102", "the filter is empty, which would be all there are")
             .hint("for all there are: {\"since\": \"3650d\"}")

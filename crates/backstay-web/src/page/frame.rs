@@ -2,19 +2,27 @@
 
 use std::time::SystemTime;
 
-use axum::extract::OriginalUri;
-use axum::http::request::Parts;
-use axum::http::{StatusCode, Uri};
+use axum::http::StatusCode;
 use axum::response::Response;
 use backstay::tokens::Scope;
 
-use super::asset;
+use super::act;
+use super::around::Around;
 use super::text::{self, Moment};
 use crate::ask::{Call, typed};
+use crate::asset;
 use crate::problem::Problem;
 
 /// The pages of the navigation: address, name, and the key that leads there behind `g`.
-pub(super) const PLACES: &[(&str, &str, &str)] = &[("", "Overview", "o"), ("jobs", "Jobs", "j")];
+pub(super) const PLACES: &[(&str, &str, &str)] = &[
+    ("", "Overview", "o"),
+    ("jobs", "Jobs", "j"),
+    ("dead", "Dead letters", "d"),
+    ("queues", "Queues", "q"),
+    ("kinds", "Kinds", "k"),
+    ("workers", "Workers", "w"),
+    ("alerts", "Alerts", "a"),
+];
 
 /// What the frame of a page is made from.
 pub(crate) struct Frame {
@@ -30,6 +38,8 @@ pub(crate) struct Frame {
     /// This page itself, from the first page on, for what comes back to it.
     pub(super) here: String,
     pub(super) now: SystemTime,
+    /// What was just done, by a form that led here.
+    pub(super) did: Option<String>,
 }
 
 impl Frame {
@@ -44,6 +54,7 @@ impl Frame {
             may_admin: call.caller.check(&Scope::Admin).is_ok(),
             here: around.here,
             now: SystemTime::now(),
+            did: act::told(call.parts.uri.query().unwrap_or("")),
         }
     }
 
@@ -67,37 +78,6 @@ impl Frame {
     pub(super) fn sign_in(&self) -> String {
         format!("{}login?next={}", self.base, text::encoded(&self.here))
     }
-}
-
-/// Where a page is among the others.
-pub(crate) struct Around {
-    base: String,
-    here: String,
-}
-
-impl Around {
-    pub(crate) fn of(parts: &Parts) -> Around {
-        let original = parts.extensions.get::<OriginalUri>().map(|uri| uri.0.path());
-        Around { base: base(parts.uri.path(), original), here: here(&parts.uri) }
-    }
-}
-
-/// What leads to the first page from a path within the router, which a browser may know by a longer one.
-fn base(path: &str, original: Option<&str>) -> String {
-    if path == "/" {
-        // Mounted somewhere, the first page may be asked for without the slash at its end.
-        let last = original.unwrap_or("/").rsplit('/').next().unwrap_or("");
-        return if last.is_empty() { "./".into() } else { format!("./{last}/") };
-    }
-    match path.matches('/').count() - 1 {
-        0 => "./".into(),
-        ups => "../".repeat(ups),
-    }
-}
-
-fn here(uri: &Uri) -> String {
-    let path = uri.path_and_query().map_or("/", |all| all.as_str());
-    path.trim_start_matches('/').to_owned()
 }
 
 /// A page as it is answered.
@@ -125,11 +105,13 @@ pub(crate) fn tell(problem: Problem, around: Around) -> Response {
         base: around.base,
         place: "-",
         title: problem.title().to_owned(),
-        who: None,
+        // It may not be known; the page behind this link knows.
+        who: (problem.status_code() != StatusCode::UNAUTHORIZED).then(|| "Account".into()),
         may_operate: false,
         may_admin: false,
         here: around.here,
         now: SystemTime::now(),
+        did: None,
     };
     let page = Wrong {
         frame,
@@ -141,20 +123,5 @@ pub(crate) fn tell(problem: Problem, around: Around) -> Response {
     match askama::Template::render(&page) {
         Ok(text) => problem.respond_as(HTML, text),
         Err(_) => problem.respond(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_page_finds_the_first_one_wherever_it_is_mounted() {
-        assert_eq!(base("/", None), "./");
-        assert_eq!(base("/", Some("/a/b/")), "./");
-        assert_eq!(base("/", Some("/a/b")), "./b/");
-        assert_eq!(base("/jobs", Some("/a/b/jobs")), "./");
-        assert_eq!(base("/jobs/41", None), "../");
-        assert_eq!(base("/dead/groups/ab", None), "../../");
     }
 }

@@ -65,6 +65,10 @@ pub(super) async fn show(call: Call) -> Result<Response, Problem> {
         Problem::new("BS301", format!("there is no job {id}"))
             .hint("it may be past its retention, or it never was")
     })?;
+    if job.state == JobState::Running {
+        // So that its worker stores what it prints; a login that may only look sees it when the attempt has ended.
+        inspect::follow(database, id).await.unwrap_or_default();
+    }
     let (why, attempts, running, letter, parts) = tokio::try_join!(
         inspect::why(database, id),
         inspect::attempts(database, id),
@@ -189,6 +193,24 @@ impl Page {
             _ => steps.push(step(None, "now", format!("is {}", job.state))),
         }
         steps
+    }
+
+    fn is_running(&self) -> bool {
+        self.job.state == JobState::Running
+    }
+
+    fn is_scheduled(&self) -> bool {
+        self.job.state == JobState::Scheduled
+    }
+
+    /// Priorities that it can be given.
+    fn levels(&self) -> Vec<(i16, String)> {
+        (0..10).map(|level| (level, text::level(level))).collect()
+    }
+
+    /// Its args for a form; none where something in them is hidden, which would come back as what hides it.
+    fn editable_args(&self) -> Option<String> {
+        self.args().filter(|args| !args.contains("\"***\""))
     }
 
     /// The end of the scale on which its memory is shown.

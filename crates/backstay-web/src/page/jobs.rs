@@ -67,6 +67,12 @@ impl Jobs {
         self.call.query.pairs().iter().any(|(name, _)| !["limit", "cursor"].contains(name))
     }
 
+    /// Whether it says which jobs are meant, in whatever state: then something can be done to all of them.
+    fn is_narrow(&self) -> bool {
+        let rest = ["state", "limit", "cursor"];
+        self.call.query.pairs().iter().any(|(name, _)| !rest.contains(name))
+    }
+
     /// This list in another state; in all of them where that is empty.
     fn in_state(&self, state: &str) -> String {
         self.address(&["state", "cursor"], (!state.is_empty()).then_some(("state", state)))
@@ -74,6 +80,13 @@ impl Jobs {
 
     fn next_page(&self, next: &str) -> String {
         self.address(&["cursor"], Some(("cursor", next)))
+    }
+
+    /// Where a verb is done to all that pass this filter, after a look at how many they are.
+    fn to_all(&self, verb: &str) -> String {
+        let list = self.address(&["state", "cursor", "limit"], None);
+        let query = list.split_once('?').map_or("", |(_, query)| query);
+        format!("{}bulk/{verb}?{query}", self.frame.base)
     }
 
     /// The address of this list without some fields, and with another.

@@ -37,6 +37,8 @@ pub(super) struct QueueLine {
     pub(super) queue: QueueStatus,
     pub(super) lag: Option<Duration>,
     pub(super) is_late: bool,
+    /// Jobs of it that its live workers run at once; none where they do not say.
+    pub(super) slots: u64,
 }
 
 /// A running job with the part of its memory that it uses.
@@ -74,7 +76,13 @@ impl QueueLine {
         let lag = queue.oldest_ready_at.map(|at| at.age(now));
         let most = if queue.workers == 0 { UNSERVED } else { LATE };
         let is_late = queue.paused.is_none() && lag.is_some_and(|lag| lag > most);
-        QueueLine { queue, lag, is_late }
+        QueueLine { queue, lag, is_late, slots: 0 }
+    }
+
+    pub(super) fn with_slots(self, workers: &[WorkerStatus]) -> QueueLine {
+        let live = workers.iter().filter(|worker| worker.state == "live");
+        let slots = live.filter_map(|worker| worker.admission.slots.get(&self.queue.name));
+        QueueLine { slots: slots.map(|slots| u64::from(slots.count)).sum(), ..self }
     }
 
     pub(super) fn lag_text(&self) -> String {

@@ -7,7 +7,7 @@ use backstay::model::account;
 use backstay::model::instant::Instant;
 use backstay::unit::about;
 
-use super::escape::steers;
+use crate::escape::steers;
 
 /// A whole number with its thousands apart.
 pub(super) fn grouped(n: u64) -> String {
@@ -87,6 +87,12 @@ pub(super) fn size(bytes: &u64) -> String {
 /// A span as people say it.
 pub(super) fn span(span: Duration) -> String {
     account::span(span)
+}
+
+/// A word as it begins a line.
+pub(super) fn title(word: &str) -> String {
+    let mut chars = word.chars();
+    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
 }
 
 /// The first characters of a text, on one line.

@@ -2,12 +2,12 @@
 
 use super::*;
 
-const OWN_PAGE: [(&str, &str); 2] =
+pub(crate) const OWN_PAGE: [(&str, &str); 2] =
     [("Origin", "http://localhost"), ("Sec-Fetch-Site", "same-origin")];
 
 impl Site {
     /// Sends a form, as a browser does from a page with these headers.
-    fn form(&self, path: &str, headers: &[(&str, &str)], form: &str) -> Answer {
+    pub(crate) fn form(&self, path: &str, headers: &[(&str, &str)], form: &str) -> Answer {
         let mut text = format!("POST {path} HTTP/1.1\r\nConnection: close\r\nHost: localhost\r\n");
         for (name, value) in headers {
             write!(text, "{name}: {value}\r\n").unwrap();
@@ -18,7 +18,7 @@ impl Site {
     }
 
     /// The cookie of a person who signs in with a token.
-    fn sign_in(&self, token: &str) -> String {
+    pub(crate) fn sign_in(&self, token: &str) -> String {
         let answer = self.form("/login?next=queues", &OWN_PAGE, &format!("token={token}"));
         assert_eq!(answer.status, 303, "{answer:?}");
         assert!(answer.head.contains("location: queues\r\n"), "{}", answer.head);
@@ -28,7 +28,7 @@ impl Site {
     }
 
     /// What a browser asks from a page of ours.
-    fn with(&self, cookie: &str, verb: &str, path: &str) -> Answer {
+    pub(crate) fn with(&self, cookie: &str, verb: &str, path: &str) -> Answer {
         self.ask(verb, path, &[OWN_PAGE[0], OWN_PAGE[1], ("Cookie", cookie)], "")
     }
 }
@@ -38,7 +38,7 @@ fn a_person_signs_in_acts_under_a_name_and_signs_out() {
     let Some(site) = site(&[("BACKSTAY_WEB__AUTH", "token")]) else { return };
     let page = site.get("/login");
     assert!(page.status == 200 && page.head.contains("text/html"), "{page:?}");
-    assert!(page.head.contains("form-action 'self'") && !page.body.contains("style"), "{page:?}");
+    assert!(page.head.contains("form-action 'self'") && !page.body.contains("<style"), "{page:?}");
     let token = site.token("operate");
     let cookie = site.sign_in(&token);
     assert!(site.with(&cookie, "GET", "/login").body.contains("<strong>t</strong> (operator)"));

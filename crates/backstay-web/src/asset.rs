@@ -21,22 +21,22 @@ const ASSETS: [Asset; 3] = [
     Asset {
         path: "/assets/app.css",
         sort: "text/css; charset=utf-8",
-        text: include_str!("../../assets/app.css"),
+        text: include_str!("../assets/app.css"),
     },
     Asset {
         path: "/assets/app.js",
         sort: "text/javascript; charset=utf-8",
-        text: include_str!("../../assets/app.js"),
+        text: include_str!("../assets/app.js"),
     },
     Asset {
         path: "/assets/mark.svg",
         sort: "image/svg+xml",
-        text: include_str!("../../assets/mark.svg"),
+        text: include_str!("../assets/mark.svg"),
     },
 ];
 
 /// Changes with what they hold.
-pub(super) fn version() -> &'static str {
+pub(crate) fn version() -> &'static str {
     static VERSION: LazyLock<String> = LazyLock::new(|| {
         let all = ASSETS.iter().fold(Sha256::new(), |all, asset| all.chain_update(asset.text));
         all.finalize()[..4].iter().map(|byte| format!("{byte:02x}")).collect()
@@ -45,7 +45,7 @@ pub(super) fn version() -> &'static str {
 }
 
 /// Adds them; they tell nobody anything, so nobody is asked who it is.
-pub(super) fn routes(router: Router, dress: fn(Response) -> Response) -> Router {
+pub(crate) fn routes(router: Router, dress: fn(Response) -> Response) -> Router {
     ASSETS.iter().fold(router, |router, asset| {
         router.route(
             asset.path,

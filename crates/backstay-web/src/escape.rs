@@ -25,7 +25,7 @@ impl Escaper for Visible {
 }
 
 /// Whether a character steers how its neighbours are shown: controls, and marks that turn the direction of writing.
-pub(super) fn steers(c: char) -> bool {
+pub(crate) fn steers(c: char) -> bool {
     let turns = matches!(c, '\u{61c}' | '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     turns || c.is_control() && !matches!(c, '\n' | '\t')
 }
