@@ -56,7 +56,11 @@ impl Wire {
 
     /// All jobs so far are done, each once.
     fn until_done(&self, what: &str) {
-        self.run.place.until(what, LONG, |place| place.completed() == self.jobs.get());
+        self.until_done_within(what, LONG);
+    }
+
+    fn until_done_within(&self, what: &str, patience: Duration) {
+        self.run.place.until(what, patience, |place| place.completed() == self.jobs.get());
     }
 
     /// Connections of which the server looks within 10 s whether their other end is there.
@@ -233,6 +237,10 @@ pub(crate) fn unseen() {
     wire.run.finish();
 }
 
+/// A line that has been slow for a while puts the brake on: then eight jobs are claimed every ten seconds, and it takes half a
+/// minute of calm until it is twice as many.
+const BRAKED: Duration = Duration::from_secs(90);
+
 /// One fault after another, by chance, for everybody or for one loop of both workers.
 pub(crate) fn at_random(lasts: Duration) -> Option<Judgement> {
     let wire = Wire::lay()?;
@@ -248,7 +256,7 @@ pub(crate) fn at_random(lasts: Duration) -> Option<Judgement> {
         wire.add(40, 20);
         // Shorter than a lease: nobody may be taken for dead.
         wire.disturb(Duration::from_millis(chance(15_000)));
-        wire.until_done("all jobs are done");
+        wire.until_done_within("all jobs are done", BRAKED);
         for which in LOOPS {
             let most = wire.proxy.most_made_within(Duration::from_secs(1), since, which);
             assert!(most <= 6, "{most} connections of {which:?} within a second, by two workers");
