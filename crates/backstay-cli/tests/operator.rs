@@ -10,6 +10,7 @@ mod operator {
     pub(crate) mod dead;
     pub(crate) mod doctor;
     pub(crate) mod enqueue;
+    pub(crate) mod figures;
     pub(crate) mod hostile;
     pub(crate) mod http;
     pub(crate) mod install;

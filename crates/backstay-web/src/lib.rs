@@ -9,6 +9,7 @@ mod auth;
 mod body;
 mod cookie;
 mod escape;
+mod figures;
 mod form;
 mod guard;
 mod health;
@@ -26,6 +27,7 @@ mod router;
 mod serve;
 mod stall;
 
+pub use figures::serve_figures;
 pub use openapi::text as openapi;
 pub use options::Options;
 pub use router::router;

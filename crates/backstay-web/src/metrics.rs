@@ -1,11 +1,75 @@
-//! `/metrics`: what stands in the queues, of the whole installation, in the text format of Prometheus and OpenMetrics.
+//! `/metrics`: what stands in the queues of the whole installation, or what one worker has counted, in the text formats of
+//! Prometheus and OpenMetrics.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::time::SystemTime;
 
+use axum::http::HeaderMap;
+use axum::http::header::ACCEPT;
+use backstay::figures::{Family, Histogram, Labels, Series};
 use backstay::inspect::{self, DeadGroup, JobFilter, MessageStatus, QueueStatus, WorkerStatus};
 use backstay::{Database, StoreError};
+
+/// The text format that was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Format {
+    Prometheus,
+    OpenMetrics,
+}
+
+impl Format {
+    pub(crate) fn asked(headers: &HeaderMap) -> Format {
+        let accepts = headers.get(ACCEPT).and_then(|accepts| accepts.to_str().ok());
+        match accepts.is_some_and(|accepts| accepts.contains("application/openmetrics-text")) {
+            true => Format::OpenMetrics,
+            false => Format::Prometheus,
+        }
+    }
+
+    /// As a header says it.
+    pub(crate) fn sort(self) -> &'static str {
+        match self {
+            Format::Prometheus => "text/plain; version=0.0.4; charset=utf-8",
+            Format::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
+        }
+    }
+
+    /// The name of a counter's family, which has no ending in OpenMetrics.
+    fn family(self, name: &str) -> &str {
+        match self {
+            Format::Prometheus => name,
+            Format::OpenMetrics => name.strip_suffix("_total").unwrap_or(name),
+        }
+    }
+}
+
+/// What one worker has counted, as a page.
+pub(crate) fn of_worker(families: &[Family], format: Format) -> String {
+    let mut page = Page::default();
+    page.build_info();
+    for Family { name, help, series } in families {
+        match series {
+            Series::Gauge(lines) => {
+                page.family(name, help);
+                lines.iter().for_each(|(labels, value)| page.line(name, &borrowed(labels), *value));
+            }
+            Series::Counter(lines) => {
+                page.typed(format.family(name), "counter", help);
+                lines.iter().for_each(|(labels, value)| page.line(name, &borrowed(labels), *value));
+            }
+            Series::Histogram(lines) => {
+                page.typed(name, "histogram", help);
+                lines.iter().for_each(|(labels, seen)| page.histogram(name, labels, seen));
+            }
+        }
+    }
+    page.0 + "# EOF\n"
+}
+
+fn borrowed(labels: &Labels) -> Vec<(&str, &str)> {
+    labels.iter().map(|(name, text)| (*name, text.as_str())).collect()
+}
 
 /// Queues that have lines of their own; the others together are `other`.
 const QUEUES: usize = 200;
@@ -34,10 +98,7 @@ impl Seen {
     /// The page, at this time.
     pub(crate) fn page(&self, now: SystemTime) -> String {
         let mut page = Page::default();
-        let version = env!("CARGO_PKG_VERSION");
-        let schema = backstay::migrate::SCHEMA.to_string();
-        page.family("build_info", "Which release answers");
-        page.line("build_info", &[("version", version), ("schema", &schema)], 1.0);
+        page.build_info();
         self.write_queues(&mut page, now);
         self.write_dead(&mut page);
         page.family("workers", "Workers by state; those that said goodbye are not counted");
@@ -127,14 +188,39 @@ fn as_float(n: u64) -> f64 {
     n as f64
 }
 
-/// The text as far as it is written; every family is a gauge.
+/// The text as far as it is written.
 #[derive(Default)]
 struct Page(String);
 
 impl Page {
+    fn build_info(&mut self) {
+        let version = env!("CARGO_PKG_VERSION");
+        let schema = backstay::migrate::SCHEMA.to_string();
+        self.family("build_info", "Which release answers");
+        self.line("build_info", &[("version", version), ("schema", &schema)], 1.0);
+    }
+
+    /// A gauge.
     fn family(&mut self, name: &str, help: &str) {
-        let text = format!("# HELP backstay_{name} {help}\n# TYPE backstay_{name} gauge\n");
+        self.typed(name, "gauge", help);
+    }
+
+    fn typed(&mut self, name: &str, sort: &str, help: &str) {
+        let text = format!("# HELP backstay_{name} {help}\n# TYPE backstay_{name} {sort}\n");
         self.0.push_str(&text);
+    }
+
+    fn histogram(&mut self, name: &str, labels: &Labels, seen: &Histogram) {
+        let (bucket, mut count) = (format!("{name}_bucket"), 0);
+        for (bound, up_to) in seen.up_to() {
+            let bound = if bound.is_finite() { bound.to_string() } else { "+Inf".to_owned() };
+            let mut labels = borrowed(labels);
+            labels.push(("le", &bound));
+            self.line(&bucket, &labels, as_float(up_to));
+            count = up_to;
+        }
+        self.line(&format!("{name}_sum"), &borrowed(labels), seen.sum());
+        self.line(&format!("{name}_count"), &borrowed(labels), as_float(count));
     }
 
     fn line(&mut self, name: &str, labels: &[(&str, &str)], value: f64) {

@@ -58,17 +58,7 @@ pub(crate) fn router_until(
     options: Options,
     stop: CancellationToken,
 ) -> Router {
-    let service = Arc::new(Service {
-        database: database.clone(),
-        pages: database.with_patience(PAGE),
-        options,
-        limits: Limits::default(),
-        health: Kept::new(HEALTH),
-        doctor: Kept::new(DOCTOR),
-        metrics: Kept::new(METRICS),
-        live: Arc::new(Live::new(stop)),
-        openapi: openapi::text().into(),
-    });
+    let service = service(database, options, stop);
     let mut router = login::routes(health::routes(Router::new(), &service), &service);
     for endpoint in api::ENDPOINTS {
         let service = Arc::clone(&service);
@@ -135,6 +125,25 @@ enum Door {
     Page,
     /// A form in one of our pages.
     Form,
+}
+
+/// What all paths of one server share.
+pub(crate) fn service(
+    database: &Database,
+    options: Options,
+    stop: CancellationToken,
+) -> Arc<Service> {
+    Arc::new(Service {
+        database: database.clone(),
+        pages: database.with_patience(PAGE),
+        options,
+        limits: Limits::default(),
+        health: Kept::new(HEALTH),
+        doctor: Kept::new(DOCTOR),
+        metrics: Kept::new(METRICS),
+        live: Arc::new(Live::new(stop)),
+        openapi: openapi::text().into(),
+    })
 }
 
 async fn answer(

@@ -99,7 +99,8 @@ pub async fn serve(
     Ok(())
 }
 
-async fn take_in(
+/// Takes in whoever comes, until it is dropped.
+pub(crate) async fn take_in(
     listener: &TcpListener,
     router: &Router,
     stopping: &CancellationToken,

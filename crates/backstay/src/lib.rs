@@ -123,6 +123,7 @@ mod worker_side {
     pub use crate::model::alert::Alert;
     pub use crate::model::claim::JobInfo;
     pub use crate::model::config::Cpu;
+    pub use crate::model::figures;
     pub use crate::model::push::{PushAnswer, PushRequest};
     pub use crate::runtime::around::Next;
     pub use crate::runtime::context::{Ctx, Denied, Level};

@@ -13,6 +13,7 @@ pub mod contract;
 pub mod document;
 pub mod drain;
 pub mod event;
+pub mod figures;
 pub mod fingerprint;
 pub mod instant;
 pub mod job;

@@ -7,6 +7,7 @@ pub(crate) mod duties;
 pub(crate) mod duty;
 pub(crate) mod ended;
 pub(crate) mod fail;
+pub(crate) mod figures;
 pub(crate) mod handler;
 pub(crate) mod host;
 pub(crate) mod inline;

@@ -187,9 +187,14 @@ pub(crate) async fn work<S: Clone + Send + Sync + 'static>(
         |error: std::io::Error| Failure::new("BS999", "signals cannot be heard").because(&error);
     let mut signals = Signals::listen().map_err(unset)?;
     let queues: Vec<String> = settings.queues.iter().map(|queue| queue.name.clone()).collect();
+    let watched_at = settings.web.metrics;
     let worker = worker.channels(super::alerts::channels(&settings)?).pushes(pushes(&settings)?);
     let mut running =
         worker.start_with(database, settings).await.map_err(|error| connect::of_start(&error))?;
+    if let Some(at) = watched_at {
+        // It ends with the runtime, after the worker.
+        tokio::spawn(backstay_web::serve_figures(database.clone(), at, running.figures()));
+    }
     let mut idle = std::pin::pin!(until_idle(database, &queues, once));
     loop {
         tokio::select! {

@@ -4,13 +4,12 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use axum::http::StatusCode;
-use axum::http::header::ACCEPT;
 use axum::response::Response;
 use backstay::doctor::{self, Wishes};
 use backstay::inspect::{self, AuditFilter};
 
 use crate::ask::{Call, json, typed};
-use crate::metrics::Seen;
+use crate::metrics::{Format, Seen};
 use crate::problem::Problem;
 
 pub(super) async fn queues(call: Call) -> Result<Response, Problem> {
@@ -80,12 +79,6 @@ pub(super) async fn openapi(call: Call) -> Result<Response, Problem> {
 pub(super) async fn metrics(call: Call) -> Result<Response, Problem> {
     let look = async { Ok(Arc::new(Seen::now(call.pages()).await?)) };
     let seen = call.service.metrics.get(look).await?;
-    let accepts = call.parts.headers.get(ACCEPT).and_then(|accepts| accepts.to_str().ok());
-    let is_open = accepts.is_some_and(|accepts| accepts.contains("application/openmetrics-text"));
-    let sort = if is_open {
-        "application/openmetrics-text; version=1.0.0; charset=utf-8"
-    } else {
-        "text/plain; version=0.0.4; charset=utf-8"
-    };
+    let sort = Format::asked(&call.parts.headers).sort();
     Ok(typed(StatusCode::OK, sort, seen.page(SystemTime::now())))
 }

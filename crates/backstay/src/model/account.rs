@@ -63,17 +63,16 @@ pub fn is_measured(outcome: Outcome) -> bool {
 /// Ends that a limit brought about: how much was used of how much.
 fn of_limit(outcome: Outcome, account: &Account<'_>) -> Option<String> {
     let limits = account.limits;
-    let after = || format!("after {}", spent(account));
+    let after = format!("after {}", spent(account));
     Some(match outcome {
         Outcome::MemoryLimit | Outcome::OomKilled => {
             let most = limits.and_then(|limits| limits.memory_bytes);
-            let memory = used("memory", account.peak_bytes, most, size);
-            format!("killed: used {memory} {}", after())
+            format!("killed: used {} {after}", used("memory", account.peak_bytes, most, size))
         }
         Outcome::ProbableOom => {
             let most = limits.and_then(|limits| limits.memory_bytes);
             let memory = used("memory", account.peak_bytes, most, size);
-            format!("probably out of memory: used {memory}, and {} {}", ended(account), after())
+            format!("probably out of memory: used {memory}, and {} {after}", ended(account))
         }
         Outcome::CpuLimit => {
             let most = limits.and_then(|limits| limits.cpu_time);
@@ -83,26 +82,24 @@ fn of_limit(outcome: Outcome, account: &Account<'_>) -> Option<String> {
         Outcome::ProcessLimit => {
             let most = limits.and_then(|limits| limits.processes);
             let count = used("processes", account.processes_peak, most, |count| count.to_string());
-            format!("killed: had {count} processes and threads {}", after())
+            format!("killed: had {count} processes and threads {after}")
         }
         Outcome::DiskLimit => {
             let most = limits.and_then(|limits| limits.disk_bytes);
-            let disk = used("disk", account.scratch_bytes, most, size);
-            format!("killed: stored {disk} {}", after())
+            format!("killed: stored {} {after}", used("disk", account.scratch_bytes, most, size))
         }
         Outcome::OutputLimit => {
             let most = limits.and_then(|limits| limits.output_bytes);
-            let output = used("output", account.output_bytes, most, size);
-            format!("killed: printed {output} {}", after())
+            format!("killed: printed {} {after}", used("output", account.output_bytes, most, size))
         }
         Outcome::Stalled => {
             let most = limits.and_then(|limits| limits.stall).map(span);
             let most = most.unwrap_or_else(|| "too long".to_owned());
-            format!("killed: showed no sign of life for {most}, {}", after())
+            format!("killed: showed no sign of life for {most}, {after}")
         }
         Outcome::Evicted => {
             let memory = account.peak_bytes.map(|bytes| format!(" with {}", size(bytes)));
-            format!("ended to make room on its host {}{}", after(), memory.unwrap_or_default())
+            format!("ended to make room on its host {after}{}", memory.unwrap_or_default())
         }
         _ => return None,
     })

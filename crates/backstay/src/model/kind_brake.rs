@@ -98,8 +98,7 @@ impl KindBrake {
     }
 }
 
-/// Whether it counts against a kind that an attempt ended like this.
-pub(crate) fn does_harm(outcome: Outcome) -> bool {
+fn does_harm(outcome: Outcome) -> bool {
     matches!(
         outcome,
         Outcome::Crashed

@@ -99,7 +99,7 @@ impl Duties {
             redial: Redial::new(times.redial()),
             rescue: Rescue::new(me, times, shared.clone()),
             dead_man: DeadMan::new(channels.dead_man.clone()),
-            alerts: Alerts::new(channels, &settings),
+            alerts: Alerts::new(channels, &settings, shared.tally.clone()),
             settings,
             shared,
             lows,

@@ -1,20 +1,21 @@
 //! Handlers inside the worker's own process, on a runtime of their own: fast, and not to be killed.
 
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use backstay_isolate::OutputRing;
 use tokio::runtime::Runtime;
+use tokio::sync::watch;
 use tokio::task::{JoinError, JoinHandle};
 
-use super::context::Ctx;
+use super::context::{Ctx, CtxEnds};
 use super::ended::Ended;
 use super::fail::{Fail, Output};
 use super::handler::Handlers;
-use super::worker::lines::Lines;
-use super::worker::requests::Line;
+use super::worker::requests::{Line, Requests};
 use super::worker::run::{Hurry, Stopping};
-use super::worker::tail::Tail;
+use super::worker::tail::{Tail, Tails};
 use crate::model::claim::Claimed;
 use crate::model::outcome::Outcome;
 
@@ -28,7 +29,7 @@ type Start = Arc<dyn Fn(Ctx) -> Option<JoinHandle<Result<Output, Fail>>> + Send 
 #[derive(Clone)]
 pub(crate) struct Inline {
     start: Start,
-    scratch: Arc<Path>,
+    scratch: PathBuf,
 }
 
 /// Keeps the runtime of inline handlers; dropping it does not wait for handlers that never end.
@@ -60,7 +61,7 @@ impl InlineThreads {
             let answer = handlers.call(ctx, state.clone())?;
             Some(handle.spawn(answer))
         });
-        Inline { start, scratch: std::env::temp_dir().into() }
+        Inline { start, scratch: std::env::temp_dir() }
     }
 
     /// Builds the state on these threads, since its pools must live there.
@@ -75,37 +76,40 @@ impl InlineThreads {
 impl Inline {
     /// Runs one attempt to its end.
     pub(crate) async fn run(
-        self,
-        claimed: Box<Claimed>,
+        &self,
+        claimed: &Claimed,
         grace: Duration,
+        draining: watch::Receiver<bool>,
         stopping: Stopping,
-        lines: Arc<Lines>,
-    ) {
-        let mut tail = Tail::new(&lines.tails, &claimed, None);
-        let ended = self.attend(&claimed, grace, stopping, &lines, &mut tail).await;
-        let mut ended = Box::new(ended);
-        tail.end(&claimed, &mut ended);
-        lines.end(claimed, ended).await;
+        requests: &Requests,
+        tails: &Tails,
+    ) -> Ended {
+        let mut tail = Tail::new(tails, claimed, OutputRing::new());
+        let mut ended = self.attend(claimed, grace, draining, stopping, requests, &mut tail).await;
+        tail.end(claimed, &mut ended);
+        ended
     }
 
     async fn attend(
         &self,
         claimed: &Claimed,
         grace: Duration,
+        draining: watch::Receiver<bool>,
         mut stopping: Stopping,
-        lines: &Lines,
-        tail: &mut Tail<'_>,
+        requests: &Requests,
+        tail: &mut Tail,
     ) -> Ended {
         let (began, info) = (Instant::now(), Arc::clone(&claimed.info));
         let (fence, timeout) = (info.fence(), Duration::from_millis(info.timeout_ms));
-        let (ctx, mut says) = Ctx::new(info, self.scratch.clone(), lines.draining.clone());
+        let (ctx, ends) = Ctx::new(info, self.scratch.clone(), draining);
         let Some(handler) = (self.start)(ctx.clone()) else {
             return Ended {
                 message: Some("no handler for this kind".into()),
                 ..Ended::bare(Outcome::BootFailed, began.elapsed())
             };
         };
-        let mut line = Line::new(fence, lines.requests.clone());
+        let CtxEnds { mut says, stop } = ends;
+        let mut lines = Line::new(fence, requests.clone());
         let mut handler = handler;
         let mut hurry: Option<(Hurry, Instant)> = None;
         let answer = loop {
@@ -119,11 +123,11 @@ impl Inline {
                 answer = &mut handler => break answer,
                 Some(say) = says.recv() => {
                     tail.hear(&say);
-                    line.take(*say).await;
+                    lines.take(say).await;
                 }
                 () = tail.due() => tail.send(claimed),
                 asked = stopping.asked() => {
-                    ctx.stop();
+                    stop.send_replace(true);
                     match &mut hurry {
                         Some((why, _)) if !asked.is_stale() => {
                             why.hasten(asked.grace);
@@ -133,7 +137,7 @@ impl Inline {
                 }
                 () = tokio::time::sleep_until(deadline.into()) => match &hurry {
                     None => {
-                        ctx.stop();
+                        stop.send_replace(true);
                         hurry = Some((Hurry::timeout(), Instant::now()));
                     }
                     Some((why, _)) => {
@@ -147,12 +151,12 @@ impl Inline {
         };
         while let Ok(say) = says.try_recv() {
             tail.hear(&say);
-            line.take(*say).await;
+            lines.take(say).await;
         }
         let mut ended = Ended::answered(flatten(answer), began.elapsed());
         ended.completed_in_tx =
             ctx.has_completed() && ended.attempted.outcome == Outcome::Completed;
-        ended.enqueue = line.into_enqueue();
+        ended.enqueue = lines.into_enqueue();
         match hurry {
             Some((why, _)) => why.read(ended),
             None => ended,

@@ -7,7 +7,6 @@ pub(crate) mod bulkhead;
 pub(crate) mod children;
 pub(crate) mod claim;
 pub(crate) mod control;
-pub(crate) mod lines;
 pub(crate) mod memory;
 pub(crate) mod pools;
 pub(crate) mod pressure;
@@ -32,8 +31,7 @@ use tokio::sync::oneshot;
 
 use crate::model::config::QueueSettings;
 
-pub(crate) use self::lines::Finished;
-pub(crate) use self::runner::Runner;
+pub(crate) use self::runner::{Finished, Runner};
 pub use self::running::Running;
 pub use self::start::StartError;
 

@@ -34,8 +34,14 @@ pub(super) const KEYS: Keys = Keys {
             "Nobody changes anything here, whatever their token allows elsewhere",
         ),
         key("work", Form::Switch, "false", "`backstay work` serves it, too"),
+        key(
+            "metrics",
+            Form::Text,
+            "",
+            "Address and port at which each `backstay work` has its own figures and probes, without a token",
+        ),
     ],
-    later: &["base_path", "metrics"],
+    later: &["base_path"],
     moved: &[],
 };
 
@@ -55,6 +61,8 @@ pub struct WebSettings {
     pub read_only: bool,
     /// Whether a worker serves it, too \[no\].
     pub work: bool,
+    /// Where a worker has its own figures and probes \[nowhere\].
+    pub metrics: Option<SocketAddr>,
 }
 
 /// Who may ask the HTTP API.
@@ -69,12 +77,15 @@ pub enum WebAuth {
 
 pub(super) fn read(section: &Section<'_>) -> WebSettings {
     let here = SocketAddr::from((Ipv4Addr::LOCALHOST, 7432));
-    let listen = section.take("listen", |_, value| {
-        let text = value.as_text()?;
-        text.parse().map_err(|_| {
-            format!("`{text}` is no address with a port: write 127.0.0.1:7432 or [::1]:7432")
+    let address = |key: &str| {
+        section.take(key, |_, value| {
+            let text = value.as_text()?;
+            text.parse().map_err(|_| {
+                format!("`{text}` is no address with a port: write 127.0.0.1:7432 or [::1]:7432")
+            })
         })
-    });
+    };
+    let (listen, metrics) = (address("listen"), address("metrics"));
     let hosts = section.take("hosts", |_, value| {
         let names = form::texts(value)?;
         if names.len() > HOSTS {
@@ -91,6 +102,7 @@ pub(super) fn read(section: &Section<'_>) -> WebSettings {
         },
         read_only: section.switch("read_only"),
         work: section.switch("work"),
+        metrics,
     };
     if settings.auth == WebAuth::Loopback && !settings.listen.ip().is_loopback() {
         let open = "others can reach this address, and nobody would be asked for a token: \

@@ -19,6 +19,7 @@ use crate::model::bounds::ALERTS_PER_ROUND;
 use crate::model::config::Settings;
 use crate::model::route::{About, channels_for};
 use crate::runtime::deliver::Channels;
+use crate::runtime::figures::Tally;
 use crate::store::statement::Link;
 use crate::store::{StoreError, alert};
 
@@ -37,10 +38,11 @@ pub(crate) struct Alerts {
     /// How long a transaction may keep the database from cleaning up.
     horizon: Duration,
     wake: Arc<Notify>,
+    tally: Tally,
 }
 
 impl Alerts {
-    pub(crate) fn new(channels: Channels, settings: &Settings) -> Alerts {
+    pub(crate) fn new(channels: Channels, settings: &Settings, tally: Tally) -> Alerts {
         let prompt = settings
             .queues
             .iter()
@@ -54,12 +56,13 @@ impl Alerts {
             prompt,
             horizon: HORIZON,
             wake: Arc::default(),
+            tally,
         }
     }
 
     /// The task that delivers: it works on the duties' connection, between their statements.
     pub(crate) fn courier(&self, link: Arc<Mutex<Option<Link>>>) -> Courier {
-        Courier::new(link, self.channels.clone(), self.wake.clone())
+        Courier::new(link, self.channels.clone(), self.wake.clone(), self.tally.clone())
     }
 
     /// Looks for states that hold or are over.

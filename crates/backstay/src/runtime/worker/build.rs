@@ -7,7 +7,6 @@ use std::sync::{Arc, OnceLock};
 use tokio::sync::{mpsc, watch};
 
 use super::backends::{self, Backends};
-use super::lines::Lines;
 use super::program::Access;
 use super::queue::{Command, Http, Queue};
 use super::runner::Runner;
@@ -22,6 +21,7 @@ use crate::runtime::around::Next;
 use crate::runtime::context::Ctx;
 use crate::runtime::deliver::{Channels, Deliver};
 use crate::runtime::fail::{Fail, Output};
+use crate::runtime::figures::Tally;
 use crate::runtime::handler::{Handler, Handlers};
 use crate::runtime::host;
 use crate::runtime::push::Pushes;
@@ -363,6 +363,7 @@ impl<S: Clone + Send + Sync + 'static> Worker<S> {
         let (tails, keeper) = tail::channel(&settings);
         let (draining_sender, draining) = watch::channel(false);
         let (finished_sender, finished) = mpsc::channel(FINISHED);
+        let tally = Tally::new(settings.web.metrics.is_some());
         let mut setting = Setting {
             handlers: &self.handlers,
             connect: &self.connect,
@@ -380,6 +381,7 @@ impl<S: Clone + Send + Sync + 'static> Worker<S> {
             inline: None,
             pushes: &self.pushes,
             push_thread: None,
+            tally: tally.clone(),
         };
         let queues = setting.queues().await?;
         let (launcher, threads) = (setting.launcher.take(), setting.threads.take());
@@ -397,15 +399,14 @@ impl<S: Clone + Send + Sync + 'static> Worker<S> {
             own: bulkhead::OwnTerms::default(),
             launcher,
             container: backstay_isolate::Container::look(),
-            lines: Arc::new(Lines {
-                requests,
-                tails,
-                backends: Backends::new(),
-                samples: Samples::default(),
-                draining,
-                finished: finished_sender,
-            }),
+            backends: Backends::new(),
+            requests,
+            tails,
+            samples: Samples::default(),
+            draining,
+            finished: finished_sender,
             home: OnceLock::new(),
+            tally,
         };
         let channels = self.channels_of(&settings);
         start::start(

@@ -4,15 +4,27 @@ use backstay_isolate::{ChildNews, PoolSet};
 
 use crate::model::config::QueueSettings;
 use crate::model::event::{self, Event};
+use crate::model::figures::Figures;
+use crate::runtime::figures::Tally;
 
 /// The pools of one queue, which have no more children together than it has slots.
-pub(crate) fn set(queue: &QueueSettings) -> PoolSet {
+pub(crate) fn set(queue: &QueueSettings, tally: Tally) -> PoolSet {
     let name = queue.name.clone();
     PoolSet::new(usize::from(queue.slots), move |news| {
+        tally.note(|figures| count(figures, &name, &news));
         if let Some(event) = event_of(name.clone(), news) {
             event::emit(&event);
         }
     })
+}
+
+fn count(figures: &mut Figures, queue: &str, news: &ChildNews) {
+    match news {
+        ChildNews::Started { .. } => figures.child_started(queue),
+        ChildNews::Ready { took, .. } => figures.child_ready(queue, *took),
+        ChildNews::Killed { reason, .. } => figures.child_killed(queue, reason),
+        _ => {}
+    }
 }
 
 fn event_of(queue: String, news: ChildNews) -> Option<Event> {

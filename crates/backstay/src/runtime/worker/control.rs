@@ -15,6 +15,7 @@ use super::tail::Wishes;
 use crate::failpoint::failpoint;
 use crate::model::event::{self, Event};
 use crate::model::lease::{Beat, BeatBook, Times};
+use crate::runtime::figures::Tally;
 use crate::runtime::looper::{Dice, Patience, Redial};
 use crate::store::attempt::{BeatAnswer, Introduction, beat, cancels};
 use crate::store::database::Database;
@@ -48,6 +49,7 @@ pub(crate) struct Shared {
     pub(crate) heard: watch::Receiver<Heard>,
     /// Monotonic time is counted from here.
     pub(crate) began: Instant,
+    pub(crate) tally: Tally,
 }
 
 /// Beats until it is told that the worker has ended.
@@ -68,6 +70,7 @@ pub(crate) struct Control {
     pub(crate) admission: watch::Receiver<String>,
     /// Lets children run on with each accepted beat.
     pub(crate) launcher: Option<Launcher>,
+    pub(crate) tally: Tally,
     pub(crate) over: watch::Receiver<bool>,
 }
 
@@ -138,6 +141,8 @@ impl Control {
             tokio::select! {
                 biased;
                 () = tokio::time::sleep_until(beat_at) => {
+                    let late = tokio::time::Instant::now().saturating_duration_since(beat_at);
+                    self.tally.note(|figures| figures.beat(late));
                     // The next one is due a period after this one was, or the book would see a gap that was none.
                     beat_at = (beat_at + self.times.beat).max(tokio::time::Instant::now());
                     self.me.kinds.clone_from(&self.kinds.borrow());

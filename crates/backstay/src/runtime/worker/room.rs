@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::model::ahead::Ahead;
 use crate::model::config::QueueSettings;
+use crate::model::figures::Slots;
 use crate::model::mark::Mark;
 use crate::model::priority::{aged_turns, shares};
 use crate::model::status::QueueSlots;
@@ -159,6 +160,12 @@ impl Room {
     /// A slot whose handler could not be ended is never opened twice.
     pub(crate) fn close_slot(&mut self) {
         self.stuck += 1;
+    }
+
+    /// What is in the slots now.
+    pub(crate) fn slots_now(&self) -> Slots {
+        let free = self.queue.slots.saturating_sub(self.in_slots + self.stuck);
+        Slots { busy: self.in_slots, free, closed: self.stuck }
     }
 
     /// The queue and its slots, as people are told of them.

@@ -6,6 +6,8 @@ use uuid::Uuid;
 use super::sync::sync;
 use super::{Allowance, Signal};
 use crate::model::config::Settings;
+use crate::model::figures::Family;
+use crate::runtime::figures::Tally;
 use crate::store::StoreError;
 use crate::store::database::{Database, Purpose};
 
@@ -33,12 +35,33 @@ pub struct Running {
     pub(super) id: Uuid,
     pub(super) signals: mpsc::Sender<Signal>,
     pub(super) ended: oneshot::Receiver<()>,
+    pub(super) tally: Tally,
 }
 
 impl Running {
     /// The worker's id: fresh for every process.
     pub fn id(&self) -> Uuid {
         self.id
+    }
+
+    /// What it has counted since its start, for monitoring; empty where the settings have no `web.metrics`.
+    ///
+    /// ```no_run
+    /// # fn example(running: &backstay::Running) {
+    /// use backstay::figures::{Family, Series};
+    ///
+    /// let figures = running.figures();
+    /// for Family { name, help, series } in figures() {
+    ///     match series {
+    ///         Series::Counter(lines) | Series::Gauge(lines) => println!("{name} ({help}): {} lines", lines.len()),
+    ///         Series::Histogram(lines) => lines.iter().for_each(|(labels, seen)| println!("{name} {labels:?}: {}", seen.sum())),
+    ///     }
+    /// }
+    /// # }
+    /// ```
+    pub fn figures(&self) -> impl Fn() -> Vec<Family> + Clone + Send + Sync + 'static {
+        let tally = self.tally.clone();
+        move || tally.families()
     }
 
     /// Stops claiming, lets running jobs end within the drain timeout, and ends.

@@ -226,6 +226,7 @@ pub(crate) async fn start(id: Uuid, mut parts: Parts) -> Result<Running, StartEr
         .collect();
     let grace = settings.queues.iter().map(|queue| queue.grace).max().unwrap_or_default();
     let drain = Drain::new(settings.worker.drain_timeout, grace);
+    let tally = runner.tally.clone();
     let runner = Arc::new(runner);
     let claims = Claims {
         database: database.clone(),
@@ -280,7 +281,7 @@ pub(crate) async fn start(id: Uuid, mut parts: Parts) -> Result<Running, StartEr
         let _unheard = ended_sender.send(());
     })?;
     event::emit(&ready);
-    Ok(Running { id, signals, ended })
+    Ok(Running { id, signals, ended, tally })
 }
 
 /// Finds the schema, and makes what this worker needs before it can begin. The connection lives on the
@@ -324,7 +325,7 @@ async fn beat(
     let (over, over_watch) = watch::channel(false);
     let me = introduction(id, &parts.settings, &parts.runner);
     let (admission, admission_watch) = watch::channel(me.admission.clone());
-    let times = parts.settings.worker.times;
+    let (times, tally) = (parts.settings.worker.times, parts.runner.tally.clone());
     let (began, book) = (Instant::now(), Arc::new(Mutex::new(BeatBook::new(times.beat))));
     let thread = control::start(Control {
         database: parts.database.clone(),
@@ -336,9 +337,10 @@ async fn beat(
         signals,
         wishes: parts.keeper.wishes(),
         kinds: parts.runner.announced.subscribe(),
-        samples: parts.runner.lines.samples.clone(),
+        samples: parts.runner.samples.clone(),
         admission: admission_watch,
         launcher: parts.runner.launcher.clone(),
+        tally: tally.clone(),
         over: over_watch,
     })?;
     let mut first = heard.clone();
@@ -348,7 +350,7 @@ async fn beat(
         let unheard = StoreError::Unreachable("the first beat was not accepted within 20 s".into());
         return Err(unheard.into());
     }
-    Ok(Heart { thread, shared: Shared { book, heard, began }, admission, over })
+    Ok(Heart { thread, shared: Shared { book, heard, began, tally }, admission, over })
 }
 
 fn ready(id: Uuid, settings: &Settings) -> Event {
@@ -405,7 +407,7 @@ async fn work(
     }
     drop(keeper.await);
     runner.stop().await;
-    runner.lines.backends.finish().await;
+    runner.backends.finish().await;
     let farewell = async {
         let link = database.open(Purpose::Duty, Some(&id.to_string())).await?;
         duty::resign(&link, id).await?;

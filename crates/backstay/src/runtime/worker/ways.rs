@@ -24,6 +24,7 @@ use crate::model::config::{
 };
 use crate::model::event::{self, Event};
 use crate::model::limits::Limits;
+use crate::runtime::figures::Tally;
 use crate::runtime::handler::Handlers;
 use crate::runtime::inline::{Inline, InlineThreads};
 use crate::runtime::push::{PushThread, Pushes};
@@ -57,12 +58,13 @@ pub(super) struct Setting<'a, S> {
     /// What sends attempts, by kind.
     pub(super) pushes: &'a Pushes,
     pub(super) push_thread: Option<PushThread>,
+    pub(super) tally: Tally,
 }
 
 impl<S: Clone + Send + Sync + 'static> Setting<'_, S> {
     /// All queues with their ways; a worker that could run nothing is refused.
-    pub(super) async fn queues(&mut self) -> Result<BTreeMap<String, QueueWays>, StartError> {
-        let mut queues = BTreeMap::new();
+    pub(super) async fn queues(&mut self) -> Result<HashMap<String, QueueWays>, StartError> {
+        let mut queues = HashMap::new();
         let settings = self.settings;
         for queue in &settings.queues {
             let (ways, served) = self.ways(queue).await?;
@@ -91,8 +93,8 @@ impl<S: Clone + Send + Sync + 'static> Setting<'_, S> {
     async fn ways(
         &mut self,
         queue: &QueueSettings,
-    ) -> Result<(BTreeMap<String, Way>, Option<Served>), StartError> {
-        let mut ways = BTreeMap::new();
+    ) -> Result<(HashMap<String, Way>, Option<Served>), StartError> {
+        let mut ways = HashMap::new();
         let mut rust: Vec<(Isolation, Limits, Way)> = Vec::new();
         for kind in self.handlers.kinds() {
             let own = self.settings.kinds.iter().find(|declared| declared.name == kind);
@@ -183,7 +185,10 @@ impl<S: Clone + Send + Sync + 'static> Setting<'_, S> {
 
     /// What all programs of a queue share.
     fn set(&mut self, queue: &QueueSettings) -> PoolSet {
-        self.sets.entry(queue.name.clone()).or_insert_with(|| children::set(queue)).clone()
+        self.sets
+            .entry(queue.name.clone())
+            .or_insert_with(|| children::set(queue, self.tally.clone()))
+            .clone()
     }
 
     fn push_way(&mut self, kind: &str) -> Result<Way, StartError> {

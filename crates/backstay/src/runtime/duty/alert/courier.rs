@@ -14,6 +14,7 @@ use crate::model::alert::{Alert, AlertState, LOG, Rule, next_try};
 use crate::model::bounds::{ERROR_MESSAGE_BYTES, clip};
 use crate::model::event::{self, Event};
 use crate::runtime::deliver::{Channels, Deliver, DeliverError};
+use crate::runtime::figures::Tally;
 use crate::store::StoreError;
 use crate::store::alert::{self, DueMessage};
 use crate::store::statement::Link;
@@ -38,6 +39,7 @@ pub(crate) struct Courier {
     link: Arc<Mutex<Option<Link>>>,
     channels: Arc<Channels>,
     wake: Arc<Notify>,
+    tally: Tally,
 }
 
 impl Courier {
@@ -45,8 +47,9 @@ impl Courier {
         link: Arc<Mutex<Option<Link>>>,
         channels: Arc<Channels>,
         wake: Arc<Notify>,
+        tally: Tally,
     ) -> Courier {
-        Courier { link, channels, wake }
+        Courier { link, channels, wake, tally }
     }
 
     /// Delivers what is due whenever it is woken, until it is told to stop.
@@ -113,6 +116,7 @@ impl Courier {
             Ok(()) => {
                 failpoint!(pass "alert.after_accept");
                 self.note(message.id, &Note::Accepted).await;
+                self.tally.note(|figures| figures.alerted(&message.channel, "sent"));
                 event::emit(&Event::AlertSent {
                     channel: message.channel,
                     rule: alert.rule.to_string(),
@@ -132,10 +136,12 @@ impl Courier {
         match next_try(message.tries, message.due_for).filter(|_| !error_is_final) {
             Some(again_in) => {
                 self.note(message.id, &Note::Failed { error: &error, again_in }).await;
+                self.tally.note(|figures| figures.alerted(&channel, "failed"));
                 event::emit(&Event::AlertFailed { channel, rule, subject, again_in, error });
             }
             None => {
                 self.note(message.id, &self.given_up(&message.channel, alert.rule, &error)).await;
+                self.tally.note(|figures| figures.alerted(&channel, "undeliverable"));
                 event::emit(&Event::AlertUndeliverable { channel, rule, subject, error });
                 self.wake.notify_one();
             }

@@ -9,6 +9,7 @@ use crate::runtime::worker::room::Room;
 impl Claims {
     /// Says it anew; nobody is bothered where nothing has changed.
     pub(super) fn publish_admission(&self) {
+        self.count_standing();
         let braked = self.state.brakes.iter().filter(|(_, brake)| brake.is_on());
         let mut kind_braked: Vec<String> = braked.map(|(kind, _)| kind.clone()).collect();
         kind_braked.sort();

@@ -15,6 +15,7 @@ use super::super::courier::Courier;
 use crate::model::alert::{Alert, Pace};
 use crate::model::config::Route;
 use crate::runtime::deliver::{Channels, Deliver, DeliverError};
+use crate::runtime::figures::Tally;
 use crate::store::database::{Database, Purpose};
 use crate::store::statement::Link;
 use crate::store::{duty, migrate};
@@ -106,6 +107,7 @@ impl Bench {
             prompt: Vec::new(),
             horizon: super::super::HORIZON,
             wake: Arc::new(Notify::new()),
+            tally: Tally::default(),
         };
         Some(Bench { link: Arc::new(Mutex::new(Some(link))), alerts, client, _db: db })
     }
