@@ -2,6 +2,7 @@
 
 mod act;
 mod around;
+mod audit;
 mod bulk;
 mod dead;
 mod find;
@@ -17,7 +18,7 @@ use axum::http::StatusCode;
 use axum::http::header::ACCEPT;
 use axum::response::Response;
 
-use crate::api::{self, OF_BULK_PAGE, OF_GROUPS, OF_JOBS, OF_WORKERS};
+use crate::api::{self, OF_AUDIT, OF_BULK_PAGE, OF_GROUPS, OF_JOBS, OF_WORKERS};
 use crate::ask::{Answering, Answers, Call, Endpoint, Needs, Verb};
 use crate::problem::Problem;
 use crate::query::{Field, Form, field};
@@ -50,6 +51,8 @@ pub(crate) static PAGES: &[Endpoint] = &[
     page("/kinds", "Kinds with their terms and their memory", &[], |call| Box::pin(machines::kinds(call))),
     page("/workers", "Workers with what they run", OF_WORKERS, |call| Box::pin(machines::workers(call))),
     page("/alerts", "What people were told", api::PAGE, |call| Box::pin(machines::alerts(call))),
+    Endpoint { needs: Needs::Audit,
+        ..page("/audit", "Who did what", OF_AUDIT, |call| Box::pin(audit::show(call))) },
     page("/replays", "Replays, newest first", api::PAGE, |call| Box::pin(machines::replays(call))),
     page("/replays/{id}", "How far one replay is", &[], |call| Box::pin(machines::replay(call))),
     page("/find", "Leads to what was typed into the field above", OF_FIND, |call| Box::pin(find::go(call))),

@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use axum::http::StatusCode;
-use backstay::inspect::JobFilter;
+use backstay::inspect::{AuditFilter, JobFilter};
 use backstay::model::instant::Instant;
 use backstay::model::nearest::nearest;
 use backstay::unit::parse_duration;
@@ -146,7 +146,7 @@ impl Query {
         self.texts(name).into_iter().map(read).collect()
     }
 
-    pub(crate) fn when(&self, name: &str) -> Result<Option<Instant>, Problem> {
+    fn when(&self, name: &str) -> Result<Option<Instant>, Problem> {
         self.text(name).map(|text| when(name, &text)).transpose()
     }
 
@@ -163,6 +163,17 @@ impl Query {
             worker: self.parsed("worker")?.pop(),
             outcomes: self.parsed("outcome")?,
             fingerprint: self.text("fingerprint"),
+            since: self.when("since")?,
+            before: self.when("before")?,
+        })
+    }
+
+    /// Which entries of the audit are meant.
+    pub(crate) fn audit_filter(&self) -> Result<AuditFilter, Problem> {
+        Ok(AuditFilter {
+            verb: self.text("verb"),
+            target: self.text("target"),
+            actor: self.text("actor"),
             since: self.when("since")?,
             before: self.when("before")?,
         })

@@ -71,7 +71,10 @@ fn walk(site: &Site) -> Vec<(String, String)> {
             continue;
         }
         open.extend(addresses(&path, &answer.body).into_iter().filter(|to| {
-            !to.starts_with("/login") && !to.starts_with("/errors/") && seen.insert(to.clone())
+            !to.starts_with("/login")
+                && !to.starts_with("/errors/")
+                && to != "/audit"
+                && seen.insert(to.clone())
         }));
         pages.push((path, answer.body));
     }
@@ -288,6 +291,18 @@ fn forms_do_what_the_api_does_and_go_back_to_where_they_stood() {
         wrong.status == 422 && wrong.body.contains("BS102") && wrong.head.contains("text/html"),
         "{wrong:?}"
     );
+    assert_eq!(send(&site, &cookie, "/do/queues/mail/resume", "reason=%3Cb%3Edone").status, 303);
+    assert_eq!(
+        site.with(&cookie, "GET", "/audit").status,
+        403,
+        "to act is not to look over shoulders"
+    );
+    let auditor = site.sign_in(&site.token("read,audit"));
+    for page in ["/", "/audit?verb=resume"] {
+        let seen = site.with(&auditor, "GET", page).body;
+        assert!(seen.contains("&lt;b&gt;done") && seen.contains("web "), "{page}: {seen}");
+        check_tags(page, &seen);
+    }
     for page in ["/bulk/revive?kind=report", "/replays", "/alerts", "/workers?gone=true"] {
         check_tags(page, &site.page(page));
     }

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use axum::http::StatusCode;
 use axum::response::Response;
 use backstay::doctor::{self, Wishes};
-use backstay::inspect::{self, AuditFilter};
+use backstay::inspect;
 
 use crate::ask::{Call, json, typed};
 use crate::metrics::{Format, Seen};
@@ -33,14 +33,7 @@ pub(super) async fn alerts(call: Call) -> Result<Response, Problem> {
 
 /// Who did what.
 pub(super) async fn audit(call: Call) -> Result<Response, Problem> {
-    let filter = AuditFilter {
-        verb: call.query.text("verb"),
-        target: call.query.text("target"),
-        actor: call.query.text("actor"),
-        since: call.query.when("since")?,
-        before: call.query.when("before")?,
-    };
-    let cursor = call.cursor()?;
+    let (filter, cursor) = (call.query.audit_filter()?, call.cursor()?);
     let page = inspect::audit(call.pages(), &filter, cursor.as_deref(), call.limit()).await?;
     Ok(call.page(&page.items, page.next))
 }

@@ -32,7 +32,8 @@ const DOCUMENTS: &[(&str, &str)] = &[
     (
         "Queue",
         "name:text declared:flag ready:count by_priority:object oldest_ready_at:time? oldest_by_priority:object scheduled:count next_run_at:time? \
-         parked:count running:count dead:count workers:whole slots:whole served_at:time? served_by:text? paused:object?",
+         parked:count running:count dead:count workers:whole slots:whole served_at:time? served_by:text? start_within_ms:whole? \
+         paused:object?",
     ),
     (
         "Kind",

@@ -22,6 +22,7 @@ pub(super) const PLACES: &[(&str, &str, &str)] = &[
     ("kinds", "Kinds", "k"),
     ("workers", "Workers", "w"),
     ("alerts", "Alerts", "a"),
+    ("audit", "Audit", "u"),
 ];
 
 /// What the frame of a page is made from.

@@ -5,14 +5,17 @@ use std::time::{Duration, SystemTime};
 
 use axum::response::Response;
 use backstay::doctor::{self, Finding, Health, Wishes};
-use backstay::inspect::{self, DeadGroup, JobFilter, QueueStatus, RunningJob, WorkerStatus};
+use backstay::inspect::{
+    self, AuditEntry, AuditFilter, DeadGroup, JobFilter, QueueStatus, RunningJob, WorkerStatus,
+};
+use backstay::tokens::Scope;
 
 use super::frame::{Frame, respond};
 use super::text;
 use crate::ask::Call;
 use crate::problem::Problem;
 
-/// From here on the alert `queue_late` is raised where no queue says otherwise.
+/// From here on the alert `queue_late` is raised where a queue does not promise more by `start_within`.
 const LATE: Duration = Duration::from_secs(900);
 /// The same for a queue that no worker serves.
 const UNSERVED: Duration = Duration::from_secs(300);
@@ -30,6 +33,8 @@ struct Overview {
     largest: Vec<Large>,
     workers: Vec<WorkerStatus>,
     troubles: Vec<Finding>,
+    /// What was done last; none for whoever may not see it, or where the login of this server may not.
+    done: Option<Vec<AuditEntry>>,
 }
 
 /// A queue with what its oldest job says of it.
@@ -59,6 +64,10 @@ pub(super) async fn show(call: Call) -> Result<Response, Problem> {
         call.service.doctor.get(examine),
     );
     let frame = Frame::of(&call, "", "Overview");
+    let done = match call.caller.check(&Scope::Audit) {
+        Ok(()) => inspect::audit(database, &AuditFilter::default(), None, 8).await.ok(),
+        Err(_) => None,
+    };
     let mut queues: Vec<QueueLine> =
         queues?.into_iter().map(|queue| QueueLine::of(queue, frame.now)).collect();
     queues.sort_by_key(|line| std::cmp::Reverse((line.is_late, line.lag)));
@@ -66,15 +75,23 @@ pub(super) async fn show(call: Call) -> Result<Response, Problem> {
     let bad = |finding: &&Finding| finding.health != Health::Ok;
     let mut troubles: Vec<Finding> = report.findings.iter().filter(bad).cloned().collect();
     troubles.sort_by_key(|finding| std::cmp::Reverse(finding.health));
-    let page =
-        Overview { frame, queues, groups, largest: largest(running?), workers: workers?, troubles };
+    let page = Overview {
+        frame,
+        queues,
+        groups,
+        largest: largest(running?),
+        workers: workers?,
+        troubles,
+        done: done.map(|page| page.items),
+    };
     respond(&page)
 }
 
 impl QueueLine {
     pub(super) fn of(queue: QueueStatus, now: SystemTime) -> QueueLine {
         let lag = queue.oldest_ready_at.map(|at| at.age(now));
-        let most = if queue.workers == 0 { UNSERVED } else { LATE };
+        let promised = queue.start_within_ms.map(Duration::from_millis);
+        let most = promised.unwrap_or(if queue.workers == 0 { UNSERVED } else { LATE });
         let is_late = queue.paused.is_none() && lag.is_some_and(|lag| lag > most);
         QueueLine { queue, lag, is_late, slots: 0 }
     }
@@ -86,7 +103,14 @@ impl QueueLine {
     }
 
     pub(super) fn lag_text(&self) -> String {
-        self.lag.map_or_else(|| "–".into(), text::span)
+        let promised = self.queue.start_within_ms.map(Duration::from_millis);
+        match (self.lag, promised) {
+            (Some(lag), Some(promised)) => {
+                format!("{} of {}", text::span(lag), text::span(promised))
+            }
+            (Some(lag), None) => text::span(lag),
+            (None, _) => "–".into(),
+        }
     }
 }
 

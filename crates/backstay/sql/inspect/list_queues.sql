@@ -36,6 +36,7 @@ select jsonb_build_object(
          'running', jsonb_build_object('count', coalesce(u.n, 0), 'more', c.running),
          'dead', jsonb_build_object('count', coalesce(d.n, 0), 'more', c.dead),
          'workers', coalesce(s.workers, 0), 'slots', coalesce(s.slots, 0), 'served_at', s.last_at, 'served_by', s.last_host,
+         'start_within_ms', (select (q.settings ->> 'start_within_ms')::bigint from backstay.queue q where q.name = n.name),
          'paused', case when x.name is not null then jsonb_build_object('since', x.since, 'until', x.until, 'by', x.by, 'reason', x.reason) end)::text
   from named n
  cross join cut c

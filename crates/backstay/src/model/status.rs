@@ -240,6 +240,9 @@ pub struct QueueStatus {
     pub served_at: Option<Instant>,
     /// On which host.
     pub served_by: Option<String>,
+    /// How soon its jobs are to start, in milliseconds, where its settings promise that.
+    #[serde(default)]
+    pub start_within_ms: Option<u64>,
     /// Nothing of it starts.
     pub paused: Option<PauseStatus>,
 }

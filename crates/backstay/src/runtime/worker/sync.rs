@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::model::config::{KindSettings, Settings};
 use crate::model::event::{self, Event};
 use crate::model::unit::{format_duration, format_size};
-use crate::store::statement::Link;
+use crate::store::statement::{Link, millis};
 use crate::store::{StoreError, duty};
 
 /// Writes the fleet's part of the settings to the database.
@@ -24,6 +24,9 @@ pub(crate) async fn sync(link: &Link, settings: &Settings) -> Result<i64, StoreE
             // The doors refuse what is above it; without it this worker still limits what a job gets.
             if let Some(most) = queue.limits.memory_max {
                 said["memory_max"] = format_size(most).into();
+            }
+            if let Some(promised) = queue.start_within {
+                said["start_within_ms"] = millis(promised).into();
             }
             (queue.name.as_str(), said)
         })
