@@ -220,6 +220,12 @@ pub(crate) fn to_asynchronous() -> Option<Judgement> {
     let is_fenced = "select setting from pg_settings where name = 'default_transaction_read_only'";
     old.until("the old one only reads", LONG, |place| place.texts(is_fenced) == ["on"]);
     old.until("the worker has met that", LONG, |_| worker.has_said("database.lost"));
+    // What had begun before may still commit.
+    let fenced = &old.texts("select clock_timestamp()::text")[0];
+    let begun = format!(
+        "select count(*) from pg_stat_activity where backend_type = 'client backend' and xact_start < '{fenced}'"
+    );
+    old.until("what had begun before is over", LONG, |place| place.number(&begun) == 0);
     let before = ended(&old);
     drop(standby);
     pair.promote(&mut run);

@@ -60,8 +60,7 @@ pub(crate) fn under_faults(lasts: Duration) -> Option<Judged> {
     }
     run.comes_to_rest(Duration::from_secs(120));
     let warm = usize::try_from(WARM.as_secs() / A_LOOK_EVERY.as_secs()).unwrap();
-    let (first, last) =
-        (looks.get(warm.min(looks.len().saturating_sub(2))).copied(), look(place, &steady));
+    let (first, last) = (at_first(&looks, warm), look(place, &steady));
     drop((steady, victims));
     let mut judged = wire.run.judge().judged();
     judged.wrong.extend(broken);
@@ -136,6 +135,15 @@ fn look(place: &Place, steady: &Process) -> Held {
         sessions: place.number(sessions),
         locks: place.number(LOCKS),
     }
+}
+
+/// How it stood after warming up. Workers come and go, so of what all of them have in the database the most of the first quarter
+/// counts: what leaks grows for an hour.
+fn at_first(looks: &[Held], warm: usize) -> Option<Held> {
+    let first = looks.get(warm.min(looks.len().saturating_sub(2)))?;
+    let quarter = &looks[..looks.len().div_ceil(4)];
+    let most = |of: fn(&Held) -> i64| quarter.iter().map(of).max().unwrap_or_default();
+    Some(Held { sessions: most(|held| held.sessions), locks: most(|held| held.locks), ..*first })
 }
 
 /// Notes how it stood, and what has grown.
