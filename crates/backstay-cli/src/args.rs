@@ -119,12 +119,12 @@ Examples:
   backstay work                              every queue of backstay.toml
   backstay work --queues reports,default --slots reports=1")]
     Work(WorkArgs),
-    /// Serve the HTTP API, which claims nothing
+    /// Serve the dashboard and the HTTP API, which claim nothing
     ///
     /// This machine may look without a token; whatever changes something needs one, and so does everybody else.
     #[command(after_help = "\
 Examples:
-  backstay serve                             http://127.0.0.1:7432/api/v1
+  backstay serve                             http://127.0.0.1:7432/
   backstay serve --listen 127.0.0.1:8080")]
     Serve(ServeArgs),
     /// See the whole life of a job on a real PostgreSQL, every claim checked, in about a minute
@@ -356,7 +356,7 @@ pub(crate) struct WorkArgs {
     /// Use the private PostgreSQL of this machine where no database is named
     #[arg(long)]
     pub(crate) dev: bool,
-    /// Serve the HTTP API, too, at web.listen
+    /// Serve the dashboard and the HTTP API, too, at web.listen
     #[arg(long)]
     pub(crate) web: bool,
 }

@@ -1,4 +1,4 @@
-//! `backstay serve`: the HTTP API, until it is told to stop; it claims nothing. And the same beside a worker.
+//! `backstay serve`: the dashboard and the HTTP API, until it is told to stop; it claims nothing. And the same beside a worker.
 
 use std::net::SocketAddr;
 
@@ -61,7 +61,7 @@ pub(crate) fn serving(at: SocketAddr, options: &Options) -> String {
         (WebAuth::Token, true, _) => "everybody needs a token, and nobody changes anything",
         (WebAuth::Token, false, _) => "everybody needs a token",
     };
-    format!("serving http://{at}/api/v1: {who}")
+    format!("serving http://{at}/ (the API below /api/v1): {who}")
 }
 
 /// A server beside other work in one process.
