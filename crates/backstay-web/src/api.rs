@@ -244,7 +244,11 @@ pub(crate) static ENDPOINTS: &[Endpoint] = &[
 /// A path that exists, with a method that it does not know.
 pub(crate) fn wrong_method(request: &Request) -> Problem {
     let path = request.uri().path();
-    let of_api = ENDPOINTS.iter().filter(|endpoint| endpoint.is_at(path));
+    // A path without a part of its own comes before one that has it.
+    let is_literal = ENDPOINTS.iter().any(|endpoint| endpoint.path == path);
+    let of_api = ENDPOINTS
+        .iter()
+        .filter(|endpoint| endpoint.is_at(path) && (!is_literal || endpoint.path == path));
     let mut methods: Vec<&str> = of_api.map(|endpoint| endpoint.verb.as_str()).collect();
     if health::is_open(path) {
         methods.push("GET");

@@ -12,7 +12,7 @@ use backstay::{Database, config::WebAuth};
 
 use crate::cookie;
 use crate::guard::{check_origin, check_own_page, is_local, is_of_browser};
-use crate::limit::Limits;
+use crate::limit::{Limits, Wrongs};
 use crate::options::Options;
 use crate::problem::Problem;
 
@@ -193,13 +193,13 @@ impl Gate<'_> {
 
     /// Notes that somebody has shown a token that opens nothing.
     pub(crate) fn note_wrong(&self, peer: Option<IpAddr>) {
-        let now = Instant::now();
-        self.limits.note_wrong(peer, now);
         let from = peer.map_or_else(|| "an unknown address".into(), |peer| peer.to_string());
-        event::emit(&match self.limits.shut_out(peer, now) {
-            Some(_) => Event::AuthLimited { from },
-            None => Event::AuthFailed { from },
-        });
+        // Whoever goes on fills no log.
+        match self.limits.note_wrong(peer, Instant::now()) {
+            Wrongs::Some => event::emit(&Event::AuthFailed { from }),
+            Wrongs::Enough => event::emit(&Event::AuthLimited { from }),
+            Wrongs::More => {}
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! How often somebody may ask: wrong tokens cost patience, and one token does not take everything.
 
+use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Mutex;
@@ -41,6 +42,27 @@ struct Bucket {
     at: Instant,
 }
 
+/// How many wrong tokens have come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wrongs {
+    /// A few.
+    Some,
+    /// With this one so many that no more are looked at.
+    Enough,
+    /// More than that, which was said before.
+    More,
+}
+
+impl Wrongs {
+    fn of(times: u32, most: u32) -> Wrongs {
+        match times.cmp(&most) {
+            Ordering::Less => Wrongs::Some,
+            Ordering::Equal => Wrongs::Enough,
+            Ordering::Greater => Wrongs::More,
+        }
+    }
+}
+
 impl Count {
     /// How long until it begins anew, if it is full.
     fn wait(self, most: u32, now: Instant) -> Option<Duration> {
@@ -69,11 +91,12 @@ impl Limits {
         own.or(all.filter(|_| is_suspect))
     }
 
-    /// Notes a wrong token.
-    pub(crate) fn note_wrong(&self, from: Option<IpAddr>, now: Instant) {
+    /// Notes a wrong token; how many have come from there lately.
+    pub(crate) fn note_wrong(&self, from: Option<IpAddr>, now: Instant) -> Wrongs {
         let mut wrong = self.wrong.lock().expect("nobody panics while holding it");
-        wrong.in_all = Some(Count::more(wrong.in_all, now));
-        let Some(from) = from else { return };
+        let in_all = Count::more(wrong.in_all, now);
+        wrong.in_all = Some(in_all);
+        let Some(from) = from else { return Wrongs::of(in_all.times, WRONG_IN_ALL) };
         if wrong.by_address.len() >= REMEMBERED {
             wrong.by_address.retain(|_, count| now.duration_since(count.since) < WRONG_SPAN);
         }
@@ -82,6 +105,7 @@ impl Limits {
         }
         let count = Count::more(wrong.by_address.get(&from).copied(), now);
         wrong.by_address.insert(from, count);
+        Wrongs::of(count.times, WRONG_FROM_ONE)
     }
 
     /// Whether this token was good before, so that it is not shut out with whoever guesses from the same address, which may be
@@ -120,22 +144,24 @@ mod tests {
     #[test]
     fn ten_wrong_tokens_shut_an_address_out_for_five_minutes_and_no_other() {
         let (limits, now) = (Limits::default(), Instant::now());
-        for _ in 0..WRONG_FROM_ONE {
+        for n in 1..=WRONG_FROM_ONE {
             assert_eq!(limits.shut_out(address(1), now), None);
-            limits.note_wrong(address(1), now);
+            let told = if n < WRONG_FROM_ONE { Wrongs::Some } else { Wrongs::Enough };
+            assert_eq!(limits.note_wrong(address(1), now), told);
         }
+        assert_eq!(limits.note_wrong(address(1), now), Wrongs::More, "said once");
         assert_eq!(limits.shut_out(address(1), now), Some(WRONG_SPAN));
         assert_eq!(limits.shut_out(address(2), now), None);
         let later = now + WRONG_SPAN + Duration::from_secs(1);
         assert_eq!(limits.shut_out(address(1), later), None);
-        limits.note_wrong(address(1), later);
+        assert_eq!(limits.note_wrong(address(1), later), Wrongs::Some);
         assert_eq!(limits.shut_out(address(1), later), None, "it begins anew");
     }
 
     #[test]
     fn a_hundred_wrong_tokens_shut_out_who_sent_one_and_nobody_else() {
         let (limits, now) = (Limits::default(), Instant::now());
-        (0..100).for_each(|n| limits.note_wrong(address(n), now));
+        (0..100).for_each(|n| _ = limits.note_wrong(address(n), now));
         assert!(limits.shut_out(address(5), now).is_some());
         assert_eq!(limits.shut_out(address(200), now), None);
     }

@@ -79,7 +79,7 @@ fn operation(endpoint: &Endpoint) -> Value {
     });
     if !endpoint.body.is_empty() {
         let properties: Map<String, Value> =
-            endpoint.body.iter().map(|field| (field.name.to_owned(), described(field))).collect();
+            endpoint.body.iter().map(|field| (field.name.to_owned(), or_null(field))).collect();
         let schema =
             json!({ "type": "object", "properties": properties, "additionalProperties": false });
         operation["requestBody"] =
@@ -106,7 +106,8 @@ fn parameters(endpoint: &Endpoint) -> Vec<Value> {
     let in_path =
         endpoint.path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
     let in_path = in_path.map(|name| {
-        json!({ "name": name, "in": "path", "required": true, "schema": { "type": "string", "minLength": 1 } })
+        let schema = json!({ "type": "string", "pattern": pattern(endpoint, name) });
+        json!({ "name": name, "in": "path", "required": true, "schema": schema })
     });
     let in_query = endpoint.query.iter().map(|field| {
         json!({ "name": field.name, "in": "query", "description": field.help, "schema": described(field) })
@@ -121,10 +122,40 @@ fn parameters(endpoint: &Endpoint) -> Vec<Value> {
     all
 }
 
+/// A field of a body, where null is as good as nothing, and so is an empty text.
+fn or_null(field: &Field) -> Value {
+    let mut schema = described(field);
+    if field.form == Form::Text {
+        schema["minLength"] = 0.into();
+    }
+    if let Some(sort) = schema.get("type").cloned() {
+        schema["type"] = json!([sort, "null"]);
+    }
+    if let Some(words) = schema.get_mut("enum").and_then(Value::as_array_mut) {
+        words.push(Value::Null);
+    }
+    schema
+}
+
+/// What a part of a path looks like.
+fn pattern(endpoint: &Endpoint, name: &str) -> &'static str {
+    match name {
+        "id" if endpoint.path.starts_with("/api/v1/tokens") => "^[0-9a-z]{8}$",
+        "id" if endpoint.path.starts_with("/api/v1/workers") => {
+            "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
+        }
+        "id" => "^[1-9][0-9]{0,17}$",
+        "fingerprint" => "^[0-9a-f]{1,64}$",
+        _ => "^[A-Za-z0-9_.:-]{1,128}$",
+    }
+}
+
 fn described(field: &Field) -> Value {
     let mut schema = match field.form {
         Form::Text | Form::When | Form::Span => json!({ "type": "string", "minLength": 1 }),
-        Form::Texts => json!({ "type": "array", "items": { "type": "string" } }),
+        Form::Texts => {
+            json!({ "type": "array", "items": { "type": "string", "minLength": 1 } })
+        }
         Form::Words(words) if field.name == "verb" => json!({ "type": "string", "enum": words }),
         Form::Words(words) => {
             json!({ "type": "array", "items": { "type": "string", "enum": words } })

@@ -7,6 +7,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use backstay::doctor::{self, Wishes};
 use backstay::inspect;
+use backstay::model::bounds::check_name;
 
 use crate::ask::{Call, json, typed};
 use crate::metrics::{Format, Seen};
@@ -41,6 +42,8 @@ pub(super) async fn audit(call: Call) -> Result<Response, Problem> {
 /// What an autoscaler goes by.
 pub(super) async fn backlog(call: Call) -> Result<Response, Problem> {
     let queue = call.part("name").to_owned();
+    check_name(&queue)
+        .map_err(|error| Problem::new("BS301", format!("there is no such queue: {error}")))?;
     let backlog = backstay::backlog(call.pages(), &[queue]).await?;
     Ok(json(StatusCode::OK, &serde_json::json!({ "jobs": backlog.open })))
 }
