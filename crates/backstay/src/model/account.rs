@@ -63,16 +63,17 @@ pub fn is_measured(outcome: Outcome) -> bool {
 /// Ends that a limit brought about: how much was used of how much.
 fn of_limit(outcome: Outcome, account: &Account<'_>) -> Option<String> {
     let limits = account.limits;
-    let after = format!("after {}", spent(account));
+    let after = || format!("after {}", spent(account));
     Some(match outcome {
         Outcome::MemoryLimit | Outcome::OomKilled => {
             let most = limits.and_then(|limits| limits.memory_bytes);
-            format!("killed: used {} {after}", used("memory", account.peak_bytes, most, size))
+            let memory = used("memory", account.peak_bytes, most, size);
+            format!("killed: used {memory} {}", after())
         }
         Outcome::ProbableOom => {
             let most = limits.and_then(|limits| limits.memory_bytes);
             let memory = used("memory", account.peak_bytes, most, size);
-            format!("probably out of memory: used {memory}, and {} {after}", ended(account))
+            format!("probably out of memory: used {memory}, and {} {}", ended(account), after())
         }
         Outcome::CpuLimit => {
             let most = limits.and_then(|limits| limits.cpu_time);
@@ -82,24 +83,26 @@ fn of_limit(outcome: Outcome, account: &Account<'_>) -> Option<String> {
         Outcome::ProcessLimit => {
             let most = limits.and_then(|limits| limits.processes);
             let count = used("processes", account.processes_peak, most, |count| count.to_string());
-            format!("killed: had {count} processes and threads {after}")
+            format!("killed: had {count} processes and threads {}", after())
         }
         Outcome::DiskLimit => {
             let most = limits.and_then(|limits| limits.disk_bytes);
-            format!("killed: stored {} {after}", used("disk", account.scratch_bytes, most, size))
+            let disk = used("disk", account.scratch_bytes, most, size);
+            format!("killed: stored {disk} {}", after())
         }
         Outcome::OutputLimit => {
             let most = limits.and_then(|limits| limits.output_bytes);
-            format!("killed: printed {} {after}", used("output", account.output_bytes, most, size))
+            let output = used("output", account.output_bytes, most, size);
+            format!("killed: printed {output} {}", after())
         }
         Outcome::Stalled => {
             let most = limits.and_then(|limits| limits.stall).map(span);
             let most = most.unwrap_or_else(|| "too long".to_owned());
-            format!("killed: showed no sign of life for {most}, {after}")
+            format!("killed: showed no sign of life for {most}, {}", after())
         }
         Outcome::Evicted => {
             let memory = account.peak_bytes.map(|bytes| format!(" with {}", size(bytes)));
-            format!("ended to make room on its host {after}{}", memory.unwrap_or_default())
+            format!("ended to make room on its host {}{}", after(), memory.unwrap_or_default())
         }
         _ => return None,
     })

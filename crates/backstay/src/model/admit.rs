@@ -1,7 +1,8 @@
 //! Which jobs there is memory for: the budget of a worker, and what is reserved of it.
 
-use std::collections::HashMap;
 use std::time::Duration;
+
+use super::job::JobMap;
 
 /// Of the limit, so that the kernel's own needs and what no limit counts have room, in hundredths.
 const BUDGET_HUNDREDTHS: u64 = 90;
@@ -30,7 +31,7 @@ pub struct Ledger {
     budget: u64,
     at_start: u64,
     reserved: u64,
-    held: HashMap<i64, u64>,
+    held: JobMap<u64>,
     /// No large job starts in a new process before.
     next_large: Duration,
 }
@@ -43,7 +44,7 @@ impl Ledger {
             budget,
             at_start: budget,
             reserved: 0,
-            held: HashMap::new(),
+            held: JobMap::default(),
             next_large: Duration::ZERO,
         }
     }

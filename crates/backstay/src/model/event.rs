@@ -334,6 +334,14 @@ impl Event {
     }
 }
 
+/// Says whether anybody reads log lines of this level; what happens to every job is put together only then.
+pub(crate) fn is_read(level: Level) -> bool {
+    match level {
+        Level::DEBUG => tracing::event_enabled!(target: "backstay", Level::DEBUG),
+        _ => tracing::event_enabled!(target: "backstay", Level::INFO),
+    }
+}
+
 /// Writes the log line of an event, under the target `backstay`.
 ///
 /// Whoever forwards events to somebody else does so beside this call.

@@ -1,5 +1,8 @@
 //! A job's fence and the counters that travel with it from place to place.
 
+use std::collections::{HashMap, HashSet};
+use std::hash::{BuildHasherDefault, Hasher};
+
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -32,6 +35,36 @@ pub struct Counters {
     pub snooze_count: i16,
     /// How often a deploy or a stop took the job out of a worker's hands.
     pub interrupt_count: i16,
+}
+
+/// What is known of jobs, by their ids.
+pub(crate) type JobMap<T> = HashMap<i64, T, BuildHasherDefault<IdHasher>>;
+
+/// Some jobs, by their ids.
+pub(crate) type JobSet = HashSet<i64, BuildHasherDefault<IdHasher>>;
+
+/// Spreads ids by one multiplication. The database counts them up, so nobody can choose them to collide, and each job is
+/// looked up a dozen times on its way.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct IdHasher(u64);
+
+/// 2^64 divided by the golden ratio: neighbours end far from each other.
+const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
+
+impl Hasher for IdHasher {
+    fn write_i64(&mut self, id: i64) {
+        self.0 = id.cast_unsigned().wrapping_mul(SPREAD);
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(SPREAD);
+        }
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
 }
 
 /// From this many lost workers on a job is suspected of having killed them.

@@ -98,7 +98,8 @@ impl KindBrake {
     }
 }
 
-fn does_harm(outcome: Outcome) -> bool {
+/// Whether it counts against a kind that an attempt ended like this.
+pub(crate) fn does_harm(outcome: Outcome) -> bool {
     matches!(
         outcome,
         Outcome::Crashed

@@ -1,6 +1,6 @@
 //! What a handler holds of its attempt: who it is, how long it may take, and the line to its supervisor.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 
 use crate::call::caller::{Caller, Refusal};
 use crate::call::complete::{self, AttemptError};
@@ -178,42 +178,38 @@ pub struct Ctx {
 struct Inner {
     info: Arc<JobInfo>,
     began: Instant,
-    scratch: PathBuf,
-    line: mpsc::Sender<Say>,
-    stop: watch::Receiver<bool>,
+    scratch: Arc<Path>,
+    line: mpsc::Sender<Box<Say>>,
+    is_told: AtomicBool,
+    told: Notify,
     draining: watch::Receiver<bool>,
     told_at: Mutex<Option<Instant>>,
     completed: AtomicBool,
     enqueued: AtomicBool,
 }
 
-/// The supervisor's ends of a [`Ctx`].
-#[derive(Debug)]
-pub(crate) struct CtxEnds {
-    pub(crate) says: mpsc::Receiver<Say>,
-    pub(crate) stop: watch::Sender<bool>,
-}
-
 impl Ctx {
+    /// Makes that of one attempt, and the supervisor's end of its line.
     pub(crate) fn new(
         info: Arc<JobInfo>,
-        scratch: PathBuf,
+        scratch: impl Into<Arc<Path>>,
         draining: watch::Receiver<bool>,
-    ) -> (Ctx, CtxEnds) {
+    ) -> (Ctx, mpsc::Receiver<Box<Say>>) {
+        // Boxes, since the channel sets aside room for 32 of what it carries, and most attempts say nothing.
         let (line, says) = mpsc::channel(LINES);
-        let (stop, stopped) = watch::channel(false);
         let inner = Inner {
             info,
             began: Instant::now(),
-            scratch,
+            scratch: scratch.into(),
             line,
-            stop: stopped,
+            is_told: AtomicBool::new(false),
+            told: Notify::new(),
             draining,
             told_at: Mutex::default(),
             completed: AtomicBool::new(false),
             enqueued: AtomicBool::new(false),
         };
-        (Ctx { inner: Arc::new(inner) }, CtxEnds { says, stop })
+        (Ctx { inner: Arc::new(inner) }, says)
     }
 
     /// Which job this is: id, kind, queue, attempt, counters, tags, meta, trace.
@@ -246,15 +242,22 @@ impl Ctx {
     ///
     /// The future may be dropped at any time.
     pub async fn cancelled(&self) {
-        let mut stop = self.inner.stop.clone();
-        if stop.wait_for(|stopped| *stopped).await.is_err() {
-            std::future::pending::<()>().await;
+        // Made first: it hears what is told between the look and the wait.
+        let told = self.inner.told.notified();
+        if !self.is_cancelled() {
+            told.await;
         }
+    }
+
+    /// Tells this attempt to stop.
+    pub(crate) fn stop(&self) {
+        self.inner.is_told.store(true, Ordering::Release);
+        self.inner.told.notify_waiters();
     }
 
     /// Whether this attempt was told to stop.
     pub fn is_cancelled(&self) -> bool {
-        *self.inner.stop.borrow()
+        self.inner.is_told.load(Ordering::Acquire)
     }
 
     /// Whether the worker drains: save a checkpoint and return [`crate::Fail::interrupted`], or finish soon.
@@ -276,7 +279,7 @@ impl Ctx {
         }
         let note = bounds::clip_chars(&note.into(), bounds::NOTE_CHARS);
         // A line that is full of other things is no reason to wait: the next progress says more.
-        if self.inner.line.try_send(Say::Progress { percent, note: Some(note) }).is_ok() {
+        if self.inner.line.try_send(Box::new(Say::Progress { percent, note: Some(note) })).is_ok() {
             *told_at = Some(Instant::now());
         }
     }
@@ -284,7 +287,7 @@ impl Ctx {
     /// Writes a line into the job's log. Never waits.
     pub fn log(&self, level: Level, text: impl Into<String>) {
         let line = Say::Log { level: level.as_str(), message: text.into() };
-        if self.inner.line.try_send(line).is_err() {
+        if self.inner.line.try_send(Box::new(line)).is_err() {
             tracing::debug!(target: "backstay", "a log line of a job was dropped: its supervisor is behind");
         }
     }
@@ -305,7 +308,7 @@ impl Ctx {
         let (answer, answered) = oneshot::channel();
         self.inner
             .line
-            .send(Say::Checkpoint { value, answer })
+            .send(Box::new(Say::Checkpoint { value, answer }))
             .await
             .map_err(|_| Denied::unheard())?;
         answered.await.map_err(|_| Denied::unheard())?
@@ -335,7 +338,11 @@ impl Ctx {
         let line = serde_json::json!([{ "kind": job.kind(), "args": job.raw_args().map_err(no)?, "options": job.options().map_err(no)? }]);
         let jobs = RawValue::from_string(line.to_string()).expect("made of JSON a line ago");
         let (answer, answered) = oneshot::channel();
-        self.inner.line.send(Say::Enqueue { jobs, answer }).await.map_err(|_| Denied::unheard())?;
+        self.inner
+            .line
+            .send(Box::new(Say::Enqueue { jobs, answer }))
+            .await
+            .map_err(|_| Denied::unheard())?;
         answered.await.map_err(|_| Denied::unheard())?
     }
 

@@ -1,15 +1,17 @@
 //! What is known at the end of an attempt, and how that becomes a verdict with its facts.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
+use tracing::Level;
 
 use super::fail::{Fail, Then};
 use crate::model::account::{self, Account};
 use crate::model::bounds;
-use crate::model::claim::Claimed;
+use crate::model::claim::{Claimed, JobInfo};
 use crate::model::event::{self, Event, JobRef};
 use crate::model::fingerprint::fingerprint;
 use crate::model::judge::{Policy, Verdict, judge};
@@ -150,11 +152,11 @@ pub(crate) fn settle(claimed: &Claimed, mut ended: Ended, terms: &Terms, jitter:
     ended.attempted.allowed =
         ended.terms.as_ref().and_then(|terms| allowed(&terms.limits, &policy));
     let verdict = judge(&ended.attempted, &claimed.counters, &policy, jitter);
-    let mut message = account::sentence(outcome, &ended.account());
-    if let Some(follows) = account::follows(&verdict, &policy.on_oom) {
-        message = format!("{message}; {follows}");
-    }
-    let message = bounds::clip(&message, bounds::ERROR_MESSAGE_BYTES);
+    // Of a completion nobody is told more than that.
+    let message = match verdict {
+        Verdict::Complete => String::new(),
+        _ => sentence(&ended, &verdict, &policy),
+    };
     if verdict == Verdict::Cancel && ended.reason.is_none() && ended.message.is_some() {
         ended.reason = Some(bounds::clip(&message, bounds::REASON_BYTES));
     }
@@ -196,11 +198,20 @@ pub(crate) fn settle(claimed: &Claimed, mut ended: Ended, terms: &Terms, jitter:
         detail,
         fingerprint: mark,
         title,
-        reason: ended.reason.take().unwrap_or_else(|| outcome.as_str().to_owned()),
+        reason: ended.reason.take().map_or(Cow::Borrowed(outcome.as_str()), Cow::Owned),
         if_asked: false,
         outcome,
     };
     Settled { fence: claimed.fence(), verdict, facts }
+}
+
+/// What people are told of an end, and of what follows from it.
+fn sentence(ended: &Ended, verdict: &Verdict, policy: &Policy) -> String {
+    let mut message = account::sentence(ended.attempted.outcome, &ended.account());
+    if let Some(follows) = account::follows(verdict, &policy.on_oom) {
+        message = format!("{message}; {follows}");
+    }
+    bounds::clip(&message, bounds::ERROR_MESSAGE_BYTES)
 }
 
 fn policy_of(claimed: &Claimed, terms: &Terms) -> Policy {
@@ -284,7 +295,11 @@ fn small(number: u128) -> i32 {
 
 /// Says once, in the log, what has become of the job.
 fn tell(claimed: &Claimed, ended: &Ended, verdict: &Verdict, message: &str, fingerprint: &str) {
-    let (job, outcome, error) = (job_ref(claimed), ended.attempted.outcome, message.to_owned());
+    if *verdict == Verdict::Complete && !event::is_read(Level::INFO) {
+        return;
+    }
+    let (job, outcome) = (job_ref(&claimed.info), ended.attempted.outcome);
+    let error = message.to_owned();
     if account::is_measured(outcome) && outcome != Outcome::Evicted {
         let (job, error) = (job.clone(), error.clone());
         event::emit(&Event::LimitHit { job, outcome, error });
@@ -308,8 +323,7 @@ fn tell(claimed: &Claimed, ended: &Ended, verdict: &Verdict, message: &str, fing
 }
 
 /// The job as events name it.
-pub(crate) fn job_ref(claimed: &Claimed) -> JobRef {
-    let info = &claimed.info;
+pub(crate) fn job_ref(info: &JobInfo) -> JobRef {
     JobRef {
         id: info.id,
         kind: info.kind.clone(),

@@ -9,7 +9,7 @@ use backstay_isolate::{ChildLink, ChildSender, FromChild, Role, Then as ChildThe
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
-use super::context::{Ctx, CtxEnds, Denied, Say};
+use super::context::{Ctx, Denied, Say};
 use super::fail::{Fail, Output, Then};
 use super::handler::Handlers;
 use super::inline::panic_text;
@@ -114,13 +114,13 @@ struct Current {
     id: String,
     attempt: i32,
     ctx: Ctx,
-    ends: CtxEnds,
+    says: mpsc::Receiver<Box<Say>>,
     handler: JoinHandle<Result<Output, Fail>>,
 }
 
 enum Step {
     Message(Option<ToChild>),
-    Said(Say),
+    Said(Box<Say>),
     Ended(Result<Output, Fail>),
 }
 
@@ -130,7 +130,7 @@ impl<S: Clone + Send + Sync + 'static> Host<S> {
             match self.step(&mut messages).await {
                 Step::Message(None) => return,
                 Step::Message(Some(message)) => self.hear(message),
-                Step::Said(say) => self.say(say),
+                Step::Said(say) => self.say(*say),
                 Step::Ended(answer) => self.end(answer),
             }
             if self.current.is_none() && *self.drained.borrow() {
@@ -143,7 +143,7 @@ impl<S: Clone + Send + Sync + 'static> Host<S> {
         let Some(current) = &mut self.current else { return Step::Message(messages.recv().await) };
         tokio::select! {
             biased;
-            Some(say) = current.ends.says.recv() => Step::Said(say),
+            Some(say) = current.says.recv() => Step::Said(say),
             answer = &mut current.handler => Step::Ended(match answer {
                 Ok(answer) => answer,
                 Err(error) if error.is_panic() => Err(Fail::panic(panic_text(error.into_panic().as_ref()))),
@@ -168,7 +168,7 @@ impl<S: Clone + Send + Sync + 'static> Host<S> {
                 if let Some(current) =
                     self.current.as_ref().filter(|job| job.id == id && job.attempt == attempt)
                 {
-                    current.ends.stop.send_replace(true);
+                    current.ctx.stop();
                 }
             }
             ToChild::Drain { .. } => {
@@ -207,11 +207,11 @@ impl<S: Clone + Send + Sync + 'static> Host<S> {
             }
         };
         let kind = info.kind.clone();
-        let (ctx, ends) = Ctx::new(Arc::new(info), scratch, self.drained.clone());
+        let (ctx, says) = Ctx::new(Arc::new(info), scratch, self.drained.clone());
         match self.handlers.call(ctx.clone(), self.state.clone()) {
             Some(answer) => {
                 self.current =
-                    Some(Current { id, attempt, ctx, ends, handler: tokio::spawn(answer) })
+                    Some(Current { id, attempt, ctx, says, handler: tokio::spawn(answer) })
             }
             None => self.fail(
                 id,
@@ -249,10 +249,9 @@ impl<S: Clone + Send + Sync + 'static> Host<S> {
 
     fn end(&mut self, answer: Result<Output, Fail>) {
         // What the handler said last goes out before its last word.
-        while let Some(say) =
-            self.current.as_mut().and_then(|current| current.ends.says.try_recv().ok())
+        while let Some(say) = self.current.as_mut().and_then(|current| current.says.try_recv().ok())
         {
-            self.say(say);
+            self.say(*say);
         }
         let Some(Current { id, attempt, ctx, .. }) = self.current.take() else { return };
         self.answers.clear();

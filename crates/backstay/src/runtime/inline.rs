@@ -1,21 +1,20 @@
 //! Handlers inside the worker's own process, on a runtime of their own: fast, and not to be killed.
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use backstay_isolate::OutputRing;
 use tokio::runtime::Runtime;
-use tokio::sync::watch;
 use tokio::task::{JoinError, JoinHandle};
 
-use super::context::{Ctx, CtxEnds};
+use super::context::Ctx;
 use super::ended::Ended;
 use super::fail::{Fail, Output};
 use super::handler::Handlers;
-use super::worker::requests::{Line, Requests};
+use super::worker::lines::Lines;
+use super::worker::requests::Line;
 use super::worker::run::{Hurry, Stopping};
-use super::worker::tail::{Tail, Tails};
+use super::worker::tail::Tail;
 use crate::model::claim::Claimed;
 use crate::model::outcome::Outcome;
 
@@ -29,7 +28,7 @@ type Start = Arc<dyn Fn(Ctx) -> Option<JoinHandle<Result<Output, Fail>>> + Send 
 #[derive(Clone)]
 pub(crate) struct Inline {
     start: Start,
-    scratch: PathBuf,
+    scratch: Arc<Path>,
 }
 
 /// Keeps the runtime of inline handlers; dropping it does not wait for handlers that never end.
@@ -61,7 +60,7 @@ impl InlineThreads {
             let answer = handlers.call(ctx, state.clone())?;
             Some(handle.spawn(answer))
         });
-        Inline { start, scratch: std::env::temp_dir() }
+        Inline { start, scratch: std::env::temp_dir().into() }
     }
 
     /// Builds the state on these threads, since its pools must live there.
@@ -76,40 +75,37 @@ impl InlineThreads {
 impl Inline {
     /// Runs one attempt to its end.
     pub(crate) async fn run(
-        &self,
-        claimed: &Claimed,
+        self,
+        claimed: Box<Claimed>,
         grace: Duration,
-        draining: watch::Receiver<bool>,
         stopping: Stopping,
-        requests: &Requests,
-        tails: &Tails,
-    ) -> Ended {
-        let mut tail = Tail::new(tails, claimed, OutputRing::new());
-        let mut ended = self.attend(claimed, grace, draining, stopping, requests, &mut tail).await;
-        tail.end(claimed, &mut ended);
-        ended
+        lines: Arc<Lines>,
+    ) {
+        let mut tail = Tail::new(&lines.tails, &claimed, None);
+        let ended = self.attend(&claimed, grace, stopping, &lines, &mut tail).await;
+        let mut ended = Box::new(ended);
+        tail.end(&claimed, &mut ended);
+        lines.end(claimed, ended).await;
     }
 
     async fn attend(
         &self,
         claimed: &Claimed,
         grace: Duration,
-        draining: watch::Receiver<bool>,
         mut stopping: Stopping,
-        requests: &Requests,
-        tail: &mut Tail,
+        lines: &Lines,
+        tail: &mut Tail<'_>,
     ) -> Ended {
         let (began, info) = (Instant::now(), Arc::clone(&claimed.info));
         let (fence, timeout) = (info.fence(), Duration::from_millis(info.timeout_ms));
-        let (ctx, ends) = Ctx::new(info, self.scratch.clone(), draining);
+        let (ctx, mut says) = Ctx::new(info, self.scratch.clone(), lines.draining.clone());
         let Some(handler) = (self.start)(ctx.clone()) else {
             return Ended {
                 message: Some("no handler for this kind".into()),
                 ..Ended::bare(Outcome::BootFailed, began.elapsed())
             };
         };
-        let CtxEnds { mut says, stop } = ends;
-        let mut lines = Line::new(fence, requests.clone());
+        let mut line = Line::new(fence, lines.requests.clone());
         let mut handler = handler;
         let mut hurry: Option<(Hurry, Instant)> = None;
         let answer = loop {
@@ -123,11 +119,11 @@ impl Inline {
                 answer = &mut handler => break answer,
                 Some(say) = says.recv() => {
                     tail.hear(&say);
-                    lines.take(say).await;
+                    line.take(*say).await;
                 }
                 () = tail.due() => tail.send(claimed),
                 asked = stopping.asked() => {
-                    stop.send_replace(true);
+                    ctx.stop();
                     match &mut hurry {
                         Some((why, _)) if !asked.is_stale() => {
                             why.hasten(asked.grace);
@@ -137,7 +133,7 @@ impl Inline {
                 }
                 () = tokio::time::sleep_until(deadline.into()) => match &hurry {
                     None => {
-                        stop.send_replace(true);
+                        ctx.stop();
                         hurry = Some((Hurry::timeout(), Instant::now()));
                     }
                     Some((why, _)) => {
@@ -151,12 +147,12 @@ impl Inline {
         };
         while let Ok(say) = says.try_recv() {
             tail.hear(&say);
-            lines.take(say).await;
+            line.take(*say).await;
         }
         let mut ended = Ended::answered(flatten(answer), began.elapsed());
         ended.completed_in_tx =
             ctx.has_completed() && ended.attempted.outcome == Outcome::Completed;
-        ended.enqueue = lines.into_enqueue();
+        ended.enqueue = line.into_enqueue();
         match hurry {
             Some((why, _)) => why.read(ended),
             None => ended,

@@ -6,15 +6,15 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use backstay_isolate::OutputRing;
 use jiff::Timestamp;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::task::{JoinError, JoinSet};
 
 use super::ended::Ended;
+use super::worker::lines::Lines;
 use super::worker::run::{Hurry, Stopping};
-use super::worker::tail::{Tail, Tails};
+use super::worker::tail::Tail;
 use crate::model::claim::Claimed;
 use crate::model::outcome::{Attempted, Outcome};
 use crate::model::push::{Meaning, PushAnswer, PushRequest, meaning};
@@ -116,14 +116,19 @@ pub(crate) struct Pushing {
 
 impl Pushing {
     /// Runs one attempt to its end.
-    pub(crate) async fn run(&self, claimed: &Claimed, stopping: Stopping, tails: &Tails) -> Ended {
-        let mut tail = Tail::new(tails, claimed, OutputRing::new());
-        let mut ended = self.attend(claimed, stopping, &mut tail).await;
-        tail.end(claimed, &mut ended);
-        ended
+    pub(crate) async fn run(self, claimed: Box<Claimed>, stopping: Stopping, lines: Arc<Lines>) {
+        let mut tail = Tail::new(&lines.tails, &claimed, None);
+        let mut ended = Box::new(self.attend(&claimed, stopping, &mut tail).await);
+        tail.end(&claimed, &mut ended);
+        lines.end(claimed, ended).await;
     }
 
-    async fn attend(&self, claimed: &Claimed, mut stopping: Stopping, tail: &mut Tail) -> Ended {
+    async fn attend(
+        &self,
+        claimed: &Claimed,
+        mut stopping: Stopping,
+        tail: &mut Tail<'_>,
+    ) -> Ended {
         let began = Instant::now();
         let timeout = Duration::from_millis(claimed.info.timeout_ms);
         let deadline = Timestamp::now().checked_add(timeout).unwrap_or(Timestamp::MAX);

@@ -64,7 +64,7 @@ fn plainer(one: &Settled, error: &StoreError) -> Settled {
         plain.facts.output.map(|_| serde_json::json!({ "backstay_note": note }).to_string());
     plain.facts.detail = detail("failed", &note);
     plain.facts.title = note.clone();
-    plain.facts.reason = plain.facts.reason.replace('\0', "\u{fffd}");
+    plain.facts.reason = plain.facts.reason.replace('\0', "\u{fffd}").into();
     plain
 }
 

@@ -7,6 +7,7 @@ pub(crate) mod bulkhead;
 pub(crate) mod children;
 pub(crate) mod claim;
 pub(crate) mod control;
+pub(crate) mod lines;
 pub(crate) mod memory;
 pub(crate) mod pools;
 pub(crate) mod pressure;
@@ -31,7 +32,8 @@ use tokio::sync::oneshot;
 
 use crate::model::config::QueueSettings;
 
-pub(crate) use self::runner::{Finished, Runner};
+pub(crate) use self::lines::Finished;
+pub(crate) use self::runner::Runner;
 pub use self::running::Running;
 pub use self::start::StartError;
 

@@ -3,10 +3,9 @@
 //! `FAULTS_HISTORY=DIR`: each process appends to a file of its own in it, one write for a line, so that it survives `kill -9`.
 //! Without the feature `faults` nothing of it is built.
 
-use std::collections::HashSet;
-
 use super::settle::Settled;
 use crate::model::claim::Claimed;
+use crate::model::job::JobSet;
 
 /// Jobs that a worker got, once the claim has committed.
 pub(crate) fn claimed(claimed: &[Vec<Claimed>]) {
@@ -25,7 +24,7 @@ pub(crate) fn begin(op: &'static str, settled: &[Settled]) {
 }
 
 /// What the database said of them: which were moved. Without an answer nobody knows.
-pub(crate) fn end(op: &'static str, settled: &[Settled], moved: Option<&HashSet<i64>>) {
+pub(crate) fn end(op: &'static str, settled: &[Settled], moved: Option<&JobSet>) {
     #[cfg(feature = "faults")]
     match moved {
         None => line::verdicts(op, "info", settled, |_| None),

@@ -1,6 +1,6 @@
 //! Verdicts on their way into the database: sorted by the file that writes them, as columns.
 
-use std::collections::HashSet;
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::StoreError;
 use super::statement::{Link, Param, Sql, millis, sql};
-use crate::model::job::Fence;
+use crate::model::job::{Fence, JobSet};
 use crate::model::judge::{Bill, Verdict};
 use crate::model::limits::InForce;
 use crate::model::outcome::Outcome;
@@ -90,7 +90,7 @@ pub(crate) struct Facts {
     pub(crate) fingerprint: String,
     pub(crate) title: String,
     /// Why it was cancelled.
-    pub(crate) reason: String,
+    pub(crate) reason: Cow<'static, str>,
     /// It is cancelled only where somebody has asked for that.
     pub(crate) if_asked: bool,
     pub(crate) outcome: Outcome,
@@ -111,7 +111,7 @@ impl Facts {
             detail: String::new(),
             fingerprint: String::new(),
             title: String::new(),
-            reason: String::new(),
+            reason: Cow::Borrowed(""),
             if_asked: false,
             outcome,
         }
@@ -370,9 +370,9 @@ pub(crate) async fn settle_for(
     link: &Link,
     lost: Uuid,
     settled: &[Settled],
-) -> Result<HashSet<i64>, StoreError> {
+) -> Result<JobSet, StoreError> {
     let columns = Columns::of(settled);
-    let mut done = HashSet::new();
+    let mut done = JobSet::default();
     for (sql, params) in columns.params(&lost, &"") {
         done.extend(link.query(sql, &params).await?.iter().map(|row| row.get::<_, i64>(0)));
     }

@@ -1,11 +1,11 @@
 //! A turn: verdicts are written and new jobs taken in one transaction and one round trip.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde_json::value::RawValue;
-use tokio_postgres::Row;
+use tokio_postgres::{Column, Row};
 use uuid::Uuid;
 
 use super::StoreError;
@@ -15,7 +15,7 @@ use super::settle::{self, Columns, Settled};
 use super::statement::{self, Link, Param, Sql, millis, pipelined, sql};
 use crate::failpoint::{self, failpoint};
 use crate::model::claim::{Claimed, JobInfo};
-use crate::model::job::Counters;
+use crate::model::job::{Counters, JobSet};
 
 static GATE: Sql = sql!(hot "attempt/gate", [TEXT]);
 static CLAIM: Sql = sql!(hot "attempt/claim",
@@ -45,9 +45,9 @@ pub(crate) struct Ask {
 #[derive(Debug, Default)]
 pub(crate) struct Turn {
     /// Jobs whose verdict was written; the others were stale.
-    pub(crate) accepted: HashSet<i64>,
+    pub(crate) accepted: JobSet,
     /// Jobs that their handlers said to have completed, and that still stand in `running`.
-    pub(crate) unfinished: HashSet<i64>,
+    pub(crate) unfinished: JobSet,
     /// One list per ask, in its order.
     pub(crate) claimed: Vec<Vec<Claimed>>,
     pub(crate) lowered: i64,
@@ -113,7 +113,7 @@ async fn send(
         answers.remove(0)?;
         let rows = answers.remove(0)?;
         turn.lowered = rows.first().map_or(turn.lowered, |row| row.get("lowered"));
-        turn.claimed.push(rows.iter().filter_map(|row| claimed(row, worker, ask)).collect());
+        turn.claimed.push(claimed(&rows, worker, ask));
     }
     failpoint!("settle.after_commit", if !settled.is_empty());
     failpoint!("bury.after_commit", if settled.iter().any(Settled::is_burial));
@@ -200,55 +200,111 @@ impl<'a> Asked<'a> {
     }
 }
 
-fn claimed(row: &Row, worker: Uuid, ask: &Ask) -> Option<Claimed> {
-    let id: i64 = row.get::<_, Option<i64>>("id")?;
-    let raw = |name: &str| {
-        row.get::<_, Option<String>>(name).and_then(|text| RawValue::from_string(text).ok())
+macro_rules! places {
+    ($($column:ident),*) => {
+        /// Where the columns of a claim stand, found once for an answer: to find one by name costs more than to read it.
+        struct Places {
+            $($column: usize,)*
+        }
+
+        impl Places {
+            fn of(columns: &[Column]) -> Places {
+                let at = |name| columns.iter().position(|column| column.name() == name);
+                let at = |name| at(name).unwrap_or_else(|| panic!("the claim gives no column `{name}`"));
+                Places { $($column: at(stringify!($column)),)* }
+            }
+        }
+    };
+}
+
+places!(
+    id,
+    seq,
+    attempt,
+    retry_count,
+    crash_count,
+    lost_count,
+    snooze_count,
+    interrupt_count,
+    max_retries,
+    crash_limit,
+    lost_limit,
+    priority,
+    kind,
+    args,
+    policy,
+    timeout_ms,
+    memory_bytes,
+    group_key,
+    tags,
+    meta,
+    trace,
+    enqueued_at,
+    ready_at,
+    cron_tick,
+    expired,
+    checkpoint
+);
+
+/// The jobs of one answer; none where its only row says nothing but how far the line was lowered.
+fn claimed(rows: &[Row], worker: Uuid, ask: &Ask) -> Vec<Claimed> {
+    let Some(first) = rows.first() else { return Vec::new() };
+    let (places, now) = (Places::of(first.columns()), first.get("now"));
+    let mut all = Vec::with_capacity(rows.len());
+    all.extend(rows.iter().filter_map(|row| one(row, &places, now, worker, ask)));
+    all
+}
+
+fn one(row: &Row, at: &Places, now: Timestamp, worker: Uuid, ask: &Ask) -> Option<Claimed> {
+    let id: i64 = row.get::<_, Option<i64>>(at.id)?;
+    let raw = |place: usize| {
+        row.get::<_, Option<String>>(place).and_then(|text| RawValue::from_string(text).ok())
     };
     let timeout = row
-        .get::<_, Option<i64>>("timeout_ms")
+        .get::<_, Option<i64>>(at.timeout_ms)
         .map(|ms| Duration::from_millis(ms.max(0).unsigned_abs()));
-    let instant = |name: &str| row.get::<_, Option<jiff::Timestamp>>(name).map(|at| at.to_string());
+    let instant = |place: usize| row.get::<_, Option<Timestamp>>(place).map(|at| at.to_string());
+    let counters = Counters {
+        attempt: row.get(at.attempt),
+        retry_count: row.get(at.retry_count),
+        crash_count: row.get(at.crash_count),
+        lost_count: row.get(at.lost_count),
+        snooze_count: row.get(at.snooze_count),
+        interrupt_count: row.get(at.interrupt_count),
+    };
     Some(Claimed {
-        seq: row.get("seq"),
-        priority: row.get("priority"),
-        counters: Counters {
-            attempt: row.get("attempt"),
-            retry_count: row.get("retry_count"),
-            crash_count: row.get("crash_count"),
-            lost_count: row.get("lost_count"),
-            snooze_count: row.get("snooze_count"),
-            interrupt_count: row.get("interrupt_count"),
-        },
-        limits: (row.get("crash_limit"), row.get("lost_limit")),
-        policy: row.get("policy"),
+        seq: row.get(at.seq),
+        priority: row.get(at.priority),
+        counters,
+        limits: (row.get(at.crash_limit), row.get(at.lost_limit)),
+        policy: row.get(at.policy),
         timeout,
-        memory: row.get::<_, Option<i64>>("memory_bytes").map(i64::unsigned_abs),
-        expired: row.get::<_, Option<bool>>("expired").unwrap_or(false),
-        waited: waited(row.get("ready_at"), row.get("now")),
+        memory: row.get::<_, Option<i64>>(at.memory_bytes).map(i64::unsigned_abs),
+        expired: row.get::<_, Option<bool>>(at.expired).unwrap_or(false),
+        waited: waited(row.get(at.ready_at), now),
         info: Arc::new(JobInfo {
             id,
-            attempt: row.get("attempt"),
+            attempt: counters.attempt,
             worker,
-            kind: row.get("kind"),
+            kind: row.get(at.kind),
             queue: ask.queue.clone(),
-            retry_count: row.get("retry_count"),
-            max_retries: row.get("max_retries"),
-            group: row.get("group_key"),
-            tags: row.get::<_, Option<Vec<String>>>("tags").unwrap_or_default(),
-            meta: raw("meta"),
-            trace: row.get("trace"),
-            cron_tick: instant("cron_tick"),
-            enqueued_at: instant("enqueued_at").unwrap_or_default(),
+            retry_count: counters.retry_count,
+            max_retries: row.get(at.max_retries),
+            group: row.get(at.group_key),
+            tags: row.get::<_, Option<Vec<String>>>(at.tags).unwrap_or_default(),
+            meta: raw(at.meta),
+            trace: row.get(at.trace),
+            cron_tick: instant(at.cron_tick),
+            enqueued_at: instant(at.enqueued_at).unwrap_or_default(),
             timeout_ms: u64::try_from(timeout.unwrap_or(ask.timeout).as_millis())
                 .unwrap_or(u64::MAX),
-            checkpoint: raw("checkpoint"),
-            args: raw("args").expect("the column is jsonb and never null"),
+            checkpoint: raw(at.checkpoint),
+            args: raw(at.args).expect("the column is jsonb and never null"),
         }),
     })
 }
 
 /// How long it stood in line; nothing where it is due only after the claim, by a clock that was set back.
-fn waited(ready_at: jiff::Timestamp, now: jiff::Timestamp) -> Duration {
+fn waited(ready_at: Timestamp, now: Timestamp) -> Duration {
     Duration::try_from(now.duration_since(ready_at)).unwrap_or_default()
 }

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use serde_json::Value;
+use tokio::sync::mpsc;
 use uuid::Uuid;
 
 use crate::model::claim::JobInfo;
 use crate::model::request::{Job, Request};
-use crate::runtime::context::{Ctx, CtxEnds, Say};
+use crate::runtime::context::{Ctx, Say};
 use crate::runtime::fail::Fail;
 use crate::runtime::fail::Output;
 use crate::runtime::inline::flatten;
@@ -52,11 +53,11 @@ impl<S: Clone + Send + Sync + 'static> Worker<S> {
         let line = serde_json::to_string(&first_attempt(request.kind(), args.to_owned()))?;
         let (_draining, drained) = tokio::sync::watch::channel(false);
         let info: Arc<JobInfo> = Arc::new(serde_json::from_str(&line)?);
-        let (ctx, ends) = Ctx::new(info, std::env::temp_dir(), drained);
+        let (ctx, says) = Ctx::new(info, std::env::temp_dir(), drained);
         let kind = request.kind();
         let handler = self.handlers().call(ctx.clone(), state);
         let handler = handler.ok_or_else(|| Fail::dead(format!("no handler for `{kind}`")))?;
-        let output = attend(ctx, ends, tokio::spawn(handler)).await?;
+        let output = attend(ctx, says, tokio::spawn(handler)).await?;
         Ok(output.map_or(Value::Null, |output| {
             serde_json::from_str(output.get()).expect("it was JSON when the handler gave it")
         }))
@@ -66,7 +67,7 @@ impl<S: Clone + Send + Sync + 'static> Worker<S> {
 /// Answers what the handler asks for until it has ended.
 async fn attend(
     ctx: Ctx,
-    mut ends: CtxEnds,
+    mut says: mpsc::Receiver<Box<Say>>,
     mut handler: tokio::task::JoinHandle<Result<Output, Fail>>,
 ) -> Result<Output, Fail> {
     let (requests, _nobody) = requests::channel();
@@ -74,7 +75,7 @@ async fn attend(
     loop {
         tokio::select! {
             biased;
-            Some(say) = ends.says.recv() => match say {
+            Some(say) = says.recv() => match *say {
                 // A handler that has given up on the answer does not need it.
                 Say::Checkpoint { answer, .. } => drop(answer.send(Ok(()))),
                 Say::Enqueue { jobs, answer } => drop(answer.send(line.enqueue(&jobs))),

@@ -1,6 +1,6 @@
 //! Takes over the jobs of workers that are lost, on proof of death, under the dead worker's own fence.
 
-use std::collections::HashSet;
+use std::borrow::Cow;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -10,7 +10,7 @@ use crate::failpoint::failpoint;
 use crate::model::account;
 use crate::model::event::{self, Event};
 use crate::model::fingerprint::fingerprint;
-use crate::model::job::Fence;
+use crate::model::job::{Fence, JobSet};
 use crate::model::judge::{Bill, Policy, Verdict, judge, judge_lost};
 use crate::model::lease::{Evidence, Looks, Sighting, Times, may_rescue};
 use crate::model::outcome::{Attempted, Outcome};
@@ -228,7 +228,7 @@ impl Rescue {
             detail: detail.to_string(),
             fingerprint: print.hash,
             title: print.title,
-            reason: job.cancel_reason.clone().unwrap_or_else(|| "cancelled".to_owned()),
+            reason: job.cancel_reason.clone().map_or(Cow::Borrowed("cancelled"), Cow::Owned),
             ..Facts::of(outcome)
         };
         Settled {
@@ -240,7 +240,7 @@ impl Rescue {
 }
 
 /// Writes the verdicts and commits; which jobs were settled.
-async fn write(link: &Link, lost: Uuid, settled: &[Settled]) -> Result<HashSet<i64>, StoreError> {
+async fn write(link: &Link, lost: Uuid, settled: &[Settled]) -> Result<JobSet, StoreError> {
     let done = settle_for(link, lost, settled).await?;
     failpoint!("rescue.before_commit", if !settled.is_empty());
     link.batch("commit").await?;

@@ -7,6 +7,7 @@ use std::sync::{Arc, OnceLock};
 use tokio::sync::{mpsc, watch};
 
 use super::backends::{self, Backends};
+use super::lines::Lines;
 use super::program::Access;
 use super::queue::{Command, Http, Queue};
 use super::runner::Runner;
@@ -399,12 +400,14 @@ impl<S: Clone + Send + Sync + 'static> Worker<S> {
             own: bulkhead::OwnTerms::default(),
             launcher,
             container: backstay_isolate::Container::look(),
-            backends: Backends::new(),
-            requests,
-            tails,
-            samples: Samples::default(),
-            draining,
-            finished: finished_sender,
+            lines: Arc::new(Lines {
+                requests,
+                tails,
+                backends: Backends::new(),
+                samples: Samples::default(),
+                draining,
+                finished: finished_sender,
+            }),
             home: OnceLock::new(),
             tally,
         };

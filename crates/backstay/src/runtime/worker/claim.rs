@@ -33,10 +33,11 @@ use super::room::{LEVELS, Room};
 use super::run::{Hurry, Stop};
 use super::{Allowance, Finished, Runner, Signal};
 use crate::model::admit::Ledger;
-use crate::model::claim::Claimed;
+use crate::model::claim::{Claimed, JobInfo};
 use crate::model::config::{QueueSettings, WorkerSettings};
 use crate::model::drain::{Drain, Phase};
-use crate::model::event::{self, Event, JobRef};
+use crate::model::event::{self, Event};
+use crate::model::job::JobMap;
 use crate::model::kind_brake::KindBrake;
 use crate::runtime::context::Denied;
 use crate::runtime::looper::{Dice, Patience, Redial};
@@ -80,10 +81,10 @@ struct Hand {
     room: usize,
     level: usize,
     place: Place,
-    job: JobRef,
+    info: Arc<JobInfo>,
     /// Kept where a completion may turn out to be a failure: the handler's own transaction never commits, or the jobs
     /// that it enqueues are refused.
-    claimed: Option<Claimed>,
+    claimed: Option<Box<Claimed>>,
 }
 
 /// The loop and all that it holds.
@@ -111,7 +112,7 @@ pub(crate) struct Claims {
 pub(crate) struct State {
     link: Option<Link>,
     redial: Redial,
-    hands: HashMap<i64, Hand>,
+    hands: JobMap<Hand>,
     /// What is reserved of the memory.
     ledger: Ledger,
     /// The most that a job of any kind may use, in bytes.
@@ -178,7 +179,7 @@ impl State {
         State {
             link: None,
             redial: Redial::new(settings.times.redial()),
-            hands: HashMap::new(),
+            hands: JobMap::default(),
             ledger: Ledger::new(memory.budget),
             largest: memory.largest,
             begun: 0,
@@ -306,7 +307,7 @@ impl Claims {
     fn tell(&self) {
         tracing::warn!(target: "backstay", count = self.state.hands.len(), "{} jobs are running here", self.state.hands.len());
         for hand in self.state.hands.values() {
-            let JobRef { id, kind, queue, attempt } = &hand.job;
+            let JobInfo { id, kind, queue, attempt, .. } = &*hand.info;
             tracing::warn!(target: "backstay", job_id = id, kind, queue, attempt, "{kind} {id} runs (attempt {attempt})");
         }
     }

@@ -1,18 +1,17 @@
 //! Runs one attempt in a child or as a command, and reads its end.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use backstay_isolate::{
     LastWord, Order, PeakSource, Pool, Report, RunEvent, StopReason, Stopper, Then as ChildThen,
 };
-use tokio::sync::watch;
+use tokio::sync::Notify;
 
-use super::backends::Backends;
 use super::bulkhead;
-use super::requests::{Line, Requests};
-use super::samples::Samples;
-use super::tail::{Tail, Tails};
+use super::lines::Lines;
+use super::requests::Line;
+use super::tail::Tail;
 use crate::failpoint::failpoint;
 use crate::model::account;
 use crate::model::claim::Claimed;
@@ -105,61 +104,71 @@ impl Hurry {
     }
 }
 
-/// The attempt's end of the line by which it is told to stop.
-#[derive(Debug, Clone)]
-pub(crate) struct Stopping(watch::Receiver<Option<Hurry>>);
+/// The line by which an attempt is told to stop. Each attempt has one and hardly any is used, so it is a small one.
+#[derive(Debug, Default)]
+struct StopLine {
+    told: Mutex<Option<Hurry>>,
+    news: Notify,
+}
 
-/// The worker's end of that line.
+/// The attempt's end of that line.
 #[derive(Debug)]
-pub(crate) struct Stop(watch::Sender<Option<Hurry>>);
+pub(crate) struct Stopping(Arc<StopLine>);
+
+/// The worker's end of it.
+#[derive(Debug)]
+pub(crate) struct Stop(Arc<StopLine>);
 
 pub(crate) fn stop_line() -> (Stop, Stopping) {
-    let (sender, receiver) = watch::channel(None);
-    (Stop(sender), Stopping(receiver))
+    let line = Arc::<StopLine>::default();
+    (Stop(line.clone()), Stopping(line))
+}
+
+impl StopLine {
+    fn told(&self) -> MutexGuard<'_, Option<Hurry>> {
+        self.told.lock().expect("nobody panics while holding it")
+    }
 }
 
 impl Stop {
     /// Whether it was told to stop already.
     pub(crate) fn is_told(&self) -> bool {
-        self.0.borrow().is_some()
+        self.0.told().is_some()
     }
 
     /// Tells the attempt to stop; the first reason stands, except that a lost lease overrules. A shorter grace always counts.
     pub(crate) fn tell(&self, hurry: Hurry) {
-        self.0.send_if_modified(|now| match now {
+        let is_new = match &mut *self.0.told() {
             Some(before) if before.is_stale() || !hurry.is_stale() => before.hasten(hurry.grace),
-            _ => {
+            now => {
                 *now = Some(hurry);
                 true
             }
-        });
+        };
+        if is_new {
+            self.0.news.notify_one();
+        }
     }
 }
 
 impl Stopping {
     /// What the attempt was told, if it was.
-    pub(crate) fn told(&mut self) -> Option<Hurry> {
-        self.0.borrow_and_update().clone()
+    pub(crate) fn told(&self) -> Option<Hurry> {
+        self.0.told().clone()
     }
 
     /// Waits until the attempt is told to stop; asked again, until it is told otherwise.
+    ///
+    /// # Cancellation
+    /// May be dropped at any time.
     pub(crate) async fn asked(&mut self) -> Hurry {
-        while self.0.changed().await.is_ok() {
-            if let Some(hurry) = self.0.borrow_and_update().clone() {
+        loop {
+            self.0.news.notified().await;
+            if let Some(hurry) = self.told() {
                 return hurry;
             }
         }
-        // The worker has let go of the attempt, so nobody will ask any more.
-        std::future::pending().await
     }
-}
-
-/// What an attempt's events, and its end, go to.
-pub(crate) struct Lines<'a> {
-    pub(crate) requests: &'a Requests,
-    pub(crate) tails: &'a Tails,
-    pub(crate) backends: &'a Backends,
-    pub(crate) samples: &'a Samples,
 }
 
 /// What holds for one attempt.
@@ -170,14 +179,24 @@ pub(crate) struct Bounds {
     pub(crate) is_own: bool,
 }
 
-/// Runs one attempt outside this process.
+/// Runs one attempt outside this process, to its end.
 pub(crate) async fn run(
+    pool: Pool,
+    claimed: Box<Claimed>,
+    bounds: Bounds,
+    stopping: Stopping,
+    lines: Arc<Lines>,
+) {
+    let ended = Box::new(attend(&pool, &claimed, bounds, stopping, &lines).await);
+    lines.end(claimed, ended).await;
+}
+
+async fn attend(
     pool: &Pool,
     claimed: &Claimed,
     bounds: Bounds,
     mut stopping: Stopping,
-    mut draining: watch::Receiver<bool>,
-    lines: Lines<'_>,
+    lines: &Lines,
 ) -> Ended {
     let began = Instant::now();
     let mut line = Line::new(claimed.fence(), lines.requests.clone());
@@ -190,8 +209,8 @@ pub(crate) async fn run(
     failpoint!(pass "spawn.after");
     let stopper = run.stopper();
     let _seen = lines.samples.watch(claimed.fence(), run.gauge(), bounds.terms.clone());
-    let mut tail = Tail::new(lines.tails, claimed, run.output());
-    let mut told = false;
+    let mut tail = Tail::new(&lines.tails, claimed, Some(run.output()));
+    let (mut draining, mut told) = (lines.draining.clone(), false);
     let report = loop {
         let event = tokio::select! {
             event = run.next() => event,

@@ -1,33 +1,24 @@
 //! Which way an attempt runs, and what holds for it: by queue and kind.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use backstay_isolate::{Container, Launcher};
 use serde_json::json;
 use tokio::runtime::Handle;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 
-use super::backends::Backends;
 use super::bulkhead::{self, OwnTerms};
+use super::lines::Lines;
 use super::pools::Watched;
-use super::requests::Requests;
-use super::run::{self, Bounds, Lines, Stopping};
-use super::samples::Samples;
+use super::run::{self, Bounds, Stopping};
 use super::served::Served;
-use super::tail::Tails;
 use super::way::Way;
 use crate::model::claim::Claimed;
 use crate::model::event::Event;
-use crate::runtime::ended::{Ended, Terms, job_ref};
+use crate::runtime::ended::{Terms, job_ref};
 use crate::runtime::figures::Tally;
-
-/// An attempt that has ended.
-pub(crate) struct Finished {
-    pub(crate) claimed: Claimed,
-    pub(crate) ended: Ended,
-}
 
 /// One queue's handlers.
 pub(crate) struct QueueWays {
@@ -37,7 +28,7 @@ pub(crate) struct QueueWays {
     pub(crate) snooze_max: i16,
     /// Of a job of whose kind nothing is said, in bytes.
     pub(crate) memory: Option<u64>,
-    pub(crate) ways: HashMap<String, Way>,
+    pub(crate) ways: BTreeMap<String, Way>,
     /// The program that says itself what it runs.
     pub(crate) served: Option<Served>,
 }
@@ -58,21 +49,16 @@ impl QueueWays {
 
 /// Starts attempts and sends their ends to the claim loop.
 pub(crate) struct Runner {
-    pub(crate) queues: HashMap<String, QueueWays>,
+    pub(crate) queues: BTreeMap<String, QueueWays>,
     /// The kinds as the beat tells them.
     pub(crate) announced: watch::Sender<String>,
     pub(crate) lean: BTreeSet<String>,
-    pub(crate) kind_timeouts: HashMap<String, Duration>,
+    pub(crate) kind_timeouts: BTreeMap<String, Duration>,
     pub(crate) own: OwnTerms,
     pub(crate) launcher: Option<Launcher>,
     /// What this process and all its children may use together.
     pub(crate) container: Container,
-    pub(crate) backends: Backends,
-    pub(crate) requests: Requests,
-    pub(crate) tails: Tails,
-    pub(crate) samples: Samples,
-    pub(crate) draining: watch::Receiver<bool>,
-    pub(crate) finished: mpsc::Sender<Finished>,
+    pub(crate) lines: Arc<Lines>,
     pub(crate) home: OnceLock<Handle>,
     /// What monitoring reads.
     pub(crate) tally: Tally,
@@ -85,67 +71,48 @@ impl Runner {
         drop(self.home.set(home));
     }
 
-    /// Begins an attempt; its end comes over the channel.
-    pub(crate) fn begin(&self, mut claimed: Claimed, stopping: Stopping) {
+    /// Says how long an attempt may take: as its job asks, or its kind, or its queue.
+    pub(crate) fn bound(&self, claimed: &mut Claimed) {
         let Some(queue) = self.queues.get(&claimed.info.queue) else { return };
-        let Some(way) = queue.way(&claimed.info.kind).cloned() else { return };
         let usual = || self.kind_timeouts.get(&claimed.info.kind).copied().unwrap_or(queue.timeout);
         let timeout = match claimed.timeout {
-            Some(asked) => bulkhead::timeout(asked, queue.timeout_max, &job_ref(&claimed)),
+            Some(asked) => bulkhead::timeout(asked, queue.timeout_max, &job_ref(&claimed.info)),
             None => usual(),
         };
         let timeout_ms = u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX);
         if claimed.info.timeout_ms != timeout_ms {
             Arc::make_mut(&mut claimed.info).timeout_ms = timeout_ms;
         }
-        let (grace, draining) = (queue.grace, self.draining.clone());
-        let (requests, tails) = (self.requests.clone(), self.tails.clone());
-        // A task of its own size for each way: one for all would be as large as the largest, a child's.
-        match way {
-            Way::Push(push) => self.spawn(async move {
-                let ended = push.run(&claimed, stopping, &tails).await;
-                Finished { claimed, ended }
-            }),
-            Way::Inline(inline) => self.spawn(async move {
-                let ended =
-                    inline.run(&claimed, grace, draining, stopping, &requests, &tails).await;
-                Finished { claimed, ended }
-            }),
-            Way::Child(pool, terms) => {
-                let own = self.own.of(&terms, claimed.memory, &job_ref(&claimed));
-                // A suspect gets a process that nobody else uses.
-                let is_own = own.is_some() || claimed.counters.is_suspect();
-                let bounds = Bounds { grace, terms: own.unwrap_or(terms), is_own };
-                let (backends, samples) = (self.backends.clone(), self.samples.clone());
-                self.spawn(async move {
-                    let lines = Lines {
-                        requests: &requests,
-                        tails: &tails,
-                        backends: &backends,
-                        samples: &samples,
-                    };
-                    let ended = run::run(&pool, &claimed, bounds, stopping, draining, lines).await;
-                    Finished { claimed, ended }
-                });
-            }
-        }
     }
 
-    /// Looks after one attempt in a task of its own, and sends its end to the loop.
-    fn spawn(&self, attempt: impl Future<Output = Finished> + Send + 'static) {
-        let finished = self.finished.clone();
+    /// Begins an attempt, looked after in a task of its own; its end comes over the channel.
+    pub(crate) fn begin(&self, claimed: Box<Claimed>, stopping: Stopping) {
+        let Some((queue, way)) = self.way(&claimed) else { return };
         let home = self.home.get().expect("set before the first claim");
-        home.spawn(async move {
-            // The loop has gone only when the worker ends without waiting; then the job is rescued or was given back.
-            drop(finished.send(attempt.await).await);
-        });
+        let (grace, lines) = (queue.grace, self.lines.clone());
+        // A task of its own size for each way: one for all would be as large as the largest, a child's.
+        match way {
+            Way::Push(push) => home.spawn(push.clone().run(claimed, stopping, lines)),
+            Way::Inline(inline) => home.spawn(inline.clone().run(claimed, grace, stopping, lines)),
+            Way::Child(pool, terms) => {
+                let own = self.own.of(terms, claimed.memory, &job_ref(&claimed.info));
+                // A suspect gets a process that nobody else uses.
+                let is_own = own.is_some() || claimed.counters.is_suspect();
+                let terms = own.unwrap_or_else(|| terms.clone());
+                let bounds = Bounds { grace, terms, is_own };
+                home.spawn(run::run(pool.clone(), claimed, bounds, stopping, lines))
+            }
+        };
+    }
+
+    fn way(&self, claimed: &Claimed) -> Option<(&QueueWays, &Way)> {
+        let queue = self.queues.get(&claimed.info.queue)?;
+        Some((queue, queue.way(&claimed.info.kind)?))
     }
 
     /// The memory that this attempt may use; handlers inside the worker or behind an address have no share of their own.
     pub(crate) fn memory_of(&self, claimed: &Claimed) -> u64 {
-        let info = &claimed.info;
-        let way = self.queues.get(&info.queue).and_then(|queue| queue.way(&info.kind));
-        let Some(Way::Child(_, terms)) = way else { return 0 };
+        let Some((_, Way::Child(_, terms))) = self.way(claimed) else { return 0 };
         let limits = match claimed.memory {
             Some(asked) => terms.limits.with_memory(asked).0,
             None => terms.limits,
@@ -155,8 +122,8 @@ impl Runner {
 
     /// How many children wait that could run this attempt: none where it gets a process of its own.
     pub(crate) fn warm_for(&self, claimed: &Claimed) -> usize {
-        let way = self.queues.get(&claimed.info.queue).and_then(|it| it.way(&claimed.info.kind));
-        let Some(pool) = way.and_then(Way::pool) else { return usize::MAX };
+        let pool = self.way(claimed).and_then(|(_, way)| way.pool());
+        let Some(pool) = pool else { return usize::MAX };
         if claimed.memory.is_some() || claimed.counters.is_suspect() { 0 } else { pool.idle() }
     }
 

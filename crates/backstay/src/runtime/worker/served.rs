@@ -1,6 +1,6 @@
 //! The program that serves a queue: the kinds that it announces, and how each of them runs.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use super::way::Way;
 
@@ -8,7 +8,7 @@ use super::way::Way;
 pub(crate) struct Served {
     pub(crate) usual: Way,
     /// Kinds for which the settings want other limits, isolation or environment: the same program apart.
-    pub(crate) own: HashMap<String, Way>,
+    pub(crate) own: BTreeMap<String, Way>,
 }
 
 impl Served {

@@ -337,7 +337,7 @@ async fn beat(
         signals,
         wishes: parts.keeper.wishes(),
         kinds: parts.runner.announced.subscribe(),
-        samples: parts.runner.samples.clone(),
+        samples: parts.runner.lines.samples.clone(),
         admission: admission_watch,
         launcher: parts.runner.launcher.clone(),
         tally: tally.clone(),
@@ -407,7 +407,7 @@ async fn work(
     }
     drop(keeper.await);
     runner.stop().await;
-    runner.backends.finish().await;
+    runner.lines.backends.finish().await;
     let farewell = async {
         let link = database.open(Purpose::Duty, Some(&id.to_string())).await?;
         duty::resign(&link, id).await?;

@@ -1,7 +1,6 @@
 //! What attempts print, on its way to the database: of those that do not complete the newest, and more while somebody looks.
 
-use std::collections::HashMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, Instant};
 
 use backstay_isolate::{OutputLine, OutputReader, OutputRing, Stream};
@@ -41,14 +40,13 @@ const FAREWELL: Duration = Duration::from_secs(3);
 pub(crate) type Wishes = HashMap<i64, Instant>;
 
 /// The attempts' end of the line.
-#[derive(Clone)]
 pub(crate) struct Tails {
     wishes: watch::Receiver<Wishes>,
     keeper: mpsc::Sender<Rest>,
     /// By kind: the places in its args that are never shown.
-    sensitive: Arc<HashMap<String, Vec<String>>>,
+    sensitive: BTreeMap<String, Vec<String>>,
     /// By queue: whose output is kept without being asked for.
-    keeps: Arc<HashMap<String, KeepOutput>>,
+    keeps: BTreeMap<String, KeepOutput>,
 }
 
 /// Output that is to be stored.
@@ -79,17 +77,18 @@ pub(crate) fn channel(settings: &Settings) -> (Tails, Keeper) {
     let declared = settings.kinds.iter().filter(|kind| !kind.sensitive.is_empty());
     let sensitive = declared.map(|kind| (kind.name.clone(), kind.sensitive.clone())).collect();
     let keeps = settings.queues.iter().map(|queue| (queue.name.clone(), queue.keep_output));
-    let keeps = Arc::new(keeps.collect());
-    let tails = Tails { wishes, keeper, sensitive: Arc::new(sensitive), keeps };
+    let tails = Tails { wishes, keeper, sensitive, keeps: keeps.collect() };
     (tails, Keeper { wishes: Some(sender), rests })
 }
 
 /// One attempt's output.
-pub(crate) struct Tail {
-    tails: Tails,
+pub(crate) struct Tail<'a> {
+    tails: &'a Tails,
+    wishes: watch::Receiver<Wishes>,
     job: i64,
     attempt: i32,
-    ring: OutputRing,
+    /// None until something is printed, where this process prints itself.
+    ring: Option<OutputRing>,
     /// Once somebody has looked.
     live: Option<Live>,
 }
@@ -101,10 +100,10 @@ struct Live {
     due_at: Instant,
 }
 
-impl Tail {
-    pub(crate) fn new(tails: &Tails, claimed: &Claimed, ring: OutputRing) -> Tail {
+impl<'a> Tail<'a> {
+    pub(crate) fn new(tails: &'a Tails, claimed: &Claimed, ring: Option<OutputRing>) -> Tail<'a> {
         let (job, attempt) = (claimed.info.id, claimed.info.attempt);
-        Tail { tails: tails.clone(), job, attempt, ring, live: None }
+        Tail { tails, wishes: tails.wishes.clone(), job, attempt, ring, live: None }
     }
 
     /// Waits until somebody looks, and a second has passed since the last part.
@@ -113,12 +112,12 @@ impl Tail {
     /// May be dropped at any time.
     pub(crate) async fn due(&mut self) {
         loop {
-            self.tails.wishes.mark_unchanged();
+            self.wishes.mark_unchanged();
             if self.is_wished() {
                 let at = self.live.as_ref().map_or_else(Instant::now, |live| live.due_at);
                 return tokio::time::sleep_until(at.into()).await;
             }
-            if self.tails.wishes.changed().await.is_err() {
+            if self.wishes.changed().await.is_err() {
                 // The worker ends.
                 return std::future::pending().await;
             }
@@ -126,15 +125,16 @@ impl Tail {
     }
 
     /// Takes what an inline handler says to its log; what it prints goes where the worker prints.
-    pub(crate) fn hear(&self, say: &Say) {
+    pub(crate) fn hear(&mut self, say: &Say) {
         let Say::Log { level, message } = say else { return };
+        let ring = self.ring.get_or_insert_default();
         for line in message.lines() {
-            self.ring.push(Stream::Log, format!("{level}: {line}\n").as_bytes());
+            ring.push(Stream::Log, format!("{level}: {line}\n").as_bytes());
         }
     }
 
     fn is_wished(&self) -> bool {
-        let until = self.tails.wishes.borrow().get(&self.job).copied();
+        let until = self.wishes.borrow().get(&self.job).copied();
         until.is_some_and(|until| until > Instant::now())
     }
 
@@ -145,9 +145,9 @@ impl Tail {
             self.live.iter_mut().for_each(|live| live.due_at = Instant::now() + EVERY);
             return;
         };
-        let (tails, ring) = (&self.tails, &self.ring);
+        let (tails, ring) = (self.tails, &mut self.ring);
         let live = self.live.get_or_insert_with(|| Live {
-            reader: OutputReader::new(ring),
+            reader: OutputReader::new(ring.get_or_insert_default()),
             scrub: tails.scrub(claimed),
             parts: 0,
             due_at: Instant::now(),
@@ -175,20 +175,21 @@ impl Tail {
         if is_completed && !keeps && !is_seen {
             return;
         }
-        let (reader, scrub, parts) = match self.live {
+        let Tail { tails, job, attempt, ring, live, .. } = self;
+        let ring = ring.unwrap_or_default();
+        let (reader, scrub, parts) = match live {
             Some(live) => (live.reader, live.scrub, live.parts),
-            None => (OutputReader::new(&self.ring), self.tails.scrub(claimed), 0),
+            None => (OutputReader::new(&ring), tails.scrub(claimed), 0),
         };
         for text in [&mut ended.message, &mut ended.trace, &mut ended.stderr].into_iter().flatten()
         {
             *text = scrub.clean(text).into_owned();
         }
-        if !is_seen && (self.ring.is_empty() || !keeps) {
+        if !is_seen && (ring.is_empty() || !keeps) {
             return;
         }
-        let (job, attempt) = (self.job, self.attempt);
         let rest = Rest { job, attempt, parts, what: What::All { reader, scrub } };
-        if self.tails.keeper.try_send(rest).is_err() {
+        if tails.keeper.try_send(rest).is_err() {
             tracing::debug!(target: "backstay", job_id = job, attempt, "the output of an attempt was dropped: storing is behind");
         }
     }

@@ -63,8 +63,8 @@ pub(super) struct Setting<'a, S> {
 
 impl<S: Clone + Send + Sync + 'static> Setting<'_, S> {
     /// All queues with their ways; a worker that could run nothing is refused.
-    pub(super) async fn queues(&mut self) -> Result<HashMap<String, QueueWays>, StartError> {
-        let mut queues = HashMap::new();
+    pub(super) async fn queues(&mut self) -> Result<BTreeMap<String, QueueWays>, StartError> {
+        let mut queues = BTreeMap::new();
         let settings = self.settings;
         for queue in &settings.queues {
             let (ways, served) = self.ways(queue).await?;
@@ -93,8 +93,8 @@ impl<S: Clone + Send + Sync + 'static> Setting<'_, S> {
     async fn ways(
         &mut self,
         queue: &QueueSettings,
-    ) -> Result<(HashMap<String, Way>, Option<Served>), StartError> {
-        let mut ways = HashMap::new();
+    ) -> Result<(BTreeMap<String, Way>, Option<Served>), StartError> {
+        let mut ways = BTreeMap::new();
         let mut rust: Vec<(Isolation, Limits, Way)> = Vec::new();
         for kind in self.handlers.kinds() {
             let own = self.settings.kinds.iter().find(|declared| declared.name == kind);

@@ -24,7 +24,7 @@ pub(super) enum Place {
 
 /// A claimed job that waits for a slot.
 pub(super) struct Next {
-    pub(super) claimed: Claimed,
+    pub(super) claimed: Box<Claimed>,
     stopping: Stopping,
     room: usize,
     level: usize,
@@ -33,7 +33,7 @@ pub(super) struct Next {
 
 impl Claims {
     /// Gives a claimed job its slot, or lets it wait for one.
-    pub(super) fn admit_or_hold(&mut self, claimed: Claimed, stopping: Stopping) {
+    pub(super) fn admit_or_hold(&mut self, claimed: Box<Claimed>, stopping: Stopping) {
         let Some(hand) = self.state.hands.get(&claimed.info.id) else { return };
         let (room, level) = (hand.room, hand.level);
         let next = Next { claimed, stopping, room, level, since: Instant::now() };
@@ -47,9 +47,9 @@ impl Claims {
     /// Begins what there are slots for by now. A worker that drains begins nothing.
     pub(super) fn begin_ahead(&mut self) {
         let is_draining = !self.state.drain.may_claim();
-        for mut next in std::mem::take(&mut self.state.ahead) {
+        for next in std::mem::take(&mut self.state.ahead) {
             if let Some(told) = next.stopping.told() {
-                let ended = told.ended(Duration::ZERO);
+                let ended = Box::new(told.ended(Duration::ZERO));
                 self.gather(Finished { claimed: next.claimed, ended });
             } else if is_draining || next.since.elapsed() >= GIVES_BACK {
                 self.rooms[next.room].forget_runs();

@@ -8,7 +8,7 @@ use super::Claims;
 use super::news::Raise;
 use crate::model::alert::Rule;
 use crate::model::event::{self, Event};
-use crate::model::kind_brake::Change;
+use crate::model::kind_brake::{Change, does_harm};
 use crate::model::outcome::Outcome;
 use crate::runtime::worker::room::LEVELS;
 use crate::store::turn::Ask;
@@ -19,6 +19,10 @@ const NOTHING_WAITS: Duration = Duration::from_secs(2);
 impl Claims {
     /// Notes how an attempt ended, and what that means for its kind.
     pub(super) fn note_end(&mut self, job: i64, kind: &str, outcome: Outcome) {
+        // Nothing is held against the kind, nor will be now: so it is with nearly every end.
+        if !does_harm(outcome) && !self.state.brakes.contains_key(kind) {
+            return;
+        }
         let now = self.state.began.elapsed();
         let brake = self.state.brakes.entry(kind.to_owned()).or_default();
         let change = brake.ended(now, job, outcome);

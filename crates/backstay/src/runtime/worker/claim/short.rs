@@ -15,6 +15,7 @@ use crate::model::event::{self, Event, JobRef};
 use crate::model::outcome::Outcome;
 use crate::model::status::BrakeStatus;
 use crate::model::unit::format_size;
+use crate::runtime::ended::job_ref;
 
 const MEMORY: &str = "memory";
 /// What an alert about isolation is about.
@@ -80,13 +81,13 @@ impl Claims {
         let may_go = |job: i64, attempt: i32| {
             hands.get(&job).is_some_and(|hand| hand.attempt == attempt && !hand.stop.is_told())
         };
-        let Some(job) = self.runner.samples.fullest(may_go) else { return };
+        let Some(job) = self.runner.lines.samples.fullest(may_go) else { return };
         let Some(hand) = hands.get(&job) else { return };
         let reason = format!(
             "ended to save the other jobs: {:.0} % of the memory limit was in use, and of all attempts it was nearest to its own",
             used * 100.0
         );
-        event::emit(&Event::Evicted { job: hand.job.clone(), reason: reason.clone() });
+        event::emit(&Event::Evicted { job: job_ref(&hand.info), reason: reason.clone() });
         hand.stop.tell(Hurry { reason: Some(reason), ..Hurry::of(Outcome::Evicted) });
         self.state.short.evicted = Some(job);
     }

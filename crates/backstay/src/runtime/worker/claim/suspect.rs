@@ -26,7 +26,7 @@ impl Claims {
     pub(super) fn put_off(&mut self, claimed: &Claimed) {
         let outcome = Outcome::Interrupted;
         self.note_end(claimed.info.id, &claimed.info.kind, outcome);
-        event::emit(&Event::Released { job: ended::job_ref(claimed), outcome });
+        event::emit(&Event::Released { job: ended::job_ref(&claimed.info), outcome });
         let detail = serde_json::json!({
             "outcome": outcome.as_str(), "late": false, "survivor": false, "suspect": true,
             "message": "suspected of having killed workers: it waits until no other suspect runs here",

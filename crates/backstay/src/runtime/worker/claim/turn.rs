@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use tracing::Level;
+
 use super::super::room::LEVELS;
 use super::super::run::{Hurry, stop_line};
 use super::super::{Allowance, Finished, Signal};
@@ -61,7 +63,7 @@ impl Claims {
             self.state.ledger.release(claimed.info.id);
         }
         let evicted = (ended.attempted.outcome == Outcome::Evicted && ended.child.is_some())
-            .then(|| hand.job.clone());
+            .then(|| ended::job_ref(&hand.info));
         if ended.survivor {
             self.rooms[hand.room].close_slot();
             if self.rooms[hand.room].is_stuck() {
@@ -79,7 +81,7 @@ impl Claims {
         let terms = self.runner.terms(&claimed.info.queue, &claimed.info.kind);
         let jitter = self.state.dice.roll();
         let may_fail_yet = ended.completed_in_tx || !ended.enqueue.is_empty();
-        let settled = ended::settle(&claimed, ended, &terms, jitter);
+        let settled = ended::settle(&claimed, *ended, &terms, jitter);
         self.note_end(claimed.info.id, &claimed.info.kind, settled.facts.outcome);
         if settled.verdict == Verdict::Drop {
             self.let_go(claimed.info.id);
@@ -110,11 +112,15 @@ impl Claims {
         let mut ended = Ended::bare(Outcome::Failed, wall);
         ended.attempted.error_class = Some(class.to_owned());
         ended.message = Some(message);
-        self.gather(Finished { claimed, ended });
+        self.gather(Finished { claimed, ended: Box::new(ended) });
     }
 
     pub(super) fn push(&mut self, settled: Settled) {
         self.state.first_at.get_or_insert_with(Instant::now);
+        if self.state.gathered.is_empty() {
+            // Others follow, and each is some hundred bytes to move when the list grows.
+            self.state.gathered.reserve(self.state.hands.len().min(TURN_MOST));
+        }
         self.state.gathered.push(settled);
     }
 
@@ -272,7 +278,7 @@ impl Claims {
                 continue;
             }
             if let Some(hand) = self.state.hands.get(&job).filter(|_| is_refused) {
-                let (job, outcome) = (hand.job.clone(), one.facts.outcome);
+                let (job, outcome) = (ended::job_ref(&hand.info), one.facts.outcome);
                 event::emit(&Event::SettleStale { job, outcome });
                 self.runner.tally.note(Figures::stale);
             }
@@ -297,7 +303,7 @@ impl Claims {
         }
     }
 
-    pub(super) fn begin(&mut self, at: Duration, room: usize, claimed: Claimed) {
+    pub(super) fn begin(&mut self, at: Duration, room: usize, mut claimed: Claimed) {
         if self.outlived(&claimed) {
             let (job, attempt) = (claimed.info.id, claimed.info.attempt);
             return self.push(given_back(job, attempt, self.worker, Bill::Nothing));
@@ -307,28 +313,24 @@ impl Claims {
         }
         let level = usize::try_from(claimed.priority).unwrap_or(0).min(LEVELS - 1);
         self.rooms[room].took(at, level, claimed.seq);
+        // Before anybody else has a hand on it.
+        self.runner.bound(&mut claimed);
         let (stop, stopping) = stop_line();
-        let hand = Hand {
-            attempt: claimed.info.attempt,
-            stop,
-            room,
-            level,
-            place: Place::Ahead,
-            job: ended::job_ref(&claimed),
-            claimed: None,
-        };
+        let (attempt, info) = (claimed.info.attempt, claimed.info.clone());
+        let place = Place::Ahead;
+        let hand = Hand { attempt, stop, room, level, place, info, claimed: None };
         self.state.hands.insert(claimed.info.id, hand);
         self.count_claim(&claimed);
         self.note_trial(claimed.info.id, &claimed.info.kind);
-        event::emit(&Event::Claimed {
-            job: ended::job_ref(&claimed),
-            worker: self.worker,
-            waited: claimed.waited,
-        });
+        if event::is_read(Level::DEBUG) {
+            let (job, waited) = (ended::job_ref(&claimed.info), claimed.waited);
+            event::emit(&Event::Claimed { job, worker: self.worker, waited });
+        }
+        let claimed = Box::new(claimed);
         if claimed.expired {
             let reason = Some("expired".to_owned());
             let ended = Ended { reason, ..Ended::bare(Outcome::Cancelled, Duration::ZERO) };
-            return self.gather(Finished { claimed, ended });
+            return self.gather(Finished { claimed, ended: Box::new(ended) });
         }
         if self.is_second_suspect(&claimed) {
             return self.put_off(&claimed);
@@ -343,7 +345,7 @@ impl Claims {
         let Some(hand) = self.state.hands.get(&claimed.info.id) else { return false };
         let is_same = hand.attempt == claimed.info.attempt;
         hand.stop.tell(Hurry::stale());
-        event::emit(&Event::LeaseLost { job: hand.job.clone(), worker: self.worker });
+        event::emit(&Event::LeaseLost { job: ended::job_ref(&hand.info), worker: self.worker });
         self.let_go(claimed.info.id);
         is_same
     }

@@ -20,7 +20,7 @@ pub(super) const LOOK: Duration = Duration::from_millis(100);
 
 /// A claimed job that is larger than what is free. Each has a slot, so there are never more than those.
 pub(super) struct Waiting {
-    pub(super) claimed: Claimed,
+    pub(super) claimed: Box<Claimed>,
     stopping: Stopping,
     bytes: u64,
     since: Instant,
@@ -28,7 +28,7 @@ pub(super) struct Waiting {
 
 impl Claims {
     /// Begins a job, or lets it wait for memory.
-    pub(super) fn admit(&mut self, claimed: Claimed, stopping: Stopping) {
+    pub(super) fn admit(&mut self, claimed: Box<Claimed>, stopping: Stopping) {
         let bytes = self.runner.memory_of(&claimed);
         if self.may_begin(&claimed, bytes) {
             return self.runner.begin(claimed, stopping);
@@ -39,10 +39,10 @@ impl Claims {
     /// Begins what there is room for by now.
     pub(super) fn admit_waiting(&mut self) {
         let mut is_blocked = false;
-        for mut one in std::mem::take(&mut self.state.waiting) {
+        for one in std::mem::take(&mut self.state.waiting) {
             let waited = one.since.elapsed();
             if let Some(end) = one.end(waited) {
-                self.gather(Finished { claimed: one.claimed, ended: end });
+                self.gather(Finished { claimed: one.claimed, ended: Box::new(end) });
             } else if !is_blocked && self.may_begin(&one.claimed, one.bytes) {
                 self.runner.begin(one.claimed, one.stopping);
             } else {
@@ -75,7 +75,7 @@ impl Claims {
 
 impl Waiting {
     /// How it ends without having begun.
-    fn end(&mut self, waited: Duration) -> Option<Ended> {
+    fn end(&self, waited: Duration) -> Option<Ended> {
         if let Some(told) = self.stopping.told() {
             return Some(told.ended(Duration::ZERO));
         }

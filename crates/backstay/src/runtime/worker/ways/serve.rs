@@ -1,6 +1,6 @@
 //! The ways of kinds that warm programs of any language run: one program of a queue, or one of a kind.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use backstay_isolate::{Mode, Pool, PoolLimits};
@@ -20,12 +20,12 @@ impl<S: Clone + Send + Sync + 'static> Setting<'_, S> {
     pub(super) async fn served(
         &mut self,
         queue: &QueueSettings,
-        ways: &HashMap<String, Way>,
+        ways: &BTreeMap<String, Way>,
     ) -> Result<Option<Served>, StartError> {
         let Some(Runner::Serve(argv)) = &queue.runner else { return Ok(None) };
         let (usual, terms) = self.serve_pool(queue, None, argv)?;
         self.boot(&usual, queue).await?;
-        let mut own = HashMap::new();
+        let mut own = BTreeMap::new();
         let settings = self.settings;
         for kind in &settings.kinds {
             if self.differs(kind, queue) {
