@@ -6,9 +6,6 @@ pub const LINE_BYTES: usize = 8 * 1024 * 1024;
 /// Spare room offered to one read; a pipe holds 64 KiB, most messages are far below 1 KiB.
 const READ_BYTES: usize = 16 * 1024;
 
-/// Memory kept for the next lines once all are taken.
-const KEPT_BYTES: usize = 64 * 1024;
-
 /// Says that a line is longer than its bound.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("line is longer than its bound")]
@@ -52,9 +49,6 @@ impl LineDecoder {
             self.searched -= self.start;
             self.start = 0;
         }
-        if self.bytes.is_empty() {
-            self.bytes.shrink_to(KEPT_BYTES);
-        }
         // A long line doubles its room, so that it is not copied once per read.
         let wanted = if self.bytes.len() < READ_BYTES { READ_BYTES } else { self.bytes.len() };
         self.bytes.reserve(wanted.min(self.max_bytes.max(READ_BYTES)));
@@ -76,6 +70,10 @@ impl LineDecoder {
         }
         if found.is_none() {
             self.searched = end;
+            if self.start == end {
+                // All lines are taken, and the next may be far away.
+                *self = LineDecoder::new(self.max_bytes);
+            }
             return Ok(None);
         }
         let start = self.start;
@@ -175,6 +173,6 @@ mod tests {
         assert_eq!(decoder.next_line().unwrap().map(<[u8]>::len), Some(4 * 1024 * 1024));
         assert_eq!(decoder.next_line(), Ok(None));
         decoder.push(b"short\n");
-        assert!(decoder.bytes.capacity() <= 2 * KEPT_BYTES, "{}", decoder.bytes.capacity());
+        assert!(decoder.bytes.capacity() <= 2 * READ_BYTES, "{}", decoder.bytes.capacity());
     }
 }

@@ -56,7 +56,6 @@ pub(crate) struct Wires {
     hang_up: bool,
     stdout: Option<pipe::Receiver>,
     stderr: Option<pipe::Receiver>,
-    printed: [Vec<u8>; 2],
 }
 
 impl Wires {
@@ -77,7 +76,6 @@ impl Wires {
             hang_up: false,
             stdout: Some(pipe::Receiver::from_owned_fd(spawned.stdout)?),
             stderr: Some(pipe::Receiver::from_owned_fd(spawned.stderr)?),
-            printed: [Vec::new(), Vec::new()],
         })
     }
 
@@ -92,32 +90,33 @@ impl Wires {
             }
             let closed_until = self.output.closed_until(Instant::now());
             let open = closed_until.is_none();
-            let [out, err] = &mut self.printed;
-            // Not biased: a child that floods one line must not hide the others.
+            // Not biased: a child that floods one line must not hide the others. Room is made once there is something to
+            // read: most lines are silent most of the time, and there are four to each child.
             tokio::select! {
-                read = fill(&mut self.from, self.decoder.room()), if listen => {
-                    if matches!(read, Ok(1..)) {
-                        return Traffic::Read;
+                ready = readable(&self.from), if listen => match self.read_from(ready) {
+                    Ok(0) => {}
+                    Ok(_) => return Traffic::Read,
+                    Err(_) => {
+                        self.from = None;
+                        return Traffic::Mute;
                     }
-                    self.from = None;
-                    return Traffic::Mute;
-                }
+                },
                 wrote = write(&mut self.to, &self.outbox[self.sent..]), if !self.outbox.is_empty() => {
                     self.wrote(wrote);
                 }
-                read = self.control.read_buf(self.words.room()) => {
-                    if !matches!(read, Ok(1..)) {
+                ready = self.control.readable() => {
+                    if self.read_word(ready).is_err() {
                         return Traffic::ShimGone;
                     }
                 }
-                read = fill(&mut self.stderr, err), if open => {
+                ready = readable(&self.stderr), if open => {
                     // Nobody can tell in which order two pipes were written; what goes wrong is mostly said last.
                     self.read_pipe(Stream::Stdout);
-                    self.printed(Stream::Stderr, read);
+                    self.printed(Stream::Stderr, ready);
                     return Traffic::Printed;
                 }
-                read = fill(&mut self.stdout, out), if open => {
-                    self.printed(Stream::Stdout, read);
+                ready = readable(&self.stdout), if open => {
+                    self.printed(Stream::Stdout, ready);
                     return Traffic::Printed;
                 }
                 () = until(closed_until) => {}
@@ -134,17 +133,25 @@ impl Wires {
         Some(serde_json::from_slice(line).map_or(Traffic::ShimGone, Traffic::Shim))
     }
 
-    fn printed(&mut self, stream: Stream, read: io::Result<usize>) {
-        let index = stream as usize;
-        if matches!(read, Ok(1..)) {
-            self.output.take(stream, &self.printed[index]);
-            self.printed[index].clear();
-            return;
-        }
-        // Closed by the child: nothing will come any more.
-        match stream {
-            Stream::Stdout => self.stdout = None,
-            _ => self.stderr = None,
+    /// Reads descriptor 3; how much there was, or that it is closed.
+    fn read_from(&mut self, ready: io::Result<()>) -> io::Result<usize> {
+        let pipe = self.from.as_ref().ok_or(io::ErrorKind::BrokenPipe)?;
+        taken(ready.and_then(|()| pipe.try_read_buf(self.decoder.room())))
+    }
+
+    /// Reads the shim's line; how much there was, or that it is closed.
+    fn read_word(&mut self, ready: io::Result<()>) -> io::Result<usize> {
+        taken(ready.and_then(|()| self.control.try_read_buf(self.words.room())))
+    }
+
+    fn printed(&mut self, stream: Stream, ready: io::Result<()>) {
+        let pipe = if stream == Stream::Stderr { &mut self.stderr } else { &mut self.stdout };
+        let Some(open) = pipe else { return };
+        let mut bytes = [0; READ_BYTES];
+        match taken(ready.and_then(|()| open.try_read(&mut bytes))) {
+            Ok(read) => self.output.take(stream, &bytes[..read]),
+            // Closed by the child: nothing will come any more.
+            Err(_) => *pipe = None,
         }
     }
 
@@ -240,15 +247,11 @@ impl Wires {
     fn read_pipe(&mut self, stream: Stream) -> usize {
         let pipe = if stream == Stream::Stderr { &self.stderr } else { &self.stdout };
         let Some(pipe) = pipe else { return 0 };
-        let buffer = &mut self.printed[stream as usize];
-        buffer.reserve(READ_BYTES);
-        let read = rustix::io::read(pipe.as_fd(), rustix::buffer::spare_capacity(buffer));
-        if !matches!(read, Ok(1..)) {
-            return 0;
+        let mut bytes = [0; READ_BYTES];
+        let read = rustix::io::read(pipe.as_fd(), &mut bytes).unwrap_or(0);
+        if read > 0 {
+            self.output.take(stream, &bytes[..read]);
         }
-        self.output.take(stream, buffer);
-        let read = buffer.len();
-        buffer.clear();
         read
     }
 
@@ -281,10 +284,21 @@ impl Wires {
     }
 }
 
-async fn fill(pipe: &mut Option<pipe::Receiver>, room: &mut Vec<u8>) -> io::Result<usize> {
-    let Some(pipe) = pipe else { return pending().await };
-    room.reserve(READ_BYTES);
-    pipe.read_buf(room).await
+/// Waits until there is something to read, or the other end is closed.
+async fn readable(pipe: &Option<pipe::Receiver>) -> io::Result<()> {
+    match pipe {
+        Some(pipe) => pipe.readable().await,
+        None => pending().await,
+    }
+}
+
+/// What a read has brought: nothing where there was nothing after all, an error where the line is closed.
+fn taken(read: io::Result<usize>) -> io::Result<usize> {
+    match read {
+        Ok(0) => Err(io::ErrorKind::UnexpectedEof.into()),
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(0),
+        read => read,
+    }
 }
 
 async fn write(pipe: &mut Option<pipe::Sender>, bytes: &[u8]) -> io::Result<usize> {
