@@ -1,12 +1,14 @@
 -- Finds dead jobs among all others, newest first: by id, so that they mix with the live and the ended.
 -- role: viewer
 -- $1 before bigint (the last id of the page before), $2 n int, $3 states text[], $4 kinds text[], $5 queues text[], $6 group text,
--- $7 tags text[] (all of them), $8 unique text, $9 limit_key text, $10 worker uuid, $11 since text, $12 before text, $13 outcomes text[]
+-- $7 tags text[] (all of them), $8 unique text, $9 limit_key text, $10 worker uuid, $11 since text, $12 before text, $13 outcomes text[],
+-- $14 from bigint (no id below it is looked at)
 select d.id
   from backstay.dead_letters d
  where 'dead' = any($3::text[])
    and d.discarded_at is null
    and ($1::bigint is null or d.id < $1)
+   and d.id >= $14::bigint
    and ($4::text[] is null or d.kind = any($4))
    and ($5::text[] is null or d.queue = any($5))
    and ($6::text is null or d."group" = $6)

@@ -1,15 +1,18 @@
 -- Finds jobs that completed or were cancelled, newest first. What has ended no longer tells its limit key.
 -- role: viewer
 -- $1 before bigint (the last id of the page before), $2 n int, $3 states text[], $4 kinds text[], $5 queues text[], $6 group text,
--- $7 tags text[] (all of them), $8 unique text, $9 limit_key text, $10 worker uuid, $11 since text, $12 before text, $13 outcomes text[]
--- plan: what was enqueued since then has ended since then, which leaves out older partitions
+-- $7 tags text[] (all of them), $8 unique text, $9 limit_key text, $10 worker uuid, $11 since text, $12 before text, $13 outcomes text[],
+-- $14 from bigint (no id below it is looked at)
+-- plan: history_job backwards; what was enqueued since then has ended since then, which leaves out older partitions, and words that are
+-- in no index are found in none
 select e.id
   from backstay.ended e
  where e.state = any($3::text[])
    and ($1::bigint is null or e.id < $1)
-   and ($4::text[] is null or e.kind = any($4))
+   and e.id >= $14::bigint
+   and ($4::text[] is null or e.kind = any($4) and exists (select from backstay.ended h where h.kind = any($4)))
    and ($5::text[] is null or e.queue = any($5))
-   and ($6::text is null or e."group" = $6)
+   and ($6::text is null or e."group" = $6 and exists (select from backstay.ended h where h."group" = $6))
    and ($7::text[] is null or e.tags @> $7)
    and ($8::text is null or e."unique" = $8)
    and $9::text is null

@@ -1,12 +1,14 @@
 -- Finds unfinished jobs that do not stand in line, newest first: scheduled, parked, running.
 -- role: viewer
 -- $1 before bigint (the last id of the page before), $2 n int, $3 states text[], $4 kinds text[], $5 queues text[], $6 group text,
--- $7 tags text[] (all of them), $8 unique text, $9 limit_key text, $10 worker uuid, $11 since text, $12 before text, $13 outcomes text[]
+-- $7 tags text[] (all of them), $8 unique text, $9 limit_key text, $10 worker uuid, $11 since text, $12 before text, $13 outcomes text[],
+-- $14 from bigint (no id below it is looked at)
 -- plan: the states are known when it is planned, so places that are not asked for are left out; each by its key
 select j.id
   from backstay.jobs j
  where j.state = any($3::text[])
    and ($1::bigint is null or j.id < $1)
+   and j.id >= $14::bigint
    and ($4::text[] is null or j.kind = any($4))
    and ($5::text[] is null or j.queue = any($5))
    and ($6::text is null or j."group" = $6)

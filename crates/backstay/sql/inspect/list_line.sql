@@ -1,12 +1,14 @@
 -- Finds unfinished jobs, newest first, where those in line are wanted too: walks the jobs themselves, at most 1,000,000 of them.
 -- role: viewer
 -- $1 before bigint (the last id of the page before), $2 n int, $3 states text[], $4 kinds text[], $5 queues text[], $6 group text,
--- $7 tags text[] (all of them), $8 unique text, $9 limit_key text, $10 worker uuid, $11 since text, $12 before text, $13 outcomes text[]
+-- $7 tags text[] (all of them), $8 unique text, $9 limit_key text, $10 worker uuid, $11 since text, $12 before text, $13 outcomes text[],
+-- $14 from bigint (no id below it is looked at)
 -- plan: job_pkey backwards (job_group, job_tags where those are given), then one look into each place
 select j.id
   from (select w.id, w.kind, w.queue, w.priority, w.unique_label, w.limit_key, w.enqueued_at
           from backstay.job w
          where ($1::bigint is null or w.id < $1)
+           and w.id >= $14::bigint
            and ($6::text is null or w.group_key = $6)
            and ($7::text[] is null or w.tags @> $7)
          order by w.id desc limit 1000000) j

@@ -1,5 +1,7 @@
 //! What people and programs look at: the statements of `sql/inspect/`.
 
+use std::time::Duration;
+
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use tokio_postgres::Row;
@@ -25,7 +27,7 @@ macro_rules! listed {
             $file,
             [
                 INT8, INT4, TEXT_ARRAY, TEXT_ARRAY, TEXT_ARRAY, TEXT, TEXT_ARRAY, TEXT, TEXT, UUID,
-                TEXT, TEXT, TEXT_ARRAY
+                TEXT, TEXT, TEXT_ARRAY, INT8
             ]
         )
     };
@@ -41,6 +43,8 @@ static LIST_LETTERS: Sql = sql!(
         BOOL, TEXT_ARRAY
     ]
 );
+static LAST_ID: Sql = sql!("inspect/last_id", []);
+static NEXT_ID: Sql = sql!("inspect/next_id", [INT8]);
 static DOCUMENTS: Sql = sql!("inspect/documents", [INT8_ARRAY]);
 static SHOW_JOB: Sql = sql!("inspect/show_job", [INT8]);
 static LIST_ATTEMPTS: Sql = sql!("inspect/list_attempts", [INT8]);
@@ -122,39 +126,93 @@ fn some(words: &[String]) -> Option<&[String]> {
     (!words.is_empty()).then_some(words)
 }
 
-/// The ids of jobs that stand in these states, newest first, below `before`: each place gives its own, unsorted among places.
+/// How long a page looks for jobs that fit; it is answered in twice that.
+const SEARCH: Duration = Duration::from_millis(40);
+/// A span of ids that is looked through faster than this is followed by a wider one. Half of it is the planning of a statement over the
+/// partitions of a week.
+const QUICK: Duration = Duration::from_millis(25);
+/// The ids of the first span, and how many times wider the next may be: 10,000 rows take 10 to 15 ms, and twenty times that where the
+/// attempts of each are looked at.
+const SPAN: i64 = 10_000;
+const SPAN_OF_OUTCOMES: i64 = 500;
+const WIDER: i64 = 4;
+
+/// Jobs that were found.
+#[derive(Debug, Default)]
+pub(crate) struct Found {
+    /// Their ids, unsorted among places.
+    pub(crate) ids: Vec<i64>,
+    /// Ids below it were not looked at.
+    pub(crate) rest: Option<i64>,
+}
+
+/// How far a list of jobs looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// Through all jobs, however many fit nothing.
+    All,
+    /// As far as a page has time for: going down by spans of ids, since no index knows every filter.
+    Page,
+}
+
+/// The ids of jobs that stand in these states, newest first, below `before`.
 pub(crate) async fn list_jobs(
     database: &Database,
     states: &[State],
     filter: &JobFilter,
     before: Option<i64>,
     n: i32,
-) -> Result<Vec<i64>, StoreError> {
+    reach: Reach,
+) -> Result<Found, StoreError> {
     let places = places(states);
+    // The other places are short.
+    let is_long = places.iter().any(|sql| [LIST_LINE.name, LIST_ENDED.name].contains(&sql.name));
     let words: Vec<&str> = states.iter().map(|state| state.as_str()).collect();
     let (kinds, queues, tags) = (some(&filter.kinds), some(&filter.queues), some(&filter.tags));
     let ((since, until), outcomes) = (times(filter), outcomes(filter));
-    let params: [Param<'_>; 13] = [
-        &before,
-        &n,
-        &words,
-        &kinds,
-        &queues,
-        &filter.group,
-        &tags,
-        &filter.unique,
-        &filter.limit_key,
-        &filter.worker,
-        &since,
-        &until,
-        &outcomes,
-    ];
     look(database, async |link| {
-        let mut ids = Vec::new();
-        for sql in places {
-            ids.extend(link.query(sql, &params).await?.iter().map(|row| row.get::<_, i64>(0)));
+        let is_bounded = is_long && reach == Reach::Page;
+        let begun = std::time::Instant::now();
+        let (mut ids, mut top) = (Vec::new(), before);
+        let mut span = if outcomes.is_some() { SPAN_OF_OUTCOMES } else { SPAN };
+        if is_bounded && top.is_none() {
+            top = Some(link.query_one(&LAST_ID, &[]).await?.get::<_, i64>(0).saturating_add(1));
         }
-        Ok(ids)
+        loop {
+            let from = top.filter(|_| is_bounded).map_or(0, |top| top.saturating_sub(span).max(0));
+            let looked = std::time::Instant::now();
+            let params: [Param<'_>; 14] = [
+                &top,
+                &n,
+                &words,
+                &kinds,
+                &queues,
+                &filter.group,
+                &tags,
+                &filter.unique,
+                &filter.limit_key,
+                &filter.worker,
+                &since,
+                &until,
+                &outcomes,
+                &from,
+            ];
+            for sql in &places {
+                let rows = link.query(sql, &params).await?;
+                ids.extend(rows.iter().map(|row| row.get::<_, i64>(0)));
+            }
+            let (took, in_all) = (looked.elapsed(), begun.elapsed());
+            let is_full = i32::try_from(ids.len()).is_ok_and(|found| found >= n);
+            if from == 0 || is_full || in_all + took > SEARCH {
+                return Ok(Found { ids, rest: (from > 0).then_some(from) });
+            }
+            top = Some(from);
+            if took < QUICK {
+                span = span.saturating_mul(WIDER);
+                let next = link.query_one(&NEXT_ID, &[&from]).await?.get::<_, Option<i64>>(0);
+                top = Some(next.map_or(0, |id| id.saturating_add(1)));
+            }
+        }
     })
     .await
 }

@@ -55,6 +55,51 @@ async fn pages_hold_every_job_of_every_state_once_newest_first() {
 }
 
 #[tokio::test]
+async fn a_page_that_finds_too_little_in_time_goes_on_and_misses_nothing() {
+    let Some(db) = fresh() else { return };
+    let database = Database::connect(&db.url).await.unwrap();
+    let client = connect(&db.url).await;
+    // Few that fit beneath many that do not, a gap without any job, and one on top.
+    client
+        .batch_execute(
+            "insert into backstay.job (id, enqueued_at, priority, max_retries, queue, kind, enqueued_by, args)
+             select n, now(), 4, 3, 'q', case when n <= 3 or n = 900000000000 then 'rare' else 'report' end, 'app', '{}'
+               from (select generate_series(1, 40000) union all select 900000000000) x(n);
+             insert into backstay.ready (seq, job_id, ready_at, priority, queue, kind)
+             select j.id, j.id, now(), 4, j.queue, j.kind from backstay.job j;
+             insert into backstay.history (job_id, enqueued_at, finished_at, attempt, retry_count, crash_count, lost_count, snooze_count,
+               interrupt_count, revived_count, max_retries, priority, state, queue, kind, enqueued_by)
+             select n, now(), now(), 1, 0, 0, 0, 0, 0, 0, 3, 4, 'completed', 'q', case n when 50000 then 'rare' else 'report' end, 'app'
+               from generate_series(40001, 80000) n;
+             select setval('backstay.entry_seq', 900000000000)",
+        )
+        .await
+        .unwrap();
+    let rare = JobFilter { kinds: vec!["rare".into()], ..JobFilter::default() };
+    let (mut seen, mut cursor, mut pages) = (Vec::new(), None, 0);
+    loop {
+        let page = jobs(&database, &rare, cursor.as_deref(), 2).await.unwrap();
+        seen.extend(page.items.iter().map(|job| job.id));
+        pages += 1;
+        cursor = page.next;
+        if cursor.is_none() {
+            break;
+        }
+    }
+    assert_eq!(seen, [900_000_000_000, 50_000, 3, 2, 1]);
+    assert!(pages >= 3, "two on a page: {pages}");
+    assert_eq!(job_ids(&database, &rare).await.unwrap(), seen, "what acts on all looks at all");
+    let nothing = JobFilter { kinds: vec!["nope".into()], ..JobFilter::default() };
+    let state = JobFilter { states: vec![JobState::Completed], ..nothing.clone() };
+    let page = jobs(&database, &state, None, 50).await.unwrap();
+    assert_eq!(
+        (page.items.len(), page.next),
+        (0, None),
+        "a kind that never ended is known at once"
+    );
+}
+
+#[tokio::test]
 async fn each_filter_narrows_the_list() {
     let Some(db) = fresh() else { return };
     let database = Database::connect(&db.url).await.unwrap();

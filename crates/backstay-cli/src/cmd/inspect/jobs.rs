@@ -22,8 +22,16 @@ pub(crate) async fn list(desk: &Desk<'_>, args: &JobsListArgs) -> Result<Exit, F
     filter.states.clone_from(&args.state);
     filter.worker = args.worker;
     let page = &args.page;
-    let found = inspect::jobs(&desk.database, &filter, page.cursor.as_deref(), page.limit).await;
-    let found = found.map_err(|error| of_store(&error))?;
+    let mut cursor = page.cursor.clone();
+    let found = loop {
+        let found = inspect::jobs(&desk.database, &filter, cursor.as_deref(), page.limit).await;
+        let found = found.map_err(|error| of_store(&error))?;
+        // Nothing yet, of some millions: at a terminal one waits, and may give up.
+        if !found.items.is_empty() || found.next.is_none() {
+            break found;
+        }
+        cursor = found.next;
+    };
     if desk.printer.is_json() {
         list_json(desk.printer, &found.items, found.next.as_ref());
         return Ok(Exit::Done);

@@ -6,9 +6,10 @@ use crate::model::state::State;
 use crate::model::status::{AttemptRecord, JobFilter, JobTerms, Page};
 use crate::store::StoreError;
 use crate::store::database::Database;
-use crate::store::inspect as store;
+use crate::store::inspect::{self as store, Found, Reach};
 
-/// Lists jobs, newest first; `limit` at most 1,000.
+/// Lists jobs, newest first; `limit` at most 1,000. A filter that few jobs pass is not looked up to the end: after some 40 ms the page is
+/// what was found so far, perhaps nothing, and its `next` goes on from there. Only a page without `next` is the last.
 ///
 /// # Errors
 ///
@@ -19,10 +20,10 @@ pub async fn jobs(
     cursor: Option<&str>,
     limit: u16,
 ) -> Result<Page<JobDocument>, StoreError> {
-    let ids = find(database, filter, below(cursor)?, ask(limit)).await?;
-    let ids = page(ids, limit, ToString::to_string);
+    let found = find(database, filter, below(cursor)?, ask(limit), Reach::Page).await?;
+    let ids = page(found.ids, limit, ToString::to_string);
     let items = store::job_documents(database, &ids.items).await?;
-    Ok(Page { items, next: ids.next })
+    Ok(Page { items, next: ids.next.or_else(|| found.rest.map(|rest| rest.to_string())) })
 }
 
 /// The ids of all jobs that pass, newest first; at most [`IDS_MOST`].
@@ -32,7 +33,7 @@ pub async fn jobs(
 /// BS109 for more, BS5xx from the database.
 pub async fn job_ids(database: &Database, filter: &JobFilter) -> Result<Vec<i64>, StoreError> {
     let most = i32::try_from(IDS_MOST).expect("a million fits") + 1;
-    let ids = find(database, filter, None, most).await?;
+    let ids = find(database, filter, None, most, Reach::All).await?.ids;
     if ids.len() > IDS_MOST { Err(too_many()) } else { Ok(ids) }
 }
 
@@ -69,11 +70,12 @@ async fn find(
     filter: &JobFilter,
     before: Option<i64>,
     n: i32,
-) -> Result<Vec<i64>, StoreError> {
+    reach: Reach,
+) -> Result<Found, StoreError> {
     let states = if filter.states.is_empty() { &State::ALL[..] } else { &filter.states };
-    let mut ids = store::list_jobs(database, states, filter, before, n).await?;
-    ids.sort_unstable_by(|a, b| b.cmp(a));
-    ids.dedup();
-    ids.truncate(usize::try_from(n).unwrap_or(0));
-    Ok(ids)
+    let mut found = store::list_jobs(database, states, filter, before, n, reach).await?;
+    found.ids.sort_unstable_by(|a, b| b.cmp(a));
+    found.ids.dedup();
+    found.ids.truncate(usize::try_from(n).unwrap_or(0));
+    Ok(found)
 }
