@@ -289,6 +289,8 @@ impl Shared {
     pub(crate) fn converse(self: &Arc<Self>, life: impl Future<Output = ()> + Send + 'static) {
         self.alive.send_modify(|alive| *alive += 1);
         let counted = Counted(self.clone());
+        // In a box, since a block holds what it awaits twice: as it came, and as it runs.
+        let life = Box::pin(life);
         self.pipes.spawn(async move {
             life.await;
             drop(counted);

@@ -95,7 +95,7 @@ impl Child {
     }
 
     /// Gives away jobs that came too late, and waits until nothing is left of shim and folder.
-    pub(super) async fn bury(mut self) {
+    pub(super) async fn bury(&mut self) {
         while let Some(delivery) = self.deliveries.recv().await {
             (self.give_back)(delivery.job);
         }
@@ -103,7 +103,7 @@ impl Child {
             self.wires.kill_shim();
             self.wires.reap_shim().await;
         }
-        let (folder, group) = (self.scratch, self.group);
+        let (folder, group) = (std::mem::take(&mut self.scratch), self.group.take());
         self.launcher.aside(move || {
             if let Some(group) = group {
                 group.remove();
