@@ -37,7 +37,7 @@ impl Claims {
             Verdict::Bury { .. } => "dead",
             _ => return,
         };
-        self.runner.tally.note(|figures| figures.ended(&hand.job.queue, &hand.job.kind, state));
+        self.runner.tally.note(|figures| figures.ended(&hand.info.queue, &hand.info.kind, state));
     }
 
     pub(super) fn count_standing(&self) {
