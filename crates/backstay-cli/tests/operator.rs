@@ -5,6 +5,7 @@
 
 mod operator {
     pub(crate) mod bench;
+    pub(crate) mod browser;
     pub(crate) mod canary;
     pub(crate) mod crew;
     pub(crate) mod dead;
