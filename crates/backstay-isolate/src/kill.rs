@@ -20,6 +20,13 @@ const LEAVES: Duration = Duration::from_secs(2);
 /// The kill of a tree takes milliseconds; this bounds it against a fork bomb.
 const SWEEP: Duration = Duration::from_secs(2);
 
+/// What was killed needs processor time to let go of its memory, and on a busy machine a job in the background gets the
+/// least of it. Who still stands after this long, before the attempt is given up, is stuck.
+const DIES: Duration = Duration::from_secs(20);
+
+/// From one look at what dies to the next: more and more, so that looking does not take what dying needs.
+const LOOKS: [Duration; 2] = [Duration::from_millis(1), Duration::from_millis(50)];
+
 /// What to do next to a child that is to end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
@@ -96,13 +103,15 @@ pub(crate) fn kill_below(root: i32, mut reap: impl FnMut() -> bool) {
 
 /// Kills what is left of a session whose shim has died; returns whether nothing is left.
 pub(crate) fn kill_session(session: i32) -> bool {
-    let until = Instant::now() + SWEEP;
+    let until = Instant::now() + DIES;
+    let [mut wait, longest] = LOOKS;
     while Instant::now() < until {
         if of_session(session).is_empty() {
             return true;
         }
         kill_until_quiet(|| of_session(session));
-        std::thread::sleep(Duration::from_millis(1));
+        std::thread::sleep(wait);
+        wait = (wait * 2).min(longest);
     }
     of_session(session).is_empty()
 }

@@ -206,7 +206,8 @@ async fn finish(
         };
         let measured = measure(folder, SCRATCH_ENTRIES);
         let scratch_bytes = (!measured.cut).then_some(measured.bytes);
-        let left = reaper.left;
+        // What outlasted a sweep may have died since.
+        let left = reaper.left && reaper.reap();
         let word = ShimWord::Ended { code, signal, cpu_ms, left, scratch_bytes, forsaken };
         // If nobody hears it, nobody needs it.
         let _unheard = say(&mut control, &word).await;

@@ -19,6 +19,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("nothing_outlives_a_killed_supervisor", nothing_outlives_a_killed_supervisor),
     ("nothing_outlives_a_killed_shim", nothing_outlives_a_killed_shim),
     ("a_stopped_shim_cannot_hold_a_place", a_stopped_shim_cannot_hold_a_place),
+    ("a_child_that_is_long_in_dying_is_not_taken_for_one_that_cannot_be_killed", long_in_dying),
     ("a_shim_ignores_term_while_its_supervisor_lives", a_shim_ignores_term),
     ("two_hundred_runs_leave_no_zombie_and_no_descriptor", two_hundred_runs),
     ("a_launcher_that_stops_ends_everything", a_launcher_that_stops_ends_everything),
@@ -207,6 +208,41 @@ fn a_stopped_shim_cannot_hold_a_place() {
     assert_eq!(report.ending, Ending::Stale, "{report:?}");
     assert!(start.elapsed() < Duration::from_secs(5));
     until("the child is gone", Duration::from_secs(1), || !lives(report.pid));
+}
+
+/// Keeps the process of its argument from being taken away by its parent, for longer than a sweep lasts.
+const HOLDS: &str = r#"
+import ctypes, sys, time
+pid = int(sys.argv[1])
+SEIZE = 0x4206
+if ctypes.CDLL(None).ptrace(SEIZE, pid, None, None) != 0:
+    sys.exit("may not trace")
+print("held", flush=True)
+while open(f"/proc/{pid}/stat").read().rsplit(") ")[1][0] != "Z":
+    time.sleep(0.01)
+time.sleep(2.4)
+"#;
+
+fn long_in_dying() {
+    let Some(python) = python() else { return };
+    let pool = shell(&format!("{SAY_PID} exec sleep 50"));
+    block(async {
+        let (mut run, pid) = with_pid(&pool).await;
+        let mut holder = Command::new(python);
+        holder.args(["-c", HOLDS, &pid.to_string()]).stdout(Stdio::piped());
+        let mut holder = holder.spawn().unwrap();
+        if said(&mut holder) != "held" {
+            println!("SKIPPED: nobody may trace processes here");
+            run.stopper().stop(StopReason::Evicted);
+            return drop(end(&mut run).await);
+        }
+        let start = Instant::now();
+        run.stopper().stop(StopReason::Evicted);
+        let report = end(&mut run).await;
+        holder.wait().unwrap();
+        assert!(start.elapsed() > Duration::from_secs(2), "it was held");
+        assert_eq!((report.ending, report.survivor), (Ending::Evicted, false));
+    });
 }
 
 fn a_shim_ignores_term() {
