@@ -79,7 +79,8 @@ begin
       backstay.check_job, backstay.check_claim, backstay.check_queue, backstay.check_unique, backstay.check_alert, backstay.check_audit,
       backstay.check_place
       to backstay_viewer;
-    grant select (name, set_at) on backstay.queue, backstay.kind to backstay_viewer;
+    grant select (name, settings, set_at) on backstay.queue to backstay_viewer;
+    grant select (name, set_at) on backstay.kind to backstay_viewer;
     grant select (id, enqueued_at, priority, queue, kind, unique_label, group_key, limit_key, tags) on backstay.job to backstay_viewer;
     grant select on sequence
       backstay.entry_seq, backstay.lowered_seq, backstay.gate_seq, backstay.presence_seq, backstay.alert_id_seq,
@@ -108,7 +109,8 @@ begin
       backstay.check_job, backstay.check_claim, backstay.check_queue, backstay.check_unique, backstay.check_alert, backstay.check_audit,
       backstay.check_place
       to backstay_operator;
-    grant select (name, set_at) on backstay.queue, backstay.kind to backstay_operator;
+    grant select (name, settings, set_at) on backstay.queue to backstay_operator;
+    grant select (name, set_at) on backstay.kind to backstay_operator;
     grant select (id, name, scopes, created_at, created_by, expires_at, revoked_at, revoked_by, used_on) on backstay.token to backstay_operator;
     grant select (id, enqueued_at, priority, queue, kind, unique_label, group_key, limit_key, tags) on backstay.job to backstay_operator;
     grant select on sequence
