@@ -13,7 +13,7 @@
 //! # let database = t.database();
 //! let new = NewToken { name: "ana", scopes: &[Scope::Operate], expires_in: None };
 //! let ana = tokens::create(database, &new, "she is on call").await?;
-//! let SignedIn { session, person } =
+//! let SignedIn { session, person, .. } =
 //!     sessions::sign_in(database, ana.token.expose(), "10.0.0.7").await?.ok_or("a valid token")?;
 //! assert_eq!(Role::of(&person.scopes), Some(Role::Operator));
 //!
