@@ -11,6 +11,10 @@ mod cookie;
 mod escape;
 mod figures;
 mod form;
+/// For the fuzzer only.
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzz;
 mod guard;
 mod health;
 mod kept;
@@ -23,6 +27,9 @@ mod options;
 mod page;
 mod problem;
 mod query;
+#[cfg(test)]
+#[path = "../../../fuzz/replay.rs"]
+mod replay;
 mod router;
 mod serve;
 mod stall;
