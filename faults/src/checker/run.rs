@@ -141,12 +141,12 @@ fn overlaps(joined: &Joined<'_>, id: i64, works: &[Work], lease: Duration) -> Ve
                 && harm.worker == worker
                 && harm.began_us < second.began_us
         };
-        let longest = joined.harms.iter().filter(is_its).max_by_key(|harm| harm.lasted());
-        let explained = longest.is_some_and(|harm| harm.lasted() >= lease);
+        let longest = longest(joined.harms.iter().filter(is_its));
+        let explained = longest.is_some_and(|(_, lasted)| lasted >= lease);
         let by =
             left.map_or("nobody", |row| if row.is_by_duty() { "a duty" } else { "its worker" });
-        let harm = longest.map_or("no harm".to_owned(), |harm| {
-            format!("a {} of {:?} at most", harm.fault, harm.lasted())
+        let harm = longest.map_or("no harm".to_owned(), |(fault, lasted)| {
+            format!("a {fault} of {lasted:?} at most")
         });
         let what = format!(
             "attempt {} began while {} was at work; {older} was taken out of running by {by}, and its worker had seen {harm}",
@@ -155,6 +155,26 @@ fn overlaps(joined: &Joined<'_>, id: i64, works: &[Work], lease: Duration) -> Ve
         found.push(Finding { rule: "H9", sort: Sort::Overlap { explained }, job: Some(id), what });
     }
     found
+}
+
+/// In less time a worker that is thawed and frozen again does nothing: to others that is one freeze.
+const BREATH_US: u64 = 100_000;
+
+/// The longest harm, where those that follow one another at once are one.
+fn longest<'a>(harms: impl Iterator<Item = &'a Harm>) -> Option<(Fault, Duration)> {
+    let mut harms: Vec<&Harm> = harms.collect();
+    harms.sort_by_key(|harm| harm.began_us);
+    let mut since = 0;
+    let mut until: Option<u64> = None;
+    let spells = harms.into_iter().map(|harm| {
+        if until.is_none_or(|until| harm.began_us > until.saturating_add(BREATH_US)) {
+            since = harm.began_us;
+        }
+        until = harm.ended_us;
+        let before = Duration::from_micros(harm.began_us - since);
+        (harm.fault, harm.lasted().saturating_add(before))
+    });
+    spells.max_by_key(|(_, lasted)| *lasted)
 }
 
 /// Each two, in the order in which they began.
