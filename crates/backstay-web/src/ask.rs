@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use axum::body::{Body as Stream, Bytes};
-use axum::http::header::CONTENT_TYPE;
+use axum::http::header::{CONTENT_TYPE, LOCATION};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::Response;
@@ -239,6 +239,23 @@ pub(crate) fn typed(status: StatusCode, sort: &'static str, bytes: impl Into<Byt
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(sort));
     response
+}
+
+/// Pages for people.
+pub(crate) const HTML: &str = "text/html; charset=utf-8";
+
+/// Sends a browser on to another place of this server.
+pub(crate) fn see(place: &str) -> Response {
+    let mut response = typed(StatusCode::SEE_OTHER, HTML, "");
+    let place = HeaderValue::from_str(place).unwrap_or(HeaderValue::from_static("./"));
+    response.headers_mut().insert(LOCATION, place);
+    response
+}
+
+/// Whether a place that came with a request is one of this server: a link of somebody else cannot lead elsewhere by it.
+pub(crate) fn is_ours(place: &str) -> bool {
+    !place.starts_with('/')
+        && place.bytes().all(|b| b.is_ascii_graphic() && b != b':' && b != b'\\')
 }
 
 /// What every answer looks like in the end.

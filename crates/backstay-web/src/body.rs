@@ -39,6 +39,12 @@ pub(crate) async fn receive(headers: &HeaderMap, stream: Stream) -> Result<Bytes
     }
 }
 
+/// Whether a body says that it is of this sort.
+pub(crate) fn is_sort(headers: &HeaderMap, sort: &str) -> bool {
+    let told = headers.get(CONTENT_TYPE).and_then(|told| told.to_str().ok()).unwrap_or("");
+    told.split(';').next().unwrap_or("").trim().eq_ignore_ascii_case(sort)
+}
+
 /// The bound is somewhere in the chain of an error of the stream.
 fn is_length(error: &(dyn std::error::Error + 'static)) -> bool {
     error.to_string().contains("length limit") || error.source().is_some_and(is_length)
@@ -54,9 +60,7 @@ impl Body {
         if bytes.is_empty() {
             return Ok(Body::default());
         }
-        let sort = headers.get(CONTENT_TYPE).and_then(|sort| sort.to_str().ok()).unwrap_or("");
-        let sort = sort.split(';').next().unwrap_or("").trim();
-        if !sort.eq_ignore_ascii_case("application/json") {
+        if !is_sort(headers, "application/json") {
             return Err(Problem::new("BS804", "the body must be `application/json`")
                 .status(StatusCode::UNSUPPORTED_MEDIA_TYPE)
                 .hint("add the header Content-Type: application/json"));

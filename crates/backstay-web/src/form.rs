@@ -2,7 +2,6 @@
 
 use axum::body::{Body as Stream, Bytes};
 use axum::http::StatusCode;
-use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
 
 use crate::body;
@@ -19,10 +18,7 @@ pub(crate) struct Form(Vec<(String, String)>);
 impl Form {
     /// Takes a form in, as bounded as any other body.
     pub(crate) async fn receive(parts: &Parts, stream: Stream) -> Result<Form, Problem> {
-        let sort =
-            parts.headers.get(CONTENT_TYPE).and_then(|sort| sort.to_str().ok()).unwrap_or("");
-        let sort = sort.split(';').next().unwrap_or("").trim();
-        if !sort.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
+        if !body::is_sort(&parts.headers, "application/x-www-form-urlencoded") {
             return Err(Problem::new("BS804", "the body must be that of a form")
                 .status(StatusCode::UNSUPPORTED_MEDIA_TYPE));
         }

@@ -1,27 +1,25 @@
 //! `/login` and `/logout`: a person shows a token once, and the browser keeps a session in place of it.
 
-use std::fmt::Write as _;
 use std::sync::Arc;
 
 use askama::Template;
 use axum::Router;
-use axum::body::Body as Stream;
 use axum::extract::Request;
-use axum::http::header::{CONTENT_TYPE, LOCATION, SET_COOKIE};
+use axum::http::StatusCode;
+use axum::http::header::SET_COOKIE;
 use axum::http::request::Parts;
-use axum::http::{HeaderValue, StatusCode};
 use axum::response::Response;
 use axum::routing::{get, post};
 use backstay::sessions::{self, Role};
 use backstay::tokens::TokenHolder;
 
-use crate::ask::{Peer, Service, typed};
+use crate::ask::{HTML, Peer, Service, is_ours, see, typed};
 use crate::asset;
 use crate::cookie;
 use crate::form::Form;
 use crate::guard::{check_host, check_own_page, dress_page};
 use crate::problem::Problem;
-use crate::query::decoded;
+use crate::query::{decoded, encoded};
 
 /// The paths with their methods.
 pub(crate) const PATHS: [(&str, &[&str]); 2] =
@@ -43,15 +41,12 @@ pub(crate) fn routes(router: Router, service: &Arc<Service>) -> Router {
 fn page_of(answered: Result<Response, Problem>, next: &str) -> Response {
     dress_page(answered.unwrap_or_else(|problem| {
         // Without a page there is the problem itself.
-        let Ok(page) = form(next, Some(problem.detail())) else { return problem.respond() };
-        let mut response = problem.respond();
-        *response.body_mut() = Stream::from(page);
-        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(HTML));
-        response
+        match form(next, Some(problem.detail())) {
+            Ok(page) => problem.respond_as(HTML, page),
+            Err(_) => problem.respond(),
+        }
     }))
 }
-
-const HTML: &str = "text/html; charset=utf-8";
 
 async fn show_form(service: &Service, request: Request) -> Result<Response, Problem> {
     let (parts, _) = request.into_parts();
@@ -104,22 +99,12 @@ fn peer(parts: &Parts) -> Option<std::net::IpAddr> {
     parts.extensions.get::<Peer>().map(|peer| peer.0.ip())
 }
 
-/// Sends the browser on.
-fn see(place: &str) -> Response {
-    let mut response = typed(StatusCode::SEE_OTHER, HTML, "");
-    let place = HeaderValue::from_str(place).unwrap_or(HeaderValue::from_static("./"));
-    response.headers_mut().insert(LOCATION, place);
-    response
-}
-
 /// Where somebody goes after signing in: a page of this server, which a link of somebody else cannot change into another.
 fn next_of(query: &str) -> String {
     let next = query.split('&').find_map(|pair| pair.strip_prefix("next="));
     let next = next.and_then(|next| decoded(next).ok()).unwrap_or_default();
-    let is_ours = !next.starts_with('/')
-        && next.len() <= 2_000
-        && next.bytes().all(|b| b.is_ascii_graphic() && b != b':' && b != b'\\');
-    if is_ours && !next.is_empty() { next } else { "./".into() }
+    let is_place = !next.is_empty() && next.len() <= 2_000 && is_ours(&next);
+    if is_place { next } else { "./".into() }
 }
 
 /// The page, for somebody who has signed in and for who has not.
@@ -151,18 +136,6 @@ impl Login<'_> {
     fn version(&self) -> &'static str {
         asset::version()
     }
-}
-
-/// A text as it may stand in an address.
-fn encoded(text: &str) -> String {
-    text.bytes().fold(String::new(), |mut all, byte| {
-        if byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte) {
-            all.push(char::from(byte));
-        } else {
-            write!(all, "%{byte:02X}").expect("a String takes any text");
-        }
-        all
-    })
 }
 
 #[cfg(test)]

@@ -16,7 +16,6 @@ mod text;
 use axum::extract::Request;
 use axum::http::StatusCode;
 use axum::http::header::ACCEPT;
-use axum::response::Response;
 
 use crate::api::{self, OF_AUDIT, OF_BULK_PAGE, OF_GROUPS, OF_JOBS, OF_WORKERS};
 use crate::ask::{Answering, Answers, Call, Endpoint, Needs, Verb};
@@ -82,14 +81,4 @@ pub(crate) fn wrong_method(request: &Request) -> Option<Problem> {
     let said = format!("this page knows {methods}, and not {}", request.method());
     let problem = Problem::new("BS804", said).status(StatusCode::METHOD_NOT_ALLOWED);
     Some(problem.allow(methods.into()))
-}
-
-/// Sends the browser to another of our pages.
-fn see(place: &str) -> Response {
-    use axum::http::HeaderValue;
-    use axum::http::header::LOCATION;
-    let mut response = crate::ask::typed(StatusCode::SEE_OTHER, frame::HTML, "");
-    let place = HeaderValue::from_str(place).unwrap_or(HeaderValue::from_static("./"));
-    response.headers_mut().insert(LOCATION, place);
-    response
 }

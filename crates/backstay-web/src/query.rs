@@ -256,6 +256,18 @@ pub(crate) fn when(name: &str, text: &str) -> Result<Instant, Problem> {
     })
 }
 
+/// A text as it may stand in a part of an address.
+pub(crate) fn encoded(text: &str) -> String {
+    text.bytes().fold(String::new(), |mut all, byte| {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            all.push(char::from(byte));
+        } else {
+            all.push_str(&format!("%{byte:02X}"));
+        }
+        all
+    })
+}
+
 /// Undoes percent signs; what is no UTF-8 then is refused rather than mended.
 pub(crate) fn decoded(text: &str) -> Result<String, Problem> {
     let bad = || {
@@ -293,6 +305,12 @@ mod tests {
         field("since", Form::When, ""),
         field("flat", Form::Flag, ""),
     ];
+
+    #[test]
+    fn what_is_encoded_is_decoded_to_the_same() {
+        assert_eq!(encoded("a b/ü?"), "a%20b%2F%C3%BC%3F");
+        assert_eq!(decoded(&encoded("a b/ü?+%")).unwrap(), "a b/ü?+%");
+    }
 
     #[test]
     fn a_wait_is_a_duration_with_an_end() {

@@ -8,7 +8,7 @@ use axum::extract::rejection::RawPathParamsRejection;
 use axum::extract::{RawPathParams, Request};
 use axum::http::request::Parts;
 use axum::response::Response;
-use axum::routing::{on, post};
+use axum::routing::{MethodFilter, on};
 use backstay::Database;
 use tokio_util::sync::CancellationToken;
 
@@ -59,31 +59,19 @@ pub(crate) fn router_until(
     stop: CancellationToken,
 ) -> Router {
     let service = service(database, options, stop);
+    let of_api = api::ENDPOINTS.iter();
+    let api = of_api.clone().map(|it| (it.path.to_owned(), it.verb.filter(), it, Door::Api));
+    let pages = page::PAGES.iter();
+    let pages = pages.map(|it| (it.path.to_owned(), it.verb.filter(), it, Door::Page));
+    let forms =
+        of_api.filter_map(|it| Some((page::form_path(it)?, MethodFilter::POST, it, Door::Form)));
     let mut router = login::routes(health::routes(Router::new(), &service), &service);
-    for endpoint in api::ENDPOINTS {
+    for (path, methods, endpoint, door) in api.chain(pages).chain(forms) {
         let service = Arc::clone(&service);
         let run = move |path: Result<RawPathParams, RawPathParamsRejection>, request: Request| {
-            let service = Arc::clone(&service);
-            async move { finish(answer(service, endpoint, Door::Api, path, request).await) }
+            respond(Arc::clone(&service), endpoint, door, path, request)
         };
-        router = router.route(endpoint.path, on(endpoint.verb.filter(), run));
-    }
-    for endpoint in page::PAGES {
-        let service = Arc::clone(&service);
-        let run = move |path: Result<RawPathParams, RawPathParamsRejection>, request: Request| {
-            let service = Arc::clone(&service);
-            async move { show(service, endpoint, Door::Page, path, request).await }
-        };
-        router = router.route(endpoint.path, on(endpoint.verb.filter(), run));
-    }
-    for endpoint in api::ENDPOINTS {
-        let Some(path) = page::form_path(endpoint) else { continue };
-        let service = Arc::clone(&service);
-        let run = move |path: Result<RawPathParams, RawPathParamsRejection>, request: Request| {
-            let service = Arc::clone(&service);
-            async move { show(service, endpoint, Door::Form, path, request).await }
-        };
-        router = router.route(&path, post(run));
+        router = router.route(&path, on(methods, run));
     }
     let not_allowed = async |request: Request| {
         let of_page = page::wrong_method(&request);
@@ -101,14 +89,17 @@ async fn unknown(request: Request) -> Response {
     dress_page(page::tell(problem, Around::of(&parts)))
 }
 
-/// A page; what goes wrong is told on one, too.
-async fn show(
+/// The answer of a path; of a page, what goes wrong is told on one, too.
+async fn respond(
     service: Arc<Service>,
     endpoint: &'static Endpoint,
     door: Door,
     path: Result<RawPathParams, RawPathParamsRejection>,
     request: Request,
 ) -> Response {
+    if door == Door::Api {
+        return finish(answer(service, endpoint, door, path, request).await);
+    }
     let (parts, stream) = request.into_parts();
     let around = Around::of(&parts);
     let request = Request::from_parts(parts, stream);

@@ -5,8 +5,7 @@ use axum::response::Response;
 use serde::Deserialize;
 
 use super::around::Around;
-use super::see;
-use crate::ask::{Endpoint, Needs, Verb};
+use crate::ask::{Endpoint, Needs, Verb, is_ours, see};
 use crate::body::Body;
 use crate::form::Form;
 use crate::problem::Problem;
@@ -33,10 +32,7 @@ pub(crate) fn read(form: &Form, endpoint: &Endpoint) -> Result<(Body, String), P
 
 /// A page of this server, which a link of somebody else cannot turn into another; the first page for anything else.
 fn ours(back: &str) -> &str {
-    let is_ours = !back.starts_with('/')
-        && back.len() <= 4_000
-        && back.bytes().all(|b| b.is_ascii_graphic() && b != b':' && b != b'\\');
-    if is_ours { back } else { "" }
+    if back.len() <= 4_000 && is_ours(back) { back } else { "" }
 }
 
 /// Sends the browser back to where the form stood, with what was done in the address.

@@ -2,10 +2,9 @@
 
 use axum::response::Response;
 
-use super::see;
-use super::text::encoded;
-use crate::ask::Call;
+use crate::ask::{Call, see};
 use crate::problem::Problem;
+use crate::query::encoded;
 
 /// Words that narrow the list of jobs, as they are typed before a colon.
 const FIELDS: [&str; 9] =

@@ -9,7 +9,7 @@ use backstay::tokens::Scope;
 use super::act;
 use super::around::Around;
 use super::text::{self, Moment};
-use crate::ask::{Call, typed};
+use crate::ask::{Call, HTML, typed};
 use crate::asset;
 use crate::problem::Problem;
 
@@ -86,8 +86,6 @@ pub(super) fn respond(page: &impl askama::Template) -> Result<Response, Problem>
     let text = page.render().map_err(|error| Problem::new("BS999", error.to_string()))?;
     Ok(typed(StatusCode::OK, HTML, text))
 }
-
-pub(super) const HTML: &str = "text/html; charset=utf-8";
 
 /// What went wrong, as a page.
 #[derive(askama::Template)]

@@ -8,6 +8,7 @@ use backstay::model::instant::Instant;
 use backstay::unit::about;
 
 use crate::escape::steers;
+pub(super) use crate::query::encoded;
 
 /// A whole number with its thousands apart.
 pub(super) fn grouped(n: u64) -> String {
@@ -157,18 +158,6 @@ pub(super) fn pretty(json: &str) -> String {
     out
 }
 
-/// A text as it may stand in a part of an address.
-pub(super) fn encoded(text: &str) -> String {
-    text.bytes().fold(String::new(), |mut all, byte| {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            all.push(char::from(byte));
-        } else {
-            all.push_str(&format!("%{byte:02X}"));
-        }
-        all
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -183,7 +172,6 @@ mod tests {
         assert_eq!(relative(at, at + Duration::from_secs(180)), "3 min ago");
         assert_eq!(relative(at + Duration::from_secs(180), at), "in 3 min");
         assert_eq!((brief("a\nb", 9), brief("abcd", 2)), ("a".into(), "ab…".into()));
-        assert_eq!(encoded("a b/ü?"), "a%20b%2F%C3%BC%3F");
     }
 
     #[test]
