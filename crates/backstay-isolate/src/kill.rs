@@ -24,8 +24,11 @@ const SWEEP: Duration = Duration::from_secs(2);
 /// least of it. Who still stands after this long, before the attempt is given up, is stuck.
 const DIES: Duration = Duration::from_secs(20);
 
-/// From one look at what dies to the next: more and more, so that looking does not take what dying needs.
-const LOOKS: [Duration; 2] = [Duration::from_millis(1), Duration::from_millis(50)];
+/// From one look at what was killed to the next.
+const LOOK: Duration = Duration::from_millis(1);
+
+/// The same in the end, where it takes long: looking must not take what dying needs.
+const LAST_LOOK: Duration = Duration::from_millis(50);
 
 /// What to do next to a child that is to end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,27 +96,30 @@ impl Ladder {
 
 /// Stops, then kills everything below `root` until nothing is left or 2 s have passed; `reap` takes
 /// the dead away and says whether children remain.
-pub(crate) fn kill_below(root: i32, mut reap: impl FnMut() -> bool) {
-    let until = Instant::now() + SWEEP;
-    while reap() && Instant::now() < until {
-        kill_until_quiet(|| below(root));
-        std::thread::sleep(Duration::from_millis(1));
-    }
+pub(crate) fn kill_below(root: i32, reap: impl FnMut() -> bool) {
+    kill_for(SWEEP, LOOK, reap, || below(root));
 }
 
 /// Kills what is left of a session whose shim has died; returns whether nothing is left.
 pub(crate) fn kill_session(session: i32) -> bool {
-    let until = Instant::now() + DIES;
-    let [mut wait, longest] = LOOKS;
-    while Instant::now() < until {
-        if of_session(session).is_empty() {
-            return true;
-        }
-        kill_until_quiet(|| of_session(session));
+    let remains = || !of_session(session).is_empty();
+    kill_for(DIES, LAST_LOOK, remains, || of_session(session));
+    !remains()
+}
+
+/// Kills for so long, or until nothing remains, with ever longer waits up to the longest.
+fn kill_for(
+    lasts: Duration,
+    longest: Duration,
+    mut remains: impl FnMut() -> bool,
+    look: impl Fn() -> Vec<Process>,
+) {
+    let (until, mut wait) = (Instant::now() + lasts, LOOK);
+    while remains() && Instant::now() < until {
+        kill_until_quiet(&look);
         std::thread::sleep(wait);
         wait = (wait * 2).min(longest);
     }
-    of_session(session).is_empty()
 }
 
 /// Stops all before it kills the first, looking again until no new process appears: whoever sees a
