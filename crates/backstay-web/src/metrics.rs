@@ -7,6 +7,7 @@ use std::time::SystemTime;
 
 use axum::http::HeaderMap;
 use axum::http::header::ACCEPT;
+use backstay::Priority;
 use backstay::figures::{Family, Histogram, Labels, Series};
 use backstay::inspect::{self, DeadGroup, JobFilter, MessageStatus, QueueStatus, WorkerStatus};
 use backstay::{Database, StoreError};
@@ -146,7 +147,7 @@ impl Seen {
             "How long the first in line has been due, by queue and priority",
         );
         for ((queue, priority), age) in oldest {
-            page.line("queue_oldest_seconds", &[("queue", queue), ("priority", priority)], age);
+            page.line("queue_oldest_seconds", &[("queue", queue), ("priority", &priority)], age);
         }
         page.family("paused", "1 for each queue of which nothing starts");
         for queue in self.queues.iter().filter(|queue| queue.paused.is_some()).take(QUEUES) {
@@ -168,14 +169,8 @@ impl Seen {
 }
 
 /// The name of a level, which is the same wherever people see it.
-fn level_name(level: &str) -> &str {
-    match level {
-        "0" => "urgent",
-        "2" => "high",
-        "5" => "normal",
-        "8" => "low",
-        other => other,
-    }
+pub(crate) fn level_name(level: &str) -> String {
+    level.parse().map_or_else(|_| level.to_owned(), Priority::word)
 }
 
 fn counted<'a>(words: impl Iterator<Item = &'a str>) -> BTreeMap<&'a str, f64> {

@@ -112,6 +112,11 @@ impl Query {
         Ok(Query(found))
     }
 
+    /// What stands in a field, for the form that it came from.
+    pub(crate) fn value(&self, name: &str) -> String {
+        self.text(name).unwrap_or_default()
+    }
+
     /// All fields with their values.
     pub(crate) fn pairs(&self) -> &[(&'static str, String)] {
         &self.0

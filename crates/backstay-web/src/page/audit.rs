@@ -24,17 +24,3 @@ pub(super) async fn show(call: Call) -> Result<Response, Problem> {
     let frame = Frame::of(&call, "audit", "Audit");
     respond(&Audit { frame, entries: page.items, next, call })
 }
-
-impl Audit {
-    fn value(&self, name: &str) -> String {
-        self.call.query.text(name).unwrap_or_default()
-    }
-
-    fn next_page(&self, next: &str) -> String {
-        let kept = self.call.query.pairs().iter().filter(|(name, _)| *name != "cursor");
-        let kept = kept.map(|(name, value)| (*name, value.as_str()));
-        let pairs = kept.chain([("cursor", next)]);
-        let pairs = pairs.map(|(name, value)| format!("{name}={}", text::encoded(value)));
-        format!("{}audit?{}", self.frame.base, pairs.collect::<Vec<_>>().join("&"))
-    }
-}

@@ -36,24 +36,8 @@ pub(super) async fn groups(call: Call) -> Result<Response, Problem> {
 }
 
 impl Groups {
-    fn value(&self, name: &str) -> String {
-        self.call.query.text(name).unwrap_or_default()
-    }
-
     fn is_filtered(&self) -> bool {
         ["kind", "queue"].into_iter().any(|name| self.call.query.text(name).is_some())
-    }
-
-    fn next_page(&self, next: &str) -> String {
-        let pairs = [
-            ("kind", self.value("kind")),
-            ("queue", self.value("queue")),
-            ("cursor", next.to_owned()),
-        ];
-        let set = pairs.iter().filter(|(_, value)| !value.is_empty());
-        let set: Vec<String> =
-            set.map(|(name, value)| format!("{name}={}", text::encoded(value))).collect();
-        format!("{}dead?{}", self.frame.base, set.join("&"))
     }
 }
 

@@ -12,6 +12,7 @@ use super::text::{self, Moment};
 use crate::ask::{Call, HTML, typed};
 use crate::asset;
 use crate::problem::Problem;
+use crate::query::Query;
 
 /// The pages of the navigation: address, name, and the key that leads there behind `g`.
 pub(super) const PLACES: &[(&str, &str, &str)] = &[
@@ -66,6 +67,27 @@ impl Frame {
     /// Changes with the assets, so that browsers may keep them for ever.
     pub(super) fn version(&self) -> &'static str {
         asset::version()
+    }
+
+    /// The address of this page's list without some fields of its filter, and with another.
+    pub(super) fn list(
+        &self,
+        query: &Query,
+        without: &[&str],
+        with: Option<(&str, &str)>,
+    ) -> String {
+        let kept = query.pairs().iter().filter(|(name, _)| !without.contains(name));
+        let kept = kept.map(|(name, value)| (*name, value.as_str()));
+        let pairs =
+            kept.chain(with).map(|(name, value)| format!("{name}={}", text::encoded(value)));
+        let pairs: Vec<String> = pairs.collect();
+        let mark = if pairs.is_empty() { "" } else { "?" };
+        format!("{}{}{mark}{}", self.base, self.place, pairs.join("&"))
+    }
+
+    /// Where this list goes on.
+    pub(super) fn older(&self, query: &Query, next: &str) -> String {
+        self.list(query, &["cursor"], Some(("cursor", next)))
     }
 
     /// An instant as markup: how long ago, and exactly on pointing at it. Nothing in it is from outside.

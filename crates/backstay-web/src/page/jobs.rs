@@ -38,11 +38,6 @@ pub(super) async fn show(call: Call) -> Result<Response, Problem> {
 }
 
 impl Jobs {
-    /// What stands in a field of the filter.
-    fn value(&self, name: &str) -> String {
-        self.call.query.text(name).unwrap_or_default()
-    }
-
     fn states(&self) -> [JobState; 7] {
         JobState::ALL
     }
@@ -78,10 +73,6 @@ impl Jobs {
         self.address(&["state", "cursor"], (!state.is_empty()).then_some(("state", state)))
     }
 
-    fn next_page(&self, next: &str) -> String {
-        self.address(&["cursor"], Some(("cursor", next)))
-    }
-
     /// Where a verb is done to all that pass this filter, after a look at how many they are.
     fn to_all(&self, verb: &str) -> String {
         let list = self.address(&["state", "cursor", "limit"], None);
@@ -91,14 +82,7 @@ impl Jobs {
 
     /// The address of this list without some fields, and with another.
     fn address(&self, without: &[&str], with: Option<(&str, &str)>) -> String {
-        let kept = self.call.query.pairs().iter().filter(|(name, _)| !without.contains(name));
-        let kept = kept.map(|(name, value)| (*name, value.as_str()));
-        let pairs: Vec<String> = kept
-            .chain(with)
-            .map(|(name, value)| format!("{name}={}", text::encoded(value)))
-            .collect();
-        let mark = if pairs.is_empty() { "" } else { "?" };
-        format!("{}jobs{mark}{}", self.frame.base, pairs.join("&"))
+        self.frame.list(&self.call.query, without, with)
     }
 }
 

@@ -8,6 +8,7 @@ use super::frame::{Frame, respond};
 use super::overview::QueueLine;
 use super::text;
 use crate::ask::Call;
+use crate::metrics::level_name;
 use crate::problem::Problem;
 
 #[derive(askama::Template)]
@@ -163,9 +164,4 @@ fn reserved(worker: &WorkerStatus) -> String {
 fn used(worker: &WorkerStatus) -> u64 {
     let budget = worker.admission.memory_budget.unwrap_or_default();
     budget.saturating_sub(worker.admission.memory_free)
-}
-
-/// The word for a level that stands as text.
-fn level_of(level: &str) -> String {
-    level.parse().map_or_else(|_| level.to_owned(), text::level)
 }

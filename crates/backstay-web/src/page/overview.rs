@@ -23,6 +23,8 @@ const UNSERVED: Duration = Duration::from_secs(300);
 const LARGE_PERCENT: u64 = 80;
 /// Rows of the lists on this page; each leads to the whole.
 const ROWS: usize = 8;
+/// Groups of dead letters that are looked at to count their letters.
+const GROUPS: u16 = 100;
 
 #[derive(askama::Template)]
 #[template(path = "overview.html")]
@@ -56,18 +58,15 @@ pub(super) async fn show(call: Call) -> Result<Response, Problem> {
     let database = call.pages();
     let all = JobFilter::default();
     let examine = async { Arc::new(doctor::examine(database, Wishes::default()).await) };
-    let (queues, groups, running, workers, report) = tokio::join!(
+    let (queues, groups, running, workers, done, report) = tokio::join!(
         inspect::queues(database),
-        inspect::dead_groups(database, &all, None, 100),
+        inspect::dead_groups(database, &all, None, GROUPS),
         inspect::running(database),
         inspect::workers(database, false),
+        done(&call),
         call.service.doctor.get(examine),
     );
     let frame = Frame::of(&call, "", "Overview");
-    let done = match call.caller.check(&Scope::Audit) {
-        Ok(()) => inspect::audit(database, &AuditFilter::default(), None, 8).await.ok(),
-        Err(_) => None,
-    };
     let mut queues: Vec<QueueLine> =
         queues?.into_iter().map(|queue| QueueLine::of(queue, frame.now)).collect();
     queues.sort_by_key(|line| std::cmp::Reverse((line.is_late, line.lag)));
@@ -82,9 +81,21 @@ pub(super) async fn show(call: Call) -> Result<Response, Problem> {
         largest: largest(running?),
         workers: workers?,
         troubles,
-        done: done.map(|page| page.items),
+        done,
     };
     respond(&page)
+}
+
+/// What was done last, for whoever may see it.
+async fn done(call: &Call) -> Option<Vec<AuditEntry>> {
+    call.caller.check(&Scope::Audit).ok()?;
+    let page = inspect::audit(call.pages(), &AuditFilter::default(), None, ROWS as u16).await;
+    Some(page.ok()?.items)
+}
+
+/// Those that claim and run.
+fn live(workers: &[WorkerStatus]) -> impl Iterator<Item = &WorkerStatus> {
+    workers.iter().filter(|worker| worker.state == "live")
 }
 
 impl QueueLine {
@@ -97,8 +108,7 @@ impl QueueLine {
     }
 
     pub(super) fn with_slots(self, workers: &[WorkerStatus]) -> QueueLine {
-        let live = workers.iter().filter(|worker| worker.state == "live");
-        let slots = live.filter_map(|worker| worker.admission.slots.get(&self.queue.name));
+        let slots = live(workers).filter_map(|worker| worker.admission.slots.get(&self.queue.name));
         QueueLine { slots: slots.map(|slots| u64::from(slots.count)).sum(), ..self }
     }
 
@@ -152,7 +162,8 @@ impl Overview {
     /// Dead letters of groups that nobody has looked at.
     fn letters(&self) -> String {
         let n = self.groups.iter().map(|group| group.letters.count).sum();
-        let more = self.groups.iter().any(|group| group.letters.more) || self.groups.len() == 100;
+        let more = self.groups.iter().any(|group| group.letters.more)
+            || self.groups.len() == usize::from(GROUPS);
         format!("{}{}", text::many(&n, "letter"), if more { " or more" } else { "" })
     }
 
@@ -165,11 +176,11 @@ impl Overview {
     }
 
     fn slots(&self) -> i32 {
-        self.workers.iter().filter(|worker| worker.state == "live").map(|worker| worker.slots).sum()
+        live(&self.workers).map(|worker| worker.slots).sum()
     }
 
     fn live(&self) -> usize {
-        self.workers.iter().filter(|worker| worker.state == "live").count()
+        live(&self.workers).count()
     }
 
     /// Workers of which something is to be said.

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
+use backstay::Priority;
 use backstay::inspect::Bounded;
 use backstay::model::account;
 use backstay::model::instant::Instant;
@@ -58,8 +59,7 @@ impl<T: Moment> Moment for &T {
 
 /// The word for a priority.
 pub(super) fn level(priority: i16) -> String {
-    let named = backstay::Priority::new(priority.into()).ok().and_then(backstay::Priority::name);
-    named.map_or_else(|| priority.to_string(), str::to_owned)
+    Priority::word(priority.into())
 }
 
 /// `3 min ago`, `in 2 h`.

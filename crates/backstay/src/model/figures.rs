@@ -6,6 +6,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::priority::Priority;
+
 /// Kinds that have lines of their own in each queue; the others together are `other`.
 const KINDS: usize = 200;
 const OTHER: &str = "other";
@@ -127,8 +129,6 @@ pub struct Slots {
 /// What stands so at the moment.
 #[derive(Debug, Clone, Default)]
 pub struct Standing {
-    /// By queue.
-    pub slots: Vec<(String, Slots)>,
     /// Bytes that all jobs may use together.
     pub memory_budget: u64,
     /// Bytes of it that are reserved.
@@ -193,12 +193,17 @@ impl OfQueue {
     fn kind(&mut self, name: &str) -> &mut OfKind {
         let name =
             if self.kinds.len() < KINDS || self.kinds.contains_key(name) { name } else { OTHER };
-        // Looked up twice, since a look by name makes no copy of it, and nearly every kind is known.
-        if !self.kinds.contains_key(name) {
-            self.kinds.insert(name.to_owned(), OfKind::new());
-        }
-        self.kinds.get_mut(name).expect("there by now")
+        found_or(&mut self.kinds, name, OfKind::new)
     }
+}
+
+/// What stands under a name, made where nothing does. Looked up twice, since a look makes no copy of the name, and nearly every
+/// one is known.
+fn found_or<'a, T>(all: &'a mut BTreeMap<String, T>, name: &str, new: fn() -> T) -> &'a mut T {
+    if !all.contains_key(name) {
+        all.insert(name.to_owned(), new());
+    }
+    all.get_mut(name).expect("there by now")
 }
 
 impl Figures {
@@ -268,19 +273,18 @@ impl Figures {
         *self.alerts.entry((channel.to_owned(), result)).or_default() += 1;
     }
 
+    /// What is in the slots of a queue now.
+    pub fn slots(&mut self, queue: &str, slots: Slots) {
+        self.queue(queue).slots = slots;
+    }
+
     /// What stands so now.
     pub fn stands(&mut self, standing: Standing) {
-        for (queue, slots) in &standing.slots {
-            self.queue(queue).slots = *slots;
-        }
         self.standing = standing;
     }
 
     fn queue(&mut self, name: &str) -> &mut OfQueue {
-        if !self.queues.contains_key(name) {
-            self.queues.insert(name.to_owned(), OfQueue::new());
-        }
-        self.queues.get_mut(name).expect("there by now")
+        found_or(&mut self.queues, name, OfQueue::new)
     }
 
     /// Gives all of it, to be written down.
@@ -328,7 +332,7 @@ impl Figures {
         let queue = |name: &String| vec![("queue", name.clone())];
         let waits = self.queues.iter().flat_map(|(name, of)| {
             of.waits.iter().map(move |(level, waits)| {
-                let priority = ("priority", priority_name(*level));
+                let priority = ("priority", Priority::word((*level).into()));
                 (vec![("queue", name.clone()), priority], waits.clone())
             })
         });
@@ -406,17 +410,6 @@ fn histogram(
     series: impl IntoIterator<Item = (Labels, Histogram)>,
 ) -> Family {
     Family { name, help, series: Series::Histogram(series.into_iter().collect()) }
-}
-
-/// The name of a level, or its number where it has none.
-fn priority_name(level: i16) -> String {
-    match level {
-        0 => "urgent".to_owned(),
-        2 => "high".to_owned(),
-        5 => "normal".to_owned(),
-        8 => "low".to_owned(),
-        other => other.to_string(),
-    }
 }
 
 #[cfg(test)]

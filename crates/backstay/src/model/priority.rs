@@ -64,6 +64,18 @@ impl Priority {
         NAMED.iter().find(|(_, priority)| *priority == self).map(|(name, _)| *name)
     }
 
+    /// Gives the word for a level, or its number where it has none.
+    ///
+    /// ```
+    /// use backstay::Priority;
+    /// assert_eq!((Priority::word(2), Priority::word(6)), ("high".into(), "6".into()));
+    /// ```
+    #[must_use]
+    pub fn word(level: i64) -> String {
+        let named = Self::new(level).ok().and_then(Self::name);
+        named.map_or_else(|| level.to_string(), str::to_owned)
+    }
+
     /// Gives the nearest of the four words that is not less urgent: the label of metrics.
     #[must_use]
     pub fn band(self) -> &'static str {

@@ -42,9 +42,8 @@ impl Claims {
 
     pub(super) fn count_standing(&self) {
         self.runner.tally.note(|figures| {
-            let slots = |room: &super::Room| (room.queue.name.clone(), room.slots_now());
+            self.rooms.iter().for_each(|room| figures.slots(&room.queue.name, room.slots_now()));
             figures.stands(Standing {
-                slots: self.rooms.iter().map(slots).collect(),
                 memory_budget: self.state.ledger.budget(),
                 memory_reserved: self.state.ledger.budget() - self.state.ledger.free(),
                 is_braked: self.held_until().is_some() || self.state.short.is_on(),
