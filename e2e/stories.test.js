@@ -5,6 +5,7 @@ import { mkdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { chromium } from 'playwright-core';
 
 import { Scene } from './scene.js';
@@ -98,7 +99,7 @@ function story(name, options, live) {
 }
 
 story('before there is any job, every page says what to do', {}, async (page) => {
-  for (const path of ['', 'jobs', 'dead', 'queues', 'kinds', 'workers', 'alerts', 'replays']) {
+  for (const path of ['', 'jobs', 'dead', 'dead/discarded', 'queues', 'kinds', 'workers', 'alerts', 'replays']) {
     await go(page, path);
     assert.ok(await page.locator('h1').first().innerText() || path === '');
   }
@@ -188,6 +189,49 @@ story('a dead letter gets other args, and completes', {}, async (page) => {
   await scene.untilIn(id, 'completed');
 });
 
+story('jobs are found by what is in their args, ticked, counted, and cancelled with a reason', {}, async (page) => {
+  const ids = [1, 2, 3].map((n) => scene.enqueue('report', { invoice: `X-${n}` }, '--run-in', '1h'));
+  await signIn(page, scene.operator);
+  await go(page, 'jobs');
+  await page.fill('.filter [name=with_args]', 'x-');
+  await page.click('.filter button');
+  assert.equal(await page.locator('tbody tr').count(), 3);
+  await page.keyboard.press('j');
+  await page.keyboard.press('x');
+  await page.locator(`input[name=id][value="${ids[0]}"]`).click({ modifiers: ['Shift'] });
+  await page.getByText('3 ticked').waitFor();
+  await page.locator(`input[name=id][value="${ids[1]}"]`).uncheck();
+  await page.getByText('2 ticked').waitFor();
+  // What is ticked stays so, whatever happens meanwhile.
+  const before = await page.locator('main').innerText();
+  scene.run('queues', 'pause', 'nobody');
+  await sleep(3000);
+  assert.equal(await page.locator('main').innerText(), before);
+  await page.getByRole('button', { name: 'Cancel …' }).click();
+  assert.match(await page.locator('h1').innerText(), /Cancel 2 jobs/);
+  await page.fill('[name=reason]', 'ordered twice');
+  await Promise.all([page.waitForURL(/with_args=x-&.*did=bulk\.2\.0/), page.locator('main form button').click()]);
+  assert.deepEqual(ids.map((id) => scene.state(id)), ['cancelled', 'scheduled', 'cancelled']);
+  await accessible('jobs?with_args=x-');
+});
+
+story('what was put aside by mistake is found and comes back', {}, async (page) => {
+  const id = scene.enqueue('mail', { aside: 'yes' });
+  await scene.untilIn(id, 'dead');
+  await signIn(page, scene.operator);
+  await go(page, `jobs/${id}`);
+  await act(page, 'Discard', { reason: 'thought it was old' });
+  await go(page, 'dead');
+  await page.getByRole('link', { name: 'Discarded' }).click();
+  assert.match(await page.locator('tbody').innerText(), /operator/);
+  await accessible('dead/discarded');
+  await page.locator(`input[name=id][value="${id}"]`).check();
+  await page.getByRole('button', { name: 'Restore …' }).click();
+  await page.fill('[name=reason]', 'it was not');
+  await Promise.all([page.waitForURL(/did=bulk/), page.locator('main form button').click()]);
+  await page.getByText('Nothing is put aside').waitFor();
+});
+
 story('a group of dead letters is taken in hand, counted, and revived slowly', {}, async (page) => {
   const ids = [1, 2, 3].map((n) => scene.enqueue('mail', { n }));
   for (const id of ids) await scene.untilIn(id, 'dead');
@@ -245,13 +289,20 @@ story('without JavaScript everything can be read, filtered and done', { javaScri
   await page.getByRole('link', { name: id, exact: true }).first().click();
   await act(page, 'Promote', { reason: 'now' });
   await scene.untilIn(id, 'completed');
+  const late = scene.enqueue('report', { later: true }, '--run-in', '1h');
+  await go(page, 'jobs?state=scheduled');
+  await page.locator(`input[name=id][value="${late}"]`).check();
+  await page.getByRole('button', { name: 'Promote …' }).click();
+  await page.fill('[name=reason]', 'now, too');
+  await Promise.all([page.waitForURL(/did=bulk/), page.locator('main form button').click()]);
+  await scene.untilIn(late, 'completed');
 });
 
 story('on a telephone nothing runs out of the page', { viewport: { width: 320, height: 640 } }, async (page) => {
   const id = scene.enqueue('report', { long: 'x'.repeat(400) });
   await scene.untilIn(id, 'completed');
   await signIn(page, scene.admin);
-  for (const path of ['', 'jobs', `jobs/${id}`, 'dead', 'queues', 'workers', 'kinds', 'alerts', 'audit']) {
+  for (const path of ['', 'jobs', `jobs/${id}`, 'dead', 'dead/discarded', `bulk/cancel?id=${id}`, 'queues', 'workers', 'kinds', 'alerts', 'audit']) {
     await go(page, path);
     const over = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
     assert.ok(over <= 1, `${path} is ${over} pixels too wide`);

@@ -62,6 +62,42 @@ function addCopyButtons(root = document) {
   }
 }
 
+// Rows that are ticked: how many, all at once, and from one to another with shift.
+const ticks = () => [...document.querySelectorAll("main .pick input[name=id]")];
+let lastTick = null;
+function countTicks() {
+  const all = ticks(), n = all.filter((tick) => tick.checked).length;
+  for (const tick of all) tick.closest("tr").classList.toggle("ticked", tick.checked);
+  const said = document.querySelector("main .chosen [role=status]");
+  if (!said) return;
+  said.textContent = n === 0 ? "What is ticked:" : `${n} ticked; the page stands still until they are not:`;
+  const top = document.querySelector("main .pick input[data-all]");
+  if (top) { top.checked = n > 0 && n === all.length; top.indeterminate = n > 0 && n < all.length; }
+}
+
+function onTick(event) {
+  const tick = event.target.closest?.(".pick input");
+  if (!tick) return;
+  const all = ticks();
+  if ("all" in tick.dataset) {
+    for (const one of all) one.checked = tick.checked;
+  } else {
+    const from = all.indexOf(lastTick), to = all.indexOf(tick);
+    if (event.shiftKey && from >= 0) for (const one of all.slice(Math.min(from, to), Math.max(from, to) + 1)) one.checked = tick.checked;
+    lastTick = tick;
+  }
+  countTicks();
+}
+
+function addTickOfAll(root) {
+  const head = root.querySelector("thead .pick");
+  if (!head || head.querySelector("input")) return;
+  const top = Object.assign(document.createElement("input"), { type: "checkbox", title: "All on this page" });
+  top.dataset.all = "";
+  top.setAttribute("aria-label", "Choose all on this page");
+  head.append(top);
+}
+
 // Rows that keys walk through.
 let chosen = -1;
 const rows = () => [...document.querySelectorAll("[data-row]")];
@@ -76,7 +112,7 @@ function choose(at) {
 
 function help() {
   const dialog = document.createElement("dialog");
-  const list = [["/", "find"], ["j k", "down, up in a list"], ["Enter", "open"], ["x", "choose the row"], ["r", "renew"], ["t", "theme"],
+  const list = [["/", "find"], ["j k", "down, up in a list"], ["Enter", "open"], ["x", "tick the row"], ["r", "renew"], ["t", "theme"],
     ...[...document.querySelectorAll(".places a")].map((place) => [`g ${place.dataset.key}`, place.textContent])];
   const title = Object.assign(document.createElement("h2"), { textContent: "Keys" });
   const table = document.createElement("dl");
@@ -178,6 +214,8 @@ function onVisible() {
 function dress(root) {
   countTime(root);
   addCopyButtons(root);
+  addTickOfAll(root);
+  countTicks();
 }
 
 document.addEventListener("DOMContentLoaded", () => {
@@ -185,6 +223,7 @@ document.addEventListener("DOMContentLoaded", () => {
   for (const button of document.querySelectorAll("button[data-theme]")) button.addEventListener("click", nextTheme);
   dress(document);
   setInterval(() => { if (!document.hidden) countTime(); }, 10000);
+  document.addEventListener("click", onTick);
   document.addEventListener("keydown", onKey);
   document.addEventListener("visibilitychange", onVisible);
   // What moves while no event tells of it, such as the output of a job that runs.

@@ -34,19 +34,27 @@ const GROUP: Field = field("group", Form::Text, "Only of this group");
 const TAG: Field = field("tag", Form::Texts, "Only with all of these tags");
 const UNIQUE: Field = field("unique", Form::Text, "Only the holder of this unique key");
 const LIMIT_KEY: Field = field("limit_key", Form::Text, "Only with this limit key");
+const ID: Field = field("id", Form::Ids, "Only these jobs, up to 200");
+const IN_ARGS: Field = field(
+    "with_args",
+    Form::Text,
+    "Only with this in their args: a text, or a JSON object whose members they have. No index knows it: a page may hold less than there is, and its `next` goes on",
+);
 const WORKER: Field = field("worker", Form::Text, "Only in the hands of this worker");
 const OUTCOME: Field = field("outcome", Form::Texts, "Only with an attempt that came to this");
 const FINGERPRINT: Field = field("fingerprint", Form::Text, "Only dead of this error");
+const BACK: Field = field("back", Form::Text, "The page to go back to");
 const SINCE: Field =
     field("since", Form::When, "Only since then: an instant, or a duration back from now");
 const BEFORE: Field =
     field("before", Form::When, "Only before then: an instant, or a duration back from now");
 
 pub(crate) const OF_JOBS: &[Field] = &[
-    KIND, QUEUE, STATE, GROUP, TAG, UNIQUE, LIMIT_KEY, WORKER, OUTCOME, SINCE, BEFORE, LIMIT,
-    CURSOR,
+    ID, KIND, QUEUE, STATE, GROUP, TAG, UNIQUE, LIMIT_KEY, WORKER, OUTCOME, IN_ARGS, SINCE, BEFORE,
+    LIMIT, CURSOR,
 ];
 pub(crate) const OF_LETTERS: &[Field] = &[
+    ID,
     KIND,
     QUEUE,
     GROUP,
@@ -54,6 +62,7 @@ pub(crate) const OF_LETTERS: &[Field] = &[
     UNIQUE,
     LIMIT_KEY,
     OUTCOME,
+    IN_ARGS,
     FINGERPRINT,
     SINCE,
     BEFORE,
@@ -63,6 +72,9 @@ pub(crate) const OF_LETTERS: &[Field] = &[
 ];
 pub(crate) const OF_GROUPS: &[Field] = &[KIND, QUEUE, FINGERPRINT, LIMIT, CURSOR];
 pub(crate) const PAGE: &[Field] = &[LIMIT, CURSOR];
+pub(crate) const OF_DISCARDED: &[Field] =
+    &[KIND, QUEUE, GROUP, TAG, IN_ARGS, FINGERPRINT, LIMIT, CURSOR];
+pub(crate) const OF_GROUP: &[Field] = &[IN_ARGS, LIMIT, CURSOR];
 const OF_OUTPUT: &[Field] = &[
     field("attempt", Form::Whole(1, 1_000_000), "Only of this attempt"),
     field("stream", Form::Words(&["out", "err", "log", "note"]), "Only from there"),
@@ -90,13 +102,27 @@ pub(crate) const OF_WORKERS: &[Field] =
     &[field("gone", Form::Flag, "Also those that said goodbye")];
 
 /// What a page about many may be asked with; which of it a verb takes, is looked at with the verb.
-pub(crate) const OF_BULK_PAGE: &[Field] =
-    &[KIND, QUEUE, GROUP, TAG, UNIQUE, LIMIT_KEY, WORKER, OUTCOME, FINGERPRINT, SINCE, BEFORE];
+pub(crate) const OF_BULK_PAGE: &[Field] = &[
+    ID,
+    KIND,
+    QUEUE,
+    GROUP,
+    TAG,
+    UNIQUE,
+    LIMIT_KEY,
+    WORKER,
+    OUTCOME,
+    IN_ARGS,
+    FINGERPRINT,
+    SINCE,
+    BEFORE,
+    BACK,
+];
 
 const OF_BULK_FILTER: &[Field] =
-    &[KIND, QUEUE, GROUP, TAG, UNIQUE, LIMIT_KEY, WORKER, OUTCOME, SINCE, BEFORE];
+    &[ID, KIND, QUEUE, GROUP, TAG, UNIQUE, LIMIT_KEY, WORKER, OUTCOME, IN_ARGS, SINCE, BEFORE];
 const OF_BULK_LETTERS: &[Field] =
-    &[KIND, QUEUE, GROUP, TAG, UNIQUE, LIMIT_KEY, OUTCOME, FINGERPRINT, SINCE, BEFORE];
+    &[ID, KIND, QUEUE, GROUP, TAG, UNIQUE, LIMIT_KEY, OUTCOME, IN_ARGS, FINGERPRINT, SINCE, BEFORE];
 
 const REASON: Field = field("reason", Form::Text, "Why it is done; kept in the audit");
 const ARGS: Field = field("args", Form::Object, "What the handler gets");

@@ -156,6 +156,10 @@ fn described(field: &Field) -> Value {
         Form::Texts => {
             json!({ "type": "array", "items": { "type": "string", "minLength": 1 } })
         }
+        Form::Ids => {
+            let id = json!({ "type": "string", "pattern": "^[1-9][0-9]{0,17}$" });
+            json!({ "type": "array", "items": id })
+        }
         Form::Words(words) if field.name == "verb" => json!({ "type": "string", "enum": words }),
         Form::Words(words) => {
             json!({ "type": "array", "items": { "type": "string", "enum": words } })

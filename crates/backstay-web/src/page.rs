@@ -5,6 +5,7 @@ mod around;
 mod audit;
 mod bulk;
 mod dead;
+mod discarded;
 mod find;
 mod frame;
 mod job;
@@ -17,7 +18,7 @@ use axum::extract::Request;
 use axum::http::StatusCode;
 use axum::http::header::ACCEPT;
 
-use crate::api::{self, OF_AUDIT, OF_BULK_PAGE, OF_GROUPS, OF_JOBS, OF_WORKERS};
+use crate::api::{self, OF_AUDIT, OF_BULK_PAGE, OF_DISCARDED, OF_GROUPS, OF_JOBS, OF_WORKERS};
 use crate::ask::{Answering, Answers, Call, Endpoint, Needs, Verb};
 use crate::problem::Problem;
 use crate::query::{Field, Form, field};
@@ -45,7 +46,8 @@ pub(crate) static PAGES: &[Endpoint] = &[
     page("/jobs/{id}", "One job with all that is known of it", &[], |call| Box::pin(job::show(call))),
     page("/bulk/{verb}", "What one verb would do to all that pass a filter", OF_BULK_PAGE, |call| Box::pin(bulk::show(call))),
     page("/dead", "Dead letters by the error they have in common", OF_GROUPS, |call| Box::pin(dead::groups(call))),
-    page("/dead/{fingerprint}", "One group of dead letters", api::PAGE, |call| Box::pin(dead::group(call))),
+    page("/dead/discarded", "Dead letters that were put aside", OF_DISCARDED, |call| Box::pin(discarded::show(call))),
+    page("/dead/{fingerprint}", "One group of dead letters", api::OF_GROUP, |call| Box::pin(dead::group(call))),
     page("/queues", "Queues with what stands where", &[], |call| Box::pin(machines::queues(call))),
     page("/kinds", "Kinds with their terms and their memory", &[], |call| Box::pin(machines::kinds(call))),
     page("/workers", "Workers with what they run", OF_WORKERS, |call| Box::pin(machines::workers(call))),

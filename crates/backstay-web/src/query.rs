@@ -11,8 +11,8 @@ use serde_json::{Map, Value};
 
 use crate::problem::Problem;
 
-/// Most values of one field that may be given several times.
-const VALUES: usize = 50;
+/// Most values of one field that may be given several times: as many as the longest page has rows.
+const VALUES: usize = 200;
 /// Longest value: the longest key that a job can have.
 const VALUE_BYTES: usize = 1024;
 /// Longest wait of a request: proxies cut off those that take a minute.
@@ -34,6 +34,8 @@ pub(crate) enum Form {
     Texts,
     /// One of these words; the field may be given several times.
     Words(&'static [&'static str]),
+    /// An id of a job; the field may be given several times.
+    Ids,
     /// A whole number from the first to the second.
     Whole(i64, i64),
     /// An instant, or a duration back from now.
@@ -48,6 +50,13 @@ pub(crate) enum Form {
     Json,
     /// A list of objects; in a body only.
     Objects,
+}
+
+impl Form {
+    /// Whether a field of it may be given several times.
+    pub(crate) fn is_list(self) -> bool {
+        matches!(self, Form::Texts | Form::Words(_) | Form::Ids)
+    }
 }
 
 pub(crate) const fn field(name: &'static str, form: Form, help: &'static str) -> Field {
@@ -67,7 +76,7 @@ impl Query {
             let (name, value) = (decoded(name)?, decoded(value)?);
             let field = known(&name, fields)?;
             let before = found.iter().filter(|(known, _)| *known == field.name).count();
-            let most = if matches!(field.form, Form::Texts | Form::Words(_)) { VALUES } else { 1 };
+            let most = if field.form.is_list() { VALUES } else { 1 };
             if before >= most {
                 let said = format!("`{name}` is given more often than {most} times");
                 return Err(Problem::new("BS102", said).at(format!("?{name}")));
@@ -91,8 +100,7 @@ impl Query {
                 Value::Array(values) => values.as_slice(),
                 one => std::slice::from_ref(one),
             };
-            let is_list = matches!(field.form, Form::Texts | Form::Words(_));
-            let most = if is_list { VALUES } else { 1 };
+            let most = if field.form.is_list() { VALUES } else { 1 };
             if values.len() > most {
                 return Err(at(Problem::new(
                     "BS102",
@@ -158,6 +166,7 @@ impl Query {
     /// The filter that lists and verbs share.
     pub(crate) fn filter(&self) -> Result<JobFilter, Problem> {
         Ok(JobFilter {
+            ids: self.parsed("id")?,
             states: self.parsed("state")?,
             kinds: self.texts("kind"),
             queues: self.texts("queue"),
@@ -167,6 +176,7 @@ impl Query {
             limit_key: self.text("limit_key"),
             worker: self.parsed("worker")?.pop(),
             outcomes: self.parsed("outcome")?,
+            with_args: self.parsed("with_args")?.pop(),
             fingerprint: self.text("fingerprint"),
             since: self.when("since")?,
             before: self.when("before")?,
@@ -235,6 +245,10 @@ fn check(field: &Field, value: &str) -> Result<(), Problem> {
             let hint = hint.unwrap_or_else(|| words.join(", "));
             Err(problem.hint(hint).at(format!("?{name}")))
         }
+        Form::Ids => match value.parse::<i64>() {
+            Ok(1..) if value.bytes().all(|b| b.is_ascii_digit()) => Ok(()),
+            _ => bad(format!("`{name}` is a whole number from 1")),
+        },
         Form::Span => match parse_duration(value) {
             Ok(span) if span <= SPAN => Ok(()),
             Ok(_) => bad(format!("`{name}` is at most {SPAN:?}")),

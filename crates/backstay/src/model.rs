@@ -35,6 +35,7 @@ pub mod route;
 pub mod sample;
 pub mod scope;
 pub mod scrub;
+pub mod sought;
 pub mod state;
 pub mod status;
 pub mod steer;

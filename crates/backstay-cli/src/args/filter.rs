@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use backstay::inspect::JobFilter;
+use backstay::inspect::{JobFilter, Sought};
 use backstay::model::instant::Instant;
 use backstay::model::outcome::Outcome;
 use backstay::unit::parse_duration;
@@ -35,6 +35,9 @@ pub(crate) struct Filter {
     /// Only with an attempt that came to this: failed timed_out oom_killed crashed lost ...
     #[arg(long, value_name = "OUTCOME")]
     pub(crate) outcome: Vec<Outcome>,
+    /// Only with this in their args: a text, or a JSON object whose members they have
+    #[arg(long = "with-args", value_name = "TEXT|JSON")]
+    pub(crate) with_args: Option<Sought>,
     /// Only since then: an instant, or a duration back from now
     #[arg(long, value_name = "WHEN", allow_hyphen_values = true)]
     pub(crate) since: Option<String>,
@@ -54,6 +57,7 @@ impl Filter {
         filter.unique.clone_from(&self.unique);
         filter.limit_key.clone_from(&self.limit_key);
         filter.outcomes.clone_from(&self.outcome);
+        filter.with_args.clone_from(&self.with_args);
         filter.since = self.since.as_deref().map(|text| when("--since", text)).transpose()?;
         filter.before = self.before.as_deref().map(|text| when("--before", text)).transpose()?;
         Ok(filter)

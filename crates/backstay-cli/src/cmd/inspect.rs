@@ -21,6 +21,7 @@ pub(crate) use why::why;
 
 use std::time::SystemTime;
 
+use backstay::Priority;
 use backstay::inspect::{AttemptRecord, DeadLetter, JobDocument, RunningJob, Why};
 use backstay::model::instant::Instant;
 use backstay::unit::about;
@@ -111,11 +112,5 @@ fn clipped(text: &str, chars: usize) -> String {
 
 /// The name of a level where it has one.
 fn level(priority: i16) -> String {
-    match priority {
-        0 => "urgent".into(),
-        2 => "high".into(),
-        5 => "normal".into(),
-        8 => "low".into(),
-        other => other.to_string(),
-    }
+    Priority::told(priority.into())
 }

@@ -22,6 +22,12 @@ fn dead_letters_are_listed_by_groups_with_what_can_be_done() {
     assert_eq!(list.err, last);
     let flat = desk.run(&["dead", "list", "--flat", "--limit", "1"]).exits(0);
     assert!(flat.out.starts_with(&format!("{id}\treport\t")), "{}", flat.out);
+    let wanted = |looked: &str| {
+        let found = ["dead", "list", "--flat", "--json", "--with-args", looked];
+        desk.run(&found).exits(0).json()["items"].as_array().unwrap().len()
+    };
+    assert_eq!([wanted("{}"), wanted("nowhere in args")], [2, 0]);
+    desk.run(&["dead", "list", "--flat", "--with-args", "{"]).exits(2);
     desk.run(&["dead", "list", "--tag", "a"]).exits(2);
     let shown = desk.run(&["dead", "show", &fingerprint]).exits(0);
     assert!(shown.out.starts_with(&format!("{fingerprint}  open  2 jobs of report in default\n")));

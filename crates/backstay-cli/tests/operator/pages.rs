@@ -259,6 +259,19 @@ fn forms_do_what_the_api_does_and_go_back_to_where_they_stood() {
     );
     assert_eq!(place(&away), "../../../?did=pause.1.0", "{away:?}");
     assert!(site.page("/queues").contains("Paused by"));
+    // What is ticked: the page says of how many the verb can be done, and the form means just those.
+    let late = site.desk.enqueue(&["late", "{\"to\": \"ana\"}", "--run-in", "1h"]);
+    let list = site.with(&cookie, "GET", "/jobs?with_args=ANA").body;
+    assert!(list.contains(&format!("name=\"id\" value=\"{late}\"")), "{list}");
+    assert!(!list.contains(&format!("name=\"id\" value=\"{id}\"")), "{list}");
+    let page = site.with(&cookie, "GET", &format!("/bulk/promote?back=jobs&id={late}&id=999999"));
+    assert!(page.body.contains("Promote 1 job") && page.body.contains("Of 2 jobs"), "{page:?}");
+    let ticked = format!("verb=promote&filter=%7B%22id%22%3A%5B%22{late}%22%5D%7D&expect=1");
+    let done = send(&site, &cookie, "/do/bulk", &format!("{ticked}&reason=now&back=jobs"));
+    assert_eq!(place(&done), "../jobs?did=bulk.1.0", "{done:?}");
+    let none = site.with(&cookie, "GET", "/bulk/cancel?back=jobs");
+    assert!(none.status == 422 && none.body.contains("nothing is ticked"), "{none:?}");
+    site.desk.run(&["jobs", "cancel", &late]).exits(0);
     // Many: the page counts them, and the form says how many it means.
     let page = site.with(&cookie, "GET", "/bulk/cancel?kind=mail").body;
     assert!(
@@ -285,7 +298,23 @@ fn forms_do_what_the_api_does_and_go_back_to_where_they_stood() {
         &format!("note=mine&back=dead/{fingerprint}"),
     );
     assert_eq!(place(&seen), format!("../../../../dead/{fingerprint}?did=acknowledge.1.0"));
-    assert!(site.page(&format!("/dead/{fingerprint}")).contains("acknowledged by"));
+    let group_page = site.page(&format!("/dead/{fingerprint}"));
+    assert!(group_page.contains("acknowledged by t:"), "the token's name: {group_page}");
+    // What is put aside is on a page of its own, with who did it, and can be brought back from there.
+    let done = send(&site, &cookie, &format!("/do/dead/{dead}/discard"), "reason=old&back=dead");
+    assert_eq!(place(&done), "../../../dead?did=discard.1.0", "{done:?}");
+    let aside = site.page("/dead/discarded?kind=report");
+    assert!(
+        aside.contains(&format!("value=\"{dead}\"")) && aside.contains("title=\"t\""),
+        "{aside}"
+    );
+    assert!(aside.contains(">in 6 days<") || aside.contains(">in 7 days<"), "{aside}");
+    assert!(site.page("/dead/discarded?kind=other").contains("No discarded letter passes"));
+    let restore = format!("verb=restore&filter=%7B%22id%22%3A%5B%22{dead}%22%5D%7D&expect=1");
+    let done =
+        send(&site, &cookie, "/do/bulk", &format!("{restore}&reason=back&back=dead/discarded"));
+    assert_eq!(place(&done), "../dead/discarded?did=bulk.1.0", "{done:?}");
+    assert!(site.page("/dead/discarded").contains("Nothing is put aside"));
     let wrong = send(&site, &cookie, &format!("{group}/mute"), "for_in=soon");
     assert!(
         wrong.status == 422 && wrong.body.contains("BS102") && wrong.head.contains("text/html"),

@@ -26,7 +26,7 @@ const DOCUMENTS: &[(&str, &str)] = &[
     ),
     (
         "Letter",
-        "fingerprint:text title:text died_at:time discarded_at:time? discarded_by:text? group_state:text group_by:text? \
+        "id:text fingerprint:text title:text died_at:time discarded_at:time? discarded_by:text? group_state:text group_by:text? \
          group_note:text? enqueued_by:text limit_key:text?",
     ),
     (

@@ -31,7 +31,7 @@ pub(crate) fn read(form: &Form, endpoint: &Endpoint) -> Result<(Body, String), P
 }
 
 /// A page of this server, which a link of somebody else cannot turn into another; the first page for anything else.
-fn ours(back: &str) -> &str {
+pub(super) fn ours(back: &str) -> &str {
     if back.len() <= 4_000 && is_ours(back) { back } else { "" }
 }
 

@@ -7,8 +7,18 @@ use crate::problem::Problem;
 use crate::query::encoded;
 
 /// Words that narrow the list of jobs, as they are typed before a colon.
-const FIELDS: [&str; 9] =
-    ["kind", "queue", "state", "group", "tag", "unique", "limit_key", "outcome", "worker"];
+const FIELDS: [&str; 10] = [
+    "kind",
+    "queue",
+    "state",
+    "group",
+    "tag",
+    "unique",
+    "limit_key",
+    "outcome",
+    "worker",
+    "with_args",
+];
 
 pub(super) async fn go(call: Call) -> Result<Response, Problem> {
     Ok(see(&place(call.query.text("q").unwrap_or_default().trim())))

@@ -97,6 +97,11 @@ impl Frame {
         format!("<time datetime=\"{exact}\" title=\"{exact}\">{relative}</time>")
     }
 
+    /// This page for what leads away from it and back; only its place where it is too long for an address.
+    pub(super) fn back(&self) -> &str {
+        if self.here.len() <= 1_000 { &self.here } else { self.place }
+    }
+
     /// Where somebody signs in who wants to come back to this page.
     pub(super) fn sign_in(&self) -> String {
         format!("{}login?next={}", self.base, text::encoded(&self.here))

@@ -27,14 +27,18 @@ struct Jobs {
     call: Call,
     items: Vec<JobDocument>,
     next: Option<String>,
+    /// The id down to which was looked, where that was not all.
+    looked_to: Option<String>,
 }
 
 pub(super) async fn show(call: Call) -> Result<Response, Problem> {
     let (filter, cursor) = (call.query.filter()?, call.cursor()?);
     let page = inspect::jobs(call.pages(), &filter, cursor.as_deref(), call.limit()).await?;
     let frame = Frame::of(&call, "jobs", "Jobs");
+    let is_short = page.items.len() < usize::from(call.limit());
+    let looked_to = page.next.clone().filter(|_| is_short);
     let next = call.next(page.next);
-    respond(&Jobs { frame, items: page.items, next, call })
+    respond(&Jobs { frame, items: page.items, next, looked_to, call })
 }
 
 impl Jobs {
@@ -77,7 +81,8 @@ impl Jobs {
     fn to_all(&self, verb: &str) -> String {
         let list = self.address(&["state", "cursor", "limit"], None);
         let query = list.split_once('?').map_or("", |(_, query)| query);
-        format!("{}bulk/{verb}?{query}", self.frame.base)
+        let back = text::encoded(self.frame.back());
+        format!("{}bulk/{verb}?{query}&back={back}", self.frame.base)
     }
 
     /// The address of this list without some fields, and with another.

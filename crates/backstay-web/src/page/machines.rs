@@ -8,7 +8,6 @@ use super::frame::{Frame, respond};
 use super::overview::QueueLine;
 use super::text;
 use crate::ask::Call;
-use crate::metrics::level_name;
 use crate::problem::Problem;
 
 #[derive(askama::Template)]
@@ -37,6 +36,11 @@ struct Kinds {
 pub(super) async fn kinds(call: Call) -> Result<Response, Problem> {
     let kinds = inspect::kinds(call.pages()).await?;
     respond(&Kinds { frame: Frame::of(&call, "kinds", "Kinds"), kinds })
+}
+
+/// The word for a level as the counts of a queue have it.
+fn level_name(level: &str) -> String {
+    level.parse().map_or_else(|_| level.to_owned(), text::level)
 }
 
 /// What a job of a kind gets that says nothing itself, as pairs.

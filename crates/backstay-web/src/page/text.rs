@@ -57,9 +57,9 @@ impl<T: Moment> Moment for &T {
     }
 }
 
-/// The word for a priority.
+/// The word for a priority; a number between two words has that of its band, too.
 pub(super) fn level(priority: i16) -> String {
-    Priority::word(priority.into())
+    Priority::told(priority.into())
 }
 
 /// `3 min ago`, `in 2 h`.
@@ -164,6 +164,7 @@ mod tests {
 
     #[test]
     fn figures_are_short() {
+        assert_eq!([0, 5, 6, 9].map(level), ["urgent", "normal", "low (6)", "low (9)"]);
         assert_eq!([0, 999, 1000, 1_234_567].map(grouped), ["0", "999", "1,000", "1,234,567"]);
         assert_eq!((many(&1, "job"), many(&2, "job")), ("1 job".into(), "2 jobs".into()));
         assert_eq!((level(5), level(4)), ("normal".into(), "4".into()));

@@ -1,7 +1,7 @@
 -- Moves dead letters aside: hidden, and deleted a week later unless `restore` is called before.
 -- role: operator
 -- options: reason (required)
--- needs: inner/read_reason.sql inner/check_ids.sql inner/record.sql inner/tally.sql inner/absent.sql inner/clock.sql
+-- needs: inner/read_reason.sql inner/check_ids.sql inner/record.sql inner/tally.sql inner/absent.sql inner/clock.sql inner/doer.sql
 create or replace function backstay.discard(job_ids bigint[], options jsonb default '{}') returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, backstay, pg_temp as $$
 declare
@@ -12,7 +12,7 @@ begin
   with found_letters as materialized (
     select d.id from backstay.dead_letter d where d.id = any (ids) and d.discarded_at is null order by d.id for update),
   gone as (
-    update backstay.dead_letter d set discarded_at = backstay.clock(), discarded_by = session_user
+    update backstay.dead_letter d set discarded_at = backstay.clock(), discarded_by = backstay.doer()
       from found_letters f where d.id = f.id returning d.id)
   select coalesce(array_agg(g.id), '{}') into done from gone g;
   if done <> '{}' then

@@ -3,7 +3,7 @@
 -- role: operator
 -- options: reason for_in until_at cancel_running
 -- locks: the queue's pause lock, exclusive
--- needs: inner/read_scope.sql inner/read_reason.sql inner/read_end.sql inner/read_flag.sql inner/record.sql inner/wake.sql inner/tally.sql inner/clock.sql
+-- needs: inner/read_scope.sql inner/read_reason.sql inner/read_end.sql inner/read_flag.sql inner/record.sql inner/wake.sql inner/tally.sql inner/clock.sql inner/doer.sql
 create or replace function backstay.pause(what text, name text, options jsonb default '{}') returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, backstay, pg_temp as $$
 #variable_conflict use_column
@@ -18,7 +18,7 @@ begin
     perform pg_advisory_xact_lock(1112757341, hashtext(subject));
   end if;
   insert into backstay.pause as p (scope, name, since, until, by, reason)
-  values (pause.what, subject, backstay.clock(), till, session_user, reason)
+  values (pause.what, subject, backstay.clock(), till, backstay.doer(), reason)
       on conflict (scope, name) do update set until = excluded.until, by = excluded.by, reason = excluded.reason;
   if stop then
     update backstay.running r

@@ -3,7 +3,7 @@
 -- role: operator
 -- options: reason (required), first [10] rate ["60/1m"] stop_at [0.2] expect (the count that was previewed)
 -- filter: ids fingerprint kind queue reason group tag since before; at least one
--- needs: inner/known.sql inner/read_reason.sql inner/read_rate.sql inner/read_share.sql inner/read_whole.sql inner/read_instant.sql inner/record.sql inner/tally.sql inner/wake.sql
+-- needs: inner/known.sql inner/read_reason.sql inner/read_rate.sql inner/read_share.sql inner/read_whole.sql inner/read_instant.sql inner/record.sql inner/tally.sql inner/wake.sql inner/doer.sql
 create or replace function backstay.replay(filter jsonb, options jsonb default '{}') returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, backstay, pg_temp as $$
 #variable_conflict use_column
@@ -53,7 +53,7 @@ begin
     return backstay.tally(0) || '{"replay": null}';
   end if;
   insert into backstay.replay (started_at, next_at, total, first, per_count, per_ms, stop_at, state, by, reason, filter)
-  values (statement_timestamp(), statement_timestamp(), cardinality(ids), start, pace.per_count, pace.per_ms, share, 'running', session_user, reason,
+  values (statement_timestamp(), statement_timestamp(), cardinality(ids), start, pace.per_count, pace.per_ms, share, 'running', backstay.doer(), reason,
           replay.filter - 'ids')
   returning id into replay_;
   insert into backstay.replay_job (replay_id, n, job_id) select replay_, i.n, i.id from unnest(ids) with ordinality i(id, n);

@@ -53,7 +53,7 @@
 //! assert_eq!(inspect::dead_letters(database, &reports, false, None, 50).await?.items.len(), 1);
 //! assert_eq!(inspect::dead_letter_ids(database, &reports, false).await?.0, [id]);
 //! let letter: Option<DeadLetter> = inspect::dead_letter(database, id).await?;
-//! assert!(letter.is_some());
+//! assert_eq!(letter.into_iter().collect::<Vec<_>>(), inspect::letters(database, &[id]).await?);
 //! assert_eq!(inspect::export(database, &[id]).await?.len(), 1);
 //! let told: Vec<MessageStatus> = inspect::alerts(database, None, 50).await?.items;
 //! assert!(told.len() <= 1, "its death is told within a second or two");
@@ -79,13 +79,16 @@ mod why;
 pub use crate::model::document::JobDocument;
 pub use crate::model::peak::PeakStatus;
 pub use crate::model::printed::{PrintedLine, Stream};
+pub use crate::model::sought::{Sought, SoughtError};
 pub use crate::model::status::{
     Admission, AttemptRecord, AuditEntry, AuditFilter, Bounded, BrakeStatus, DeadGroup, DeadLetter,
     JobFilter, JobTerms, KindStatus, MessageStatus, Page, PauseStatus, QueueSlots, QueueStatus,
     ReplayStatus, RunningJob, WorkerStatus,
 };
 pub use crate::model::why::{Reason, Why};
-pub use dead::{dead_group, dead_groups, dead_letter, dead_letter_ids, dead_letters, export};
+pub use dead::{
+    dead_group, dead_groups, dead_letter, dead_letter_ids, dead_letters, export, letters,
+};
 pub use jobs::{attempts, job, job_ids, jobs, terms};
 pub use machines::{alerts, audit, kinds, queues, replay, replays, running, running_job, workers};
 pub use output::{OutputPart, PARTS_MOST, follow, output};
@@ -120,6 +123,16 @@ fn bad_cursor(cursor: &str) -> StoreError {
         message: format!("`{cursor}` is no cursor of this list"),
         detail: None,
         hint: Some("take the `next` of the page before, with the same filter".into()),
+    }
+}
+
+/// More args than can be looked into before somebody loses patience.
+fn too_far() -> StoreError {
+    StoreError::Refused {
+        sqlstate: "BS109".into(),
+        message: "the args of all these jobs cannot be looked into in time".into(),
+        detail: None,
+        hint: Some("narrow it by kind, queue, since or before, or name jobs by their ids".into()),
     }
 }
 

@@ -292,7 +292,9 @@ impl<'a> Letters<'a> {
             && filter.limit_key.is_none()
             && filter.worker.is_none()
             && filter.states.is_empty()
-            && filter.outcomes.is_empty();
+            && filter.outcomes.is_empty()
+            && filter.ids.is_empty()
+            && filter.with_args.is_none();
         if known && !filter.is_empty() {
             Letters::Filter { filter, expect: ids.len() as u64 }
         } else {

@@ -48,6 +48,8 @@ pub const CHECKPOINT_BYTES: usize = 64 * 1024;
 pub const NOTE_CHARS: usize = 200;
 /// Longest reason that an operator gives.
 pub const REASON_BYTES: usize = 1024;
+/// What is looked for in args; as long as any other value of a filter.
+pub const SOUGHT_BYTES: usize = 1024;
 /// Longest title of a group of equal errors, in characters.
 pub const TITLE_CHARS: usize = 200;
 /// Most jobs in one call.

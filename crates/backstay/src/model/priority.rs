@@ -76,6 +76,20 @@ impl Priority {
         named.map_or_else(|| level.to_string(), str::to_owned)
     }
 
+    /// Gives what people read in lists: the word, and for a level between two words that of its band with the number.
+    ///
+    /// ```
+    /// use backstay::Priority;
+    /// assert_eq!((Priority::told(2), Priority::told(6)), ("high".into(), "low (6)".into()));
+    /// ```
+    #[must_use]
+    pub fn told(level: i64) -> String {
+        match Self::new(level) {
+            Ok(unnamed) if unnamed.name().is_none() => format!("{} ({level})", unnamed.band()),
+            _ => Self::word(level),
+        }
+    }
+
     /// Gives the nearest of the four words that is not less urgent: the label of metrics.
     #[must_use]
     pub fn band(self) -> &'static str {

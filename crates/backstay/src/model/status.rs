@@ -13,11 +13,14 @@ use super::outcome::Outcome;
 use super::peak::PeakStatus;
 use super::priority::Priority;
 use super::scope::Scope;
+use super::sought::Sought;
 use super::state::State;
 
 /// Which jobs are meant; what is empty excludes nothing, what is set narrows down.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct JobFilter {
+    /// One of these; empty for any.
+    pub ids: Vec<i64>,
     /// In one of these states.
     pub states: Vec<State>,
     /// Of one of these kinds.
@@ -36,6 +39,8 @@ pub struct JobFilter {
     pub worker: Option<uuid::Uuid>,
     /// With an attempt that came to one of these.
     pub outcomes: Vec<Outcome>,
+    /// With args in which this is found. No index knows it, so that it is looked for from the newest on, as far as there is time.
+    pub with_args: Option<Sought>,
     /// Dead of this error; concerns dead letters only.
     pub fingerprint: Option<String>,
     /// Enqueued at this instant or later; for dead letters: died.
@@ -183,6 +188,8 @@ pub struct DeadGroup {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct DeadLetter {
+    /// The job.
+    pub id: String,
     /// Its group.
     pub fingerprint: String,
     /// The first line of what went wrong, blanked of what varies.

@@ -152,6 +152,7 @@ const BODIES: &[(&str, &str)] = &[
     file!("inner/check_keys"),
     file!("inner/clock"),
     file!("inner/contend"),
+    file!("inner/doer"),
     file!("inner/hash"),
     file!("inner/holds"),
     file!("inner/instant"),

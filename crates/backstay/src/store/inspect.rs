@@ -12,6 +12,7 @@ use super::statement::{Link, Param, Sql, sql};
 use crate::model::document::JobDocument;
 use crate::model::instant::Instant;
 use crate::model::peak::Peaks;
+use crate::model::sought::Sought;
 use crate::model::state::State;
 use crate::model::status::{
     AttemptRecord, AuditEntry, AuditFilter, DeadGroup, DeadLetter, JobFilter, JobTerms, KindStatus,
@@ -27,7 +28,7 @@ macro_rules! listed {
             $file,
             [
                 INT8, INT4, TEXT_ARRAY, TEXT_ARRAY, TEXT_ARRAY, TEXT, TEXT_ARRAY, TEXT, TEXT, UUID,
-                TEXT, TEXT, TEXT_ARRAY, INT8
+                TEXT, TEXT, TEXT_ARRAY, INT8, INT8_ARRAY, TEXT, TEXT
             ]
         )
     };
@@ -40,7 +41,7 @@ static LIST_LETTERS: Sql = sql!(
     "inspect/list_letters",
     [
         INT8, INT8, INT4, TEXT_ARRAY, TEXT_ARRAY, TEXT, TEXT_ARRAY, TEXT, TEXT, TEXT, TEXT, TEXT,
-        BOOL, TEXT_ARRAY
+        BOOL, TEXT_ARRAY, INT8_ARRAY, TEXT, TEXT
     ]
 );
 static LAST_ID: Sql = sql!("inspect/last_id", []);
@@ -51,7 +52,7 @@ static LIST_ATTEMPTS: Sql = sql!("inspect/list_attempts", [INT8]);
 static OUTPUT: Sql = sql!("inspect/output", [INT8, INT4, INT4, INT4, INT4]);
 static LIST_GROUPS: Sql =
     sql!("inspect/list_groups", [TEXT_ARRAY, TEXT_ARRAY, TEXT, INT8, TEXT, INT4]);
-static SHOW_LETTER: Sql = sql!("inspect/show_letter", [INT8]);
+static SHOW_LETTERS: Sql = sql!("inspect/show_letters", [INT8_ARRAY]);
 static LIST_QUEUES: Sql = sql!("inspect/list_queues", []);
 static LIST_KINDS: Sql = sql!("inspect/list_kinds", []);
 static LIST_RUNNING: Sql = sql!("inspect/list_running", [INT8]);
@@ -132,9 +133,9 @@ const SEARCH: Duration = Duration::from_millis(40);
 /// partitions of a week.
 const QUICK: Duration = Duration::from_millis(25);
 /// The ids of the first span, and how many times wider the next may be: 10,000 rows take 10 to 15 ms, and twenty times that where the
-/// attempts of each are looked at.
+/// attempts or the args of each are looked at.
 const SPAN: i64 = 10_000;
-const SPAN_OF_OUTCOMES: i64 = 500;
+const SPAN_OF_DETAIL: i64 = 500;
 const WIDER: i64 = 4;
 
 /// Jobs that were found.
@@ -149,7 +150,7 @@ pub(crate) struct Found {
 /// How far a list of jobs looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Reach {
-    /// Through all jobs, however many fit nothing.
+    /// Through all jobs, however many fit nothing; where args are looked into, for half the time that a statement may take.
     All,
     /// As far as a page has time for: going down by spans of ids, since no index knows every filter.
     Page,
@@ -170,18 +171,22 @@ pub(crate) async fn list_jobs(
     let words: Vec<&str> = states.iter().map(|state| state.as_str()).collect();
     let (kinds, queues, tags) = (some(&filter.kinds), some(&filter.queues), some(&filter.tags));
     let ((since, until), outcomes) = (times(filter), outcomes(filter));
+    let (one_of, (members, text)) = (ids(filter), sought(filter));
+    let is_bounded =
+        filter.ids.is_empty() && (filter.with_args.is_some() || is_long && reach == Reach::Page);
+    let patience = if reach == Reach::Page { SEARCH } else { database.patience() / 2 };
     look(database, async |link| {
-        let is_bounded = is_long && reach == Reach::Page;
         let begun = std::time::Instant::now();
         let (mut ids, mut top) = (Vec::new(), before);
-        let mut span = if outcomes.is_some() { SPAN_OF_OUTCOMES } else { SPAN };
+        let is_detail = outcomes.is_some() || filter.with_args.is_some();
+        let mut span = if is_detail { SPAN_OF_DETAIL } else { SPAN };
         if is_bounded && top.is_none() {
             top = Some(link.query_one(&LAST_ID, &[]).await?.get::<_, i64>(0).saturating_add(1));
         }
         loop {
             let from = top.filter(|_| is_bounded).map_or(0, |top| top.saturating_sub(span).max(0));
             let looked = std::time::Instant::now();
-            let params: [Param<'_>; 14] = [
+            let params: [Param<'_>; 17] = [
                 &top,
                 &n,
                 &words,
@@ -196,6 +201,9 @@ pub(crate) async fn list_jobs(
                 &until,
                 &outcomes,
                 &from,
+                &one_of,
+                &members,
+                &text,
             ];
             for sql in &places {
                 let rows = link.query(sql, &params).await?;
@@ -203,7 +211,7 @@ pub(crate) async fn list_jobs(
             }
             let (took, in_all) = (looked.elapsed(), begun.elapsed());
             let is_full = i32::try_from(ids.len()).is_ok_and(|found| found >= n);
-            if from == 0 || is_full || in_all + took > SEARCH {
+            if from == 0 || is_full || in_all + took > patience {
                 return Ok(Found { ids, rest: (from > 0).then_some(from) });
             }
             top = Some(from);
@@ -238,16 +246,29 @@ pub(crate) struct Letter {
     pub(crate) fingerprint: String,
 }
 
-/// Dead letters, the newest death first, after the one given.
+/// Dead letters whose args are looked into at once: some 50 us for each.
+const LETTERS_OF_DETAIL: i32 = 2_000;
+
+/// Dead letters that were found.
+#[derive(Debug, Default)]
+pub(crate) struct Letters {
+    pub(crate) found: Vec<Letter>,
+    /// The last that was looked at, where older ones were not.
+    pub(crate) rest: Option<Letter>,
+}
+
+/// Dead letters, the newest death first, after the one given. Where args are looked into, some are looked at and no more.
 pub(crate) async fn list_letters(
     database: &Database,
     filter: &JobFilter,
     discarded: bool,
     after: Option<(i64, i64)>,
     n: i32,
-) -> Result<Vec<Letter>, StoreError> {
+) -> Result<Letters, StoreError> {
     let (kinds, queues, tags) = (some(&filter.kinds), some(&filter.queues), some(&filter.tags));
     let ((since, until), outcomes) = (times(filter), outcomes(filter));
+    let (one_of, (members, text)) = (ids(filter), sought(filter));
+    let most = if filter.with_args.is_some() { LETTERS_OF_DETAIL } else { n };
     let (us, id) = after.unzip();
     look(database, async |link| {
         let rows = link
@@ -256,7 +277,7 @@ pub(crate) async fn list_letters(
                 &[
                     &us,
                     &id,
-                    &n,
+                    &most,
                     &kinds,
                     &queues,
                     &filter.group,
@@ -268,14 +289,35 @@ pub(crate) async fn list_letters(
                     &until,
                     &discarded,
                     &outcomes,
+                    &one_of,
+                    &members,
+                    &text,
                 ],
             )
             .await?;
         let letter =
             |row: &Row| Letter { id: row.get(0), died_us: row.get(1), fingerprint: row.get(2) };
-        Ok(rows.iter().map(letter).collect())
+        let is_cut =
+            filter.with_args.is_some() && usize::try_from(most).is_ok_and(|n| rows.len() >= n);
+        let rest = rows.last().filter(|_| is_cut).map(letter);
+        let found = rows.iter().filter(|row| row.get("fits")).map(letter).collect();
+        Ok(Letters { found, rest })
     })
     .await
+}
+
+/// The jobs that are named, if any are.
+fn ids(filter: &JobFilter) -> Option<&[i64]> {
+    (!filter.ids.is_empty()).then_some(&filter.ids)
+}
+
+/// What is looked for in args: members, or a text.
+fn sought(filter: &JobFilter) -> (Option<&str>, Option<&str>) {
+    match &filter.with_args {
+        None => (None, None),
+        Some(Sought::Members(json)) => (Some(json), None),
+        Some(Sought::Text(text)) => (None, Some(text)),
+    }
 }
 
 fn times(filter: &JobFilter) -> (Option<String>, Option<String>) {
@@ -379,13 +421,12 @@ pub(crate) async fn list_groups(
     .await
 }
 
-/// What a dead letter has beyond its job document.
-pub(crate) async fn show_letter(
+/// What dead letters have beyond their job documents, in the order of the ids.
+pub(crate) async fn show_letters(
     database: &Database,
-    id: i64,
-) -> Result<Option<DeadLetter>, StoreError> {
-    let found = seen(database, &SHOW_LETTER, &[&id]).await;
-    Ok(found?.pop())
+    ids: &[i64],
+) -> Result<Vec<DeadLetter>, StoreError> {
+    seen(database, &SHOW_LETTERS, &[&ids]).await
 }
 
 /// All queues, by name; at most 1,000.

@@ -1,6 +1,8 @@
 //! What operators look at: lists in every state, pages, filters, single jobs, queues, workers.
 
-use backstay::inspect::{JobFilter, attempts, job, job_ids, jobs, kinds, queues, workers};
+use backstay::inspect::{
+    JobFilter, attempts, dead_letter_ids, dead_letters, job, job_ids, jobs, kinds, queues, workers,
+};
 use backstay::{Database, Fail, JobState, Options, Priority, Request, enqueue};
 use serde_json::json;
 
@@ -97,6 +99,60 @@ async fn a_page_that_finds_too_little_in_time_goes_on_and_misses_nothing() {
         (0, None),
         "a kind that never ended is known at once"
     );
+}
+
+#[tokio::test]
+async fn args_are_looked_into_wherever_a_job_stands_and_what_is_hidden_is_not_found() {
+    let Some(db) = fresh() else { return };
+    let database = Database::connect(&db.url).await.unwrap();
+    let client = connect(&db.url).await;
+    let made = one_in_each_state(&database, &db.url).await;
+    let mut all: Vec<i64> = made.iter().map(|(id, _)| *id).collect();
+    all.reverse();
+    let other = json!({ "n": 2, "to": "Ana@example.org", "deep": { "list": [1, 2] } });
+    let other = enqueue(&database, Request::new("mail", other)).await.unwrap().id;
+    let find = async |typed: &str| {
+        let with_args = Some(typed.parse().unwrap());
+        let filter = JobFilter { with_args, ..JobFilter::default() };
+        let page = jobs(&database, &filter, None, 50).await.unwrap();
+        assert_eq!(page.next, None, "so few are looked into at once");
+        let listed: Vec<i64> = page.items.iter().map(|job| job.id).collect();
+        assert_eq!(job_ids(&database, &filter).await.unwrap(), listed, "{typed}");
+        listed
+    };
+    assert_eq!(find(r#"{"n": 1}"#).await, all, "in every state");
+    assert_eq!(find(r#"{"deep": {"list": [2]}}"#).await, [other]);
+    assert_eq!(find("ana@EXAMPLE").await, [other], "whatever the case");
+    assert!(find("hunter").await.is_empty(), "a secret cannot be guessed letter by letter");
+    assert!(find(r#"{"password": "hunter2"}"#).await.is_empty());
+    assert!(find("%").await.is_empty(), "no sign of it is a wildcard");
+    let named = JobFilter { ids: vec![all[0], other, 999_999], ..JobFilter::default() };
+    assert_eq!(job_ids(&database, &named).await.unwrap(), [other, all[0]]);
+
+    // Dead letters are looked through some at a time; what was not looked at yet is on the next page.
+    client
+        .batch_execute(
+            "insert into backstay.dead_letter
+             select (jsonb_populate_record(d, jsonb_build_object('id', 1000000 + n, 'died_at', d.died_at - n * interval '1 s',
+                       'args', jsonb_build_object('n', case when n % 1500 = 0 then 7 else 8 end)))).*
+               from backstay.dead_letter d, generate_series(1, 4500) n",
+        )
+        .await
+        .unwrap();
+    let with_args = Some(r#"{"n": 7}"#.parse().unwrap());
+    let sevens = JobFilter { with_args, ..JobFilter::default() };
+    let (mut seen, mut cursor, mut pages) = (Vec::new(), None, 0);
+    loop {
+        let page = dead_letters(&database, &sevens, false, cursor.as_deref(), 50).await.unwrap();
+        seen.extend(page.items.iter().map(|job| job.id));
+        pages += 1;
+        cursor = page.next;
+        if cursor.is_none() {
+            break;
+        }
+    }
+    assert_eq!((seen.as_slice(), pages), (&[1_001_500, 1_003_000, 1_004_500][..], 3));
+    assert_eq!(dead_letter_ids(&database, &sevens, false).await.unwrap(), (seen, 1));
 }
 
 #[tokio::test]

@@ -1,6 +1,8 @@
 //! Dead letters: by groups of the same error, and one by one.
 
-use super::{IDS_MOST, ask, bad_cursor, page, too_many};
+use std::time::Instant;
+
+use super::{IDS_MOST, ask, bad_cursor, page, too_far, too_many};
 use crate::model::document::JobDocument;
 use crate::model::status::{DeadGroup, DeadLetter, JobFilter, Page};
 use crate::store::StoreError;
@@ -40,7 +42,8 @@ pub async fn dead_group(
     Ok(store::list_groups(database, &filter, None, 1).await?.pop().map(|(group, _)| group))
 }
 
-/// Lists dead letters, the newest death first; with `discarded` those that were put aside instead.
+/// Lists dead letters, the newest death first; with `discarded` those that were put aside instead. A filter by args looks at 2,000
+/// letters: the page is what was found among them, perhaps nothing, and its `next` goes on from there.
 ///
 /// # Errors
 ///
@@ -60,24 +63,41 @@ pub async fn dead_letters(
         }
         None => None,
     };
-    let letters = store::list_letters(database, filter, discarded, after, ask(limit)).await?;
-    let letters = page(letters, limit, |letter| format!("{}:{}", letter.died_us, letter.id));
+    let looked = store::list_letters(database, filter, discarded, after, ask(limit)).await?;
+    let letters = page(looked.found, limit, place);
     let ids: Vec<i64> = letters.items.iter().map(|letter| letter.id).collect();
-    Ok(Page { items: store::job_documents(database, &ids).await?, next: letters.next })
+    let next = letters.next.or_else(|| looked.rest.as_ref().map(place));
+    Ok(Page { items: store::job_documents(database, &ids).await?, next })
+}
+
+/// Where a list goes on behind a letter.
+fn place(letter: &store::Letter) -> String {
+    format!("{}:{}", letter.died_us, letter.id)
 }
 
 /// The ids of all letters that pass, and how many groups they come from; at most [`IDS_MOST`].
 ///
 /// # Errors
 ///
-/// BS109 for more, BS5xx from the database.
+/// BS109 for more, or where the args of all that there are cannot be looked into in time; BS5xx from the database.
 pub async fn dead_letter_ids(
     database: &Database,
     filter: &JobFilter,
     discarded: bool,
 ) -> Result<(Vec<i64>, usize), StoreError> {
     let most = i32::try_from(IDS_MOST).expect("a million fits") + 1;
-    let letters = store::list_letters(database, filter, discarded, None, most).await?;
+    let (mut letters, mut after, begun) = (Vec::new(), None, Instant::now());
+    loop {
+        let looked = store::list_letters(database, filter, discarded, after, most).await?;
+        letters.extend(looked.found);
+        after = looked.rest.map(|rest| (rest.died_us, rest.id));
+        if after.is_none() {
+            break;
+        }
+        if begun.elapsed() > database.patience() / 2 {
+            return Err(too_far());
+        }
+    }
     if letters.len() > IDS_MOST {
         return Err(too_many());
     }
@@ -94,7 +114,16 @@ pub async fn dead_letter_ids(
 ///
 /// BS5xx from the database.
 pub async fn dead_letter(database: &Database, id: i64) -> Result<Option<DeadLetter>, StoreError> {
-    store::show_letter(database, id).await
+    Ok(store::show_letters(database, &[id]).await?.pop())
+}
+
+/// The same for many, in the order of the ids; what is no dead letter is left out.
+///
+/// # Errors
+///
+/// BS5xx from the database.
+pub async fn letters(database: &Database, ids: &[i64]) -> Result<Vec<DeadLetter>, StoreError> {
+    store::show_letters(database, ids).await
 }
 
 /// Dead letters as they could be enqueued again, in the order of the ids: one JSON text each with `kind`, `args`,

@@ -1,6 +1,6 @@
 //! Jobs in every state: the live, the dead and the ended in one order, the newest first.
 
-use super::{IDS_MOST, ask, below, page, too_many};
+use super::{IDS_MOST, ask, below, page, too_far, too_many};
 use crate::model::document::JobDocument;
 use crate::model::state::State;
 use crate::model::status::{AttemptRecord, JobFilter, JobTerms, Page};
@@ -30,11 +30,15 @@ pub async fn jobs(
 ///
 /// # Errors
 ///
-/// BS109 for more, BS5xx from the database.
+/// BS109 for more, or where the args of all that there are cannot be looked into in time; BS5xx from the database.
 pub async fn job_ids(database: &Database, filter: &JobFilter) -> Result<Vec<i64>, StoreError> {
     let most = i32::try_from(IDS_MOST).expect("a million fits") + 1;
-    let ids = find(database, filter, None, most, Reach::All).await?.ids;
-    if ids.len() > IDS_MOST { Err(too_many()) } else { Ok(ids) }
+    let Found { ids, rest } = find(database, filter, None, most, Reach::All).await?;
+    if ids.len() > IDS_MOST {
+        return Err(too_many());
+    }
+    // What acts on all that pass must have looked at all there are.
+    if rest.is_some() { Err(too_far()) } else { Ok(ids) }
 }
 
 /// One job in whatever state, with its args as people may see them.
