@@ -32,7 +32,7 @@ pub(crate) use jobs::{
 };
 pub(crate) use machines::{
     AlertsCommand, AlertsTestArgs, DrainArgs, KindsCommand, PauseArgs, QueuesCommand, ResumeArgs,
-    TopArgs, WorkersCommand, WorkersListArgs,
+    SeriesArgs, TopArgs, WorkersCommand, WorkersListArgs,
 };
 pub(crate) use value::bad_value;
 pub(crate) use web::{ServeArgs, TokensCommand, TokensCreateArgs, TokensRevokeArgs};
@@ -314,6 +314,12 @@ Examples:
   backstay kinds pause report --for 30m"
     )]
     Kinds(KindsCommand),
+    /// Show what was counted over time: jobs, failures, waits, run times, memory, what stood where
+    #[command(after_help = "\
+Examples:
+  backstay series throughput --range 7d
+  backstay series runs --kind report --json")]
+    Series(SeriesArgs),
     /// Look at workers, or drain one
     #[command(
         infer_subcommands = true,

@@ -171,6 +171,7 @@ async fn operator(command: DeskCommand, desk: &Desk<'_>) -> Result<Exit, Failure
         DeskCommand::Kinds(KindsCommand::Resume(args)) => {
             operate::resume(desk, Scope::Kind, &args).await
         }
+        DeskCommand::Series(args) => inspect::series(desk, &args).await,
         DeskCommand::Workers(WorkersCommand::List(args)) => {
             inspect::list_workers(desk, &args).await
         }

@@ -89,13 +89,14 @@ const NARROWEST: u16 = 40;
 /// Rows with headings: columns on a terminal, tabs elsewhere.
 #[derive(Debug, Default)]
 pub(crate) struct Table {
-    headings: Vec<&'static str>,
+    headings: Vec<String>,
     rows: Vec<Vec<String>>,
 }
 
 impl Table {
-    pub(crate) fn new(headings: &[&'static str]) -> Self {
-        Self { headings: headings.to_vec(), rows: Vec::new() }
+    pub(crate) fn new(headings: &[&str]) -> Self {
+        let headings = headings.iter().map(|heading| (*heading).to_owned()).collect();
+        Self { headings, rows: Vec::new() }
     }
 
     pub(crate) fn row<T: Into<String>>(&mut self, cells: impl IntoIterator<Item = T>) {
@@ -110,7 +111,7 @@ impl Table {
         if grid.width().is_some_and(|width| width >= NARROWEST) {
             grid.set_content_arrangement(ContentArrangement::Dynamic);
         }
-        grid.set_header(self.headings.iter().copied());
+        grid.set_header(self.headings.iter());
         grid.add_rows(&self.rows);
         for column in grid.column_iter_mut() {
             column.set_padding((0, 2));

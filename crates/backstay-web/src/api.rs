@@ -11,6 +11,7 @@ mod verbs;
 
 use axum::extract::Request;
 use axum::http::StatusCode;
+use backstay::inspect::{SeriesName, SeriesRange};
 use backstay::model::nearest::nearest;
 use backstay::operate::Scope as Of;
 
@@ -98,6 +99,14 @@ const OF_JOB: &[Field] = &[field(
     Form::Span,
     "Wait until it has ended, up to 30s; 202 where it has not by then",
 )];
+pub(crate) const RANGE: Field =
+    field("range", Form::Word(&SeriesRange::WORDS), "How far back [24h]");
+const OF_SERIES: &[Field] = &[
+    field("name", Form::Word(&SeriesName::WORDS), "What to show [throughput]"),
+    RANGE,
+    field("queue", Form::Text, "Only in this queue"),
+    field("kind", Form::Text, "Only of this kind; what stands where is counted by queue alone"),
+];
 pub(crate) const OF_WORKERS: &[Field] =
     &[field("gone", Form::Flag, "Also those that said goodbye")];
 
@@ -255,6 +264,7 @@ pub(crate) static ENDPOINTS: &[Endpoint] = &[
     look("/metrics", "Figures of the whole installation, for Prometheus", Text, &[], |call| Box::pin(machines::metrics(call))),
     look("/api/v1/openapi.json", "This description", One(200, "Json"), &[], |call| Box::pin(machines::openapi(call))),
     look("/api/v1/doctor", "All that could be wrong, each with its remedy", One(200, "Doctor"), &[], |call| Box::pin(machines::doctor(call))),
+    look("/api/v1/series", "Figures over time, from what workers counted: at most 288 points, and how often it was how much", One(200, "Series"), OF_SERIES, |call| Box::pin(machines::series(call))),
     look("/api/v1/backlog/{name}", "How many jobs of a queue run or could run now, for what starts more workers", One(200, "Backlog"), &[], |call| Box::pin(machines::backlog(call))),
     Endpoint { needs: Needs::Audit,
         ..look("/api/v1/audit", "Who did what, newest first", Page("AuditEntry"), OF_AUDIT, |call| Box::pin(machines::audit(call))) },

@@ -156,6 +156,7 @@ fn described(field: &Field) -> Value {
         Form::Texts => {
             json!({ "type": "array", "items": { "type": "string", "minLength": 1 } })
         }
+        Form::Word(words) => json!({ "type": "string", "enum": words }),
         Form::Ids => {
             let id = json!({ "type": "string", "pattern": "^[1-9][0-9]{0,17}$" });
             json!({ "type": "array", "items": id })

@@ -32,6 +32,8 @@ pub(crate) enum Form {
     Text,
     /// A text; the field may be given several times.
     Texts,
+    /// One of these words.
+    Word(&'static [&'static str]),
     /// One of these words; the field may be given several times.
     Words(&'static [&'static str]),
     /// An id of a job; the field may be given several times.
@@ -236,8 +238,8 @@ fn check(field: &Field, value: &str) -> Result<(), Problem> {
         Form::When => when(name, value).map(drop),
         Form::Flag if value == "true" || value == "false" => Ok(()),
         Form::Flag => bad(format!("`{name}` is `true` or `false`")),
-        Form::Words(words) if words.contains(&value) => Ok(()),
-        Form::Words(words) => {
+        Form::Word(words) | Form::Words(words) if words.contains(&value) => Ok(()),
+        Form::Word(words) | Form::Words(words) => {
             let near = nearest(value, words.iter().copied());
             let hint = near.map(|near| format!("did you mean `{near}`?"));
             let value: String = value.chars().take(64).collect();

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use backstay::inspect::{SeriesName, SeriesRange};
+use clap::builder::PossibleValuesParser;
 use clap::{Args, Subcommand};
 
 use super::filter::Page;
@@ -83,6 +85,22 @@ pub(crate) struct ResumeArgs {
     /// Its name
     #[arg(value_name = "NAME")]
     pub(crate) name: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SeriesArgs {
+    /// What to show
+    #[arg(value_name = "NAME", value_parser = PossibleValuesParser::new(SeriesName::WORDS))]
+    pub(crate) name: String,
+    /// How far back
+    #[arg(long, value_name = "RANGE", default_value = "24h", value_parser = PossibleValuesParser::new(SeriesRange::WORDS))]
+    pub(crate) range: String,
+    /// Only in this queue
+    #[arg(long, value_name = "NAME")]
+    pub(crate) queue: Option<String>,
+    /// Only of this kind; what stands where is counted by queue alone
+    #[arg(long, value_name = "NAME")]
+    pub(crate) kind: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]

@@ -6,6 +6,7 @@ mod export;
 mod jobs;
 mod machines;
 mod origin;
+mod series;
 mod tail;
 mod why;
 
@@ -16,6 +17,7 @@ pub(crate) use machines::{
     alerts as list_alerts, kinds as list_kinds, queues as list_queues, replays as list_replays,
     workers as list_workers,
 };
+pub(crate) use series::series;
 pub(crate) use tail::tail as tail_job;
 pub(crate) use why::why;
 

@@ -597,6 +597,7 @@ fn no_answer_has_a_field_that_the_description_does_not_know() {
         "doctor",
         "workers",
         "audit",
+        "series",
     ] {
         let operation = &description["paths"][format!("/api/v1/{path}")]["get"];
         let schema = &operation["responses"]["200"]["content"]["application/json"]["schema"];
@@ -708,6 +709,43 @@ fn what_happens_is_told_to_all_who_listen_and_the_end_ends_the_streams() {
     assert!(site.server.wait().unwrap().success());
     assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
     assert_eq!(all.until("event: "), None);
+}
+
+#[test]
+fn figures_over_time_are_shown_by_name_range_and_queue() {
+    let Some(site) = site(&[]) else { return };
+    site.desk.sql(
+        "insert into backstay.figure
+         select 5, date_bin('5 minutes', now(), '2000-01-01'), 'q', k, gen_random_uuid(), 4, 3, 0, 0, 1, 0, 0, 9, 9, 9, '{0,4}', '{4}', '{}'
+           from unnest(array['report', 'mail']) k",
+    );
+    let series = |query: &str| site.get(&format!("/api/v1/series{query}"));
+    let all = series("").json();
+    assert_eq!((&all["name"], &all["range"]), (&json!("throughput"), &json!("24h")));
+    assert_eq!(all["points"].as_array().unwrap().len(), 288);
+    assert_eq!(all["points"][287]["values"], json!([8.0, 6.0, 0.0, 0.0]));
+    let one = series("?name=waits&kind=report&queue=q").json();
+    assert_eq!(one["spread"][1]["count"], 4);
+    assert_eq!(
+        series("?name=success_rate&queue=other").json()["points"][287]["values"],
+        json!([null])
+    );
+    for (query, hint) in
+        [("?name=walks", "waits"), ("?range=2d", ""), ("?name=depth&kind=report", "")]
+    {
+        let refused = series(query);
+        assert_eq!(refused.json()["code"], "BS102", "{query}");
+        assert!(refused.body.contains(hint), "{}", refused.body);
+    }
+    let told = site.desk.run(&["series", "success_rate", "--kind", "mail"]).exits(0);
+    assert!(told.out.ends_with("\t75.0 %\n"), "{}", told.out);
+    assert_eq!(
+        site.desk.run(&["series", "success_rate", "--kind", "mail", "--json"]).exits(0).json(),
+        series("?name=success_rate&kind=mail").json()
+    );
+    assert!(site.desk.run(&["series", "depth"]).exits(0).err.contains("nothing was counted"));
+    site.desk.run(&["series", "depth", "--kind", "mail"]).exits(2);
+    site.desk.run(&["series", "walks"]).exits(2);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use axum::http::StatusCode;
 use axum::response::Response;
 use backstay::doctor::{self, Wishes};
-use backstay::inspect;
+use backstay::inspect::{self, SeriesName, SeriesRange};
 use backstay::model::bounds::check_name;
 
 use crate::ask::{Call, json, typed};
@@ -46,6 +46,21 @@ pub(super) async fn backlog(call: Call) -> Result<Response, Problem> {
         .map_err(|error| Problem::new("BS301", format!("there is no such queue: {error}")))?;
     let backlog = backstay::backlog(call.pages(), &[queue]).await?;
     Ok(json(StatusCode::OK, &serde_json::json!({ "jobs": backlog.open })))
+}
+
+/// What was counted over time.
+pub(super) async fn series(call: Call) -> Result<Response, Problem> {
+    let query = &call.query;
+    let name = SeriesName::of(&query.value("name")).unwrap_or(SeriesName::Throughput);
+    let range = SeriesRange::of(&query.value("range")).unwrap_or(SeriesRange::Day);
+    let (queue, kind) = (query.text("queue"), query.text("kind"));
+    if kind.is_some() && name.is_depth() {
+        let said = format!("`{}` knows queues, and no kinds", name.as_str());
+        return Err(Problem::new("BS102", said).at("?kind"));
+    }
+    let (queue, kind) = (queue.as_deref(), kind.as_deref());
+    let series = inspect::series(call.pages(), name, range, queue, kind).await?;
+    Ok(json(StatusCode::OK, &series))
 }
 
 pub(super) async fn replays(call: Call) -> Result<Response, Problem> {

@@ -67,6 +67,10 @@ const DOCUMENTS: &[(&str, &str)] = &[
          after:json",
     ),
     ("Backlog", "jobs:whole"),
+    (
+        "Series",
+        "name:text range:text queue:text? kind:text? unit:text step_seconds:whole lines:texts points:objects spread:objects",
+    ),
     ("NewToken", "id:text name:text scopes:texts expires_at:time token:text"),
     ("Enqueued", "id:text created:flag"),
     ("EnqueuedMany", "items:objects"),

@@ -76,6 +76,7 @@ begin
       backstay.ready, backstay.scheduled, backstay.parked, backstay.running, backstay.progress,
       backstay.dead_group, backstay.alert, backstay.message, backstay.replay, backstay.replay_job, backstay.pause, backstay.duty, backstay.leader,
       backstay.installation, backstay.migration, backstay.body, backstay.output_log, backstay.terms, backstay.peak,
+      backstay.figure, backstay.depth,
       backstay.check_job, backstay.check_claim, backstay.check_queue, backstay.check_unique, backstay.check_alert, backstay.check_audit,
       backstay.check_place
       to backstay_viewer;
@@ -106,6 +107,7 @@ begin
       backstay.ready, backstay.scheduled, backstay.parked, backstay.running, backstay.progress,
       backstay.dead_group, backstay.alert, backstay.message, backstay.replay, backstay.replay_job, backstay.pause, backstay.duty, backstay.leader,
       backstay.installation, backstay.migration, backstay.body, backstay.output_log, backstay.terms, backstay.peak,
+      backstay.figure, backstay.depth,
       backstay.check_job, backstay.check_claim, backstay.check_queue, backstay.check_unique, backstay.check_alert, backstay.check_audit,
       backstay.check_place
       to backstay_operator;
@@ -146,6 +148,7 @@ begin
     grant select, delete on backstay.pause to backstay_worker;
     grant select, insert, update, delete on backstay.peak to backstay_worker;
     grant select, update on backstay.peak_mark to backstay_worker;
+    grant select, insert, update, delete on backstay.figure, backstay.depth to backstay_worker;
     grant insert on backstay.output_log to backstay_worker;
     grant select on backstay.wish to backstay_worker;
     grant select on backstay.migration, backstay.body to backstay_worker;

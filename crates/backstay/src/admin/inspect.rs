@@ -3,7 +3,7 @@
 //! ```
 //! use backstay::inspect::{
 //!     self, Admission, AttemptRecord, AuditEntry, AuditFilter, BrakeStatus, DeadGroup, DeadLetter, JobFilter, JobTerms, KindStatus, MessageStatus, OutputPart, Page, PauseStatus,
-//!     PeakStatus, QueueSlots, QueueStatus, ReplayStatus, RunningJob, WorkerStatus,
+//!     PeakStatus, QueueSlots, QueueStatus, ReplayStatus, RunningJob, Series, SeriesName, SeriesPoint, SeriesRange, SpreadStep, WorkerStatus,
 //! };
 //! use backstay::testing::TestQueue;
 //! use backstay::{Queue, Request, Worker, enqueue, operate};
@@ -39,6 +39,14 @@
 //! assert!(kinds.len() <= 1);
 //! let workers: Vec<WorkerStatus> = inspect::workers(database, false).await?;
 //! assert_eq!(workers.len(), 1);
+//! let series: Series = inspect::series(database, SeriesName::Runs, SeriesRange::Day, None, Some("report")).await?;
+//! assert_eq!((series.points.len(), series.unit, series.lines), (288, "seconds", ["p50", "p95", "p99"].as_slice()));
+//! for SeriesPoint { at, values, .. } in &series.points {
+//!     println!("{at}: {values:?}");
+//! }
+//! for SpreadStep { below, count, .. } in &series.spread {
+//!     println!("{count} ran for less than {below} s");
+//! }
 //! let Admission { brakes, slots, .. } = &workers[0].admission;
 //! for (queue, QueueSlots { count, .. }) in slots {
 //!     println!("{count} jobs of {queue} at once");
@@ -74,11 +82,13 @@ mod dead;
 mod jobs;
 mod machines;
 mod output;
+mod series;
 mod why;
 
 pub use crate::model::document::JobDocument;
 pub use crate::model::peak::PeakStatus;
 pub use crate::model::printed::{PrintedLine, Stream};
+pub use crate::model::series::{Series, SeriesName, SeriesPoint, SeriesRange, SpreadStep};
 pub use crate::model::sought::{Sought, SoughtError};
 pub use crate::model::status::{
     Admission, AttemptRecord, AuditEntry, AuditFilter, Bounded, BrakeStatus, DeadGroup, DeadLetter,
@@ -92,6 +102,7 @@ pub use dead::{
 pub use jobs::{attempts, job, job_ids, jobs, terms};
 pub use machines::{alerts, audit, kinds, queues, replay, replays, running, running_job, workers};
 pub use output::{OutputPart, PARTS_MOST, follow, output};
+pub use series::series;
 pub use why::why;
 
 use crate::store::StoreError;

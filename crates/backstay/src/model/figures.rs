@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::count::Count;
 use super::priority::Priority;
 
 /// Kinds that have lines of their own in each queue; the others together are `other`.
@@ -103,6 +104,8 @@ struct OfKind {
     cpu: Duration,
     run: Histogram,
     peak: Histogram,
+    /// What is not taken yet for charts.
+    fresh: Count,
 }
 
 #[derive(Debug, Clone)]
@@ -110,6 +113,7 @@ struct OfQueue {
     kinds: BTreeMap<String, OfKind>,
     waits: BTreeMap<i16, Histogram>,
     started: u64,
+    rescued: u64,
     killed: BTreeMap<String, u64>,
     boots: Histogram,
     slots: Slots,
@@ -139,6 +143,15 @@ pub struct Standing {
     pub level: String,
 }
 
+/// Statements that were sent to the database, by what came of them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Calls {
+    /// That were answered.
+    pub ok: u64,
+    /// That failed, or were not answered in time.
+    pub failed: u64,
+}
+
 /// All figures of a worker.
 #[derive(Debug, Clone)]
 pub struct Figures {
@@ -147,6 +160,11 @@ pub struct Figures {
     turns: Histogram,
     failed_turns: u64,
     beats_late: Histogram,
+    notify_lag: Histogram,
+    calls: Calls,
+    leads: bool,
+    /// When each loop went well last, in seconds since 1970.
+    loops: BTreeMap<&'static str, f64>,
     alerts: BTreeMap<(String, &'static str), u64>,
     standing: Standing,
 }
@@ -159,6 +177,10 @@ impl Default for Figures {
             turns: Histogram::new(STEPS),
             failed_turns: 0,
             beats_late: Histogram::new(STEPS),
+            notify_lag: Histogram::new(STEPS),
+            calls: Calls::default(),
+            leads: false,
+            loops: BTreeMap::new(),
             alerts: BTreeMap::new(),
             standing: Standing::default(),
         }
@@ -174,6 +196,7 @@ impl OfKind {
             cpu: Duration::ZERO,
             run: Histogram::new(SPANS),
             peak: Histogram::new(SIZES),
+            fresh: Count::default(),
         }
     }
 }
@@ -184,6 +207,7 @@ impl OfQueue {
             kinds: BTreeMap::new(),
             waits: BTreeMap::new(),
             started: 0,
+            rescued: 0,
             killed: BTreeMap::new(),
             boots: Histogram::new(STEPS),
             slots: Slots::default(),
@@ -210,7 +234,9 @@ impl Figures {
     /// A job was taken that had been due for so long.
     pub fn claimed(&mut self, queue: &str, kind: &str, priority: i16, waited: Duration) {
         let queue = self.queue(queue);
-        queue.kind(kind).claimed += 1;
+        let of = queue.kind(kind);
+        of.claimed += 1;
+        of.fresh.started(waited);
         let waits = queue.waits.entry(priority).or_insert_with(|| Histogram::new(SPANS));
         waits.saw(waited.as_secs_f64());
     }
@@ -230,11 +256,21 @@ impl Figures {
         kind.run.saw(wall.as_secs_f64());
         kind.cpu += cpu.unwrap_or_default();
         peak_bytes.into_iter().for_each(|bytes| kind.peak.saw(bytes as f64));
+        kind.fresh.ran(outcome, wall, cpu, peak_bytes);
+    }
+
+    /// A job of a lost worker was taken from it, after an attempt that came to this.
+    pub fn rescued(&mut self, queue: &str, kind: &str, outcome: &'static str) {
+        let queue = self.queue(queue);
+        queue.rescued += 1;
+        queue.kind(kind).fresh.rescued(outcome);
     }
 
     /// A job ended for good, in this state.
     pub fn ended(&mut self, queue: &str, kind: &str, state: &'static str) {
-        *self.queue(queue).kind(kind).ended.entry(state).or_default() += 1;
+        let kind = self.queue(queue).kind(kind);
+        *kind.ended.entry(state).or_default() += 1;
+        kind.fresh.ended(state);
     }
 
     /// A verdict came too late.
@@ -251,6 +287,36 @@ impl Figures {
     /// A beat was sent so much later than it was due.
     pub fn beat(&mut self, late: Duration) {
         self.beats_late.saw(late.as_secs_f64());
+    }
+
+    /// A notification of our own came back after that long.
+    pub fn heard(&mut self, lag: Duration) {
+        self.notify_lag.saw(lag.as_secs_f64());
+    }
+
+    /// So many statements were sent until now.
+    pub fn called(&mut self, calls: Calls) {
+        self.calls = calls;
+    }
+
+    /// Whether this worker does the housekeeping.
+    pub fn leads(&mut self, leads: bool) {
+        self.leads = leads;
+    }
+
+    /// A loop went well, so long after 1970.
+    pub fn went_well(&mut self, name: &'static str, at: Duration) {
+        self.loops.insert(name, at.as_secs_f64());
+    }
+
+    /// Takes what was counted since the last time, by queue and kind.
+    pub(crate) fn take_fresh(&mut self) -> Vec<(String, String, Count)> {
+        let kinds = self.queues.iter_mut().flat_map(|(queue, of)| {
+            of.kinds.iter_mut().map(move |(kind, of)| (queue, kind, &mut of.fresh))
+        });
+        let some = kinds.filter(|(_, _, fresh)| **fresh != Count::default());
+        some.map(|(queue, kind, fresh)| (queue.clone(), kind.clone(), std::mem::take(fresh)))
+            .collect()
     }
 
     /// A child was started.
@@ -337,6 +403,7 @@ impl Figures {
             })
         });
         let started = self.queues.iter().map(|(name, of)| (queue(name), of.started as f64));
+        let rescued = self.queues.iter().map(|(name, of)| (queue(name), of.rescued as f64));
         let killed = self.queues.iter().flat_map(|(name, of)| {
             of.killed.iter().map(move |(reason, count)| {
                 (vec![("queue", name.clone()), ("reason", reason.clone())], *count as f64)
@@ -351,6 +418,7 @@ impl Figures {
         });
         vec![
             histogram("wait_seconds", "How long jobs were due when they were taken", waits),
+            counter("rescues_total", "Jobs that were taken from lost workers", rescued),
             counter("child_starts_total", "Children that were started", started),
             counter("child_kills_total", "Children that were killed with a job in hand", killed),
             histogram("spawn_seconds", "From the start of a child until it is ready", boots),
@@ -366,11 +434,27 @@ impl Figures {
         });
         let Standing { memory_budget, memory_reserved, is_braked, level, .. } = &self.standing;
         let level = [(vec![("level", level.clone())], 1.0)];
+        let Calls { ok, failed } = self.calls;
+        let calls = [("ok", ok), ("failed", failed)];
+        let calls = calls.map(|(result, n)| (vec![("result", result.to_owned())], n as f64));
+        let loops = self.loops.iter().map(|(name, at)| (vec![("loop", (*name).to_owned())], *at));
         vec![
             counter("settles_stale_total", "Verdicts that came too late", one(self.stale as f64)),
             histogram("turn_seconds", "One round of verdicts and claims", whole(&self.turns)),
             counter("turns_failed_total", "Rounds that failed", one(self.failed_turns as f64)),
             histogram("beat_late_seconds", "How late beats are sent", whole(&self.beats_late)),
+            histogram(
+                "notify_lag_seconds",
+                "How late a notification of its own comes back",
+                whole(&self.notify_lag),
+            ),
+            counter("database_calls_total", "Statements, by what came of them", calls),
+            gauge(
+                "leader",
+                "1 for the worker that does the housekeeping",
+                one(f64::from(u8::from(self.leads))),
+            ),
+            gauge("loop_last_success_timestamp_seconds", "When each loop went well last", loops),
             counter("alerts_total", "Messages about alerts, by what became of them", alerts),
             gauge(
                 "memory_budget_bytes",

@@ -9,11 +9,13 @@ use uuid::Uuid;
 
 use super::deliver::Channels;
 use super::duty::alert::Alerts;
+use super::duty::count::Count;
 use super::duty::dead_man::DeadMan;
+use super::duty::figures::{self, Figures};
 use super::duty::rescue::Rescue;
 use super::duty::{lead, look, peaks, promote, prune, replay, sort};
 use super::looper::{Dice, Patience, Redial};
-use super::worker::control::Shared;
+use super::worker::control::{Shared, unix_now};
 use crate::model::config::Settings;
 use crate::store::database::{Database, Purpose};
 use crate::store::statement::Link;
@@ -29,6 +31,10 @@ const DEAD_MAN: Duration = Duration::from_secs(60);
 const PRUNE: &str = "prune";
 /// Counts how much memory attempts had, and can wait as well.
 const PEAKS: &str = "peaks";
+/// Writes what this worker counted, which no other can.
+const FIGURES: &str = "figures";
+/// Counts what stands where, and can wait as well.
+const COUNT: &str = "count";
 /// `last_ok_at` of the duties is written at most this often.
 const NOTE_EVERY: Duration = Duration::from_secs(5);
 
@@ -55,6 +61,8 @@ pub(crate) struct Duties {
     promote: promote::Promote,
     rescue: Rescue,
     look: look::Look,
+    figures: Figures,
+    count: Count,
     due: Vec<Due>,
     done: BTreeMap<&'static str, Duration>,
     noted_at: Instant,
@@ -76,7 +84,7 @@ impl Duties {
         let now = Instant::now();
         let times = settings.worker.times;
         let every = |name, period| Due { name, period, at: now };
-        let due = vec![
+        let mut due = vec![
             every("lead", times.beat),
             every("promote", Duration::from_secs(1)),
             every("sort", Duration::from_secs(1)),
@@ -89,9 +97,16 @@ impl Duties {
             every("replay", Duration::from_millis(500)),
             // The success of the duties that it asks for is noted some seconds after a start.
             Due { name: "dead_man", period: DEAD_MAN, at: now + DEAD_MAN },
+            // What a worker counted since the last time is lost with it.
+            every(FIGURES, times.beat * 2),
+            every("fold", Duration::from_secs(30)),
+            every(COUNT, Duration::from_secs(15)),
             every(PEAKS, Duration::from_secs(60)),
             every(PRUNE, Duration::from_secs(60)),
         ];
+        if !settings.worker.housekeeping {
+            due.retain(|due| due.name == FIGURES);
+        }
         Duties {
             me,
             database,
@@ -106,6 +121,8 @@ impl Duties {
             braked,
             promote: promote::Promote::default(),
             look: look::Look::default(),
+            figures: Figures::default(),
+            count: Count::default(),
             due,
             done: BTreeMap::new(),
             noted_at: now,
@@ -118,7 +135,8 @@ impl Duties {
     /// Runs until the worker has ended its last job.
     pub(crate) async fn run(mut self, mut stop: watch::Receiver<bool>) {
         let courier = self.alerts.courier(self.link.clone());
-        let delivering = tokio::spawn(courier.run(stop.clone()));
+        let delivering = self.settings.worker.housekeeping;
+        let delivering = delivering.then(|| tokio::spawn(courier.run(stop.clone())));
         loop {
             let wait = self.round().await;
             tokio::select! {
@@ -126,7 +144,13 @@ impl Duties {
                 _ = stop.wait_for(|stop| *stop) => break,
             }
         }
-        if let Err(error) = delivering.await {
+        // What came since the last round; it is only figures.
+        if let Err(error) = self.tick(FIGURES).await {
+            tracing::debug!(target: "backstay", "the last figures were not written: {error}");
+        }
+        if let Some(delivering) = delivering
+            && let Err(error) = delivering.await
+        {
             tracing::warn!(target: "backstay", "the delivery of alerts ended badly: {error}");
         }
     }
@@ -137,7 +161,8 @@ impl Duties {
         let names: Vec<&'static str> =
             self.due.iter().filter(|due| due.at <= now).map(|due| due.name).collect();
         for name in names {
-            if !self.is_mine(name) || [PRUNE, PEAKS].contains(&name) && *self.braked.borrow() {
+            if !self.is_mine(name) || [PRUNE, PEAKS, COUNT].contains(&name) && *self.braked.borrow()
+            {
                 self.put_off(name);
                 continue;
             }
@@ -146,7 +171,11 @@ impl Duties {
                 Ok(()) => {
                     self.patience.reset();
                     self.put_off(name);
-                    self.done.insert(name, began.elapsed());
+                    self.shared.tally.note(|figures| figures.went_well(name, unix_now()));
+                    // What each worker does for itself is nobody else's to do where it stays away.
+                    if name != FIGURES {
+                        self.done.insert(name, began.elapsed());
+                    }
                 }
                 Err(error) => return self.fell(name, &error).await,
             }
@@ -175,7 +204,7 @@ impl Duties {
 
     /// The leader does all of it; anybody else what nobody has done for three periods.
     fn is_mine(&self, name: &str) -> bool {
-        if name == "lead" {
+        if ["lead", FIGURES].contains(&name) {
             return true;
         }
         if self.leads_until.is_some_and(|until| Instant::now() < until) {
@@ -215,6 +244,7 @@ impl Duties {
                 let is_won = lead::tick(link, self.me, beat * 3).await?;
                 // Trusted for less than its term, counted from before it was asked for.
                 self.leads_until = is_won.then(|| sent + beat * 2);
+                self.shared.tally.note(|figures| figures.leads(is_won));
                 Ok(())
             }
             "promote" => self.promote.tick(link).await,
@@ -226,6 +256,9 @@ impl Duties {
             "watch" => self.alerts.watch(link).await,
             "dead_man" => self.dead_man.tick(link).await,
             "replay" => replay::tick(link).await,
+            FIGURES => self.figures.tick(link, self.me, &self.shared).await,
+            "fold" => figures::fold(link).await,
+            COUNT => self.count.tick(link).await,
             PEAKS => peaks::tick(link).await,
             _ => prune::tick(link, &self.settings.retention).await,
         }

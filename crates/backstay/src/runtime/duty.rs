@@ -1,7 +1,9 @@
 //! One housekeeping loop a file: stateless, idempotent, bounded; any worker may run any of them at any time.
 
 pub(crate) mod alert;
+pub(crate) mod count;
 pub(crate) mod dead_man;
+pub(crate) mod figures;
 pub(crate) mod lead;
 pub(crate) mod look;
 pub(crate) mod peaks;

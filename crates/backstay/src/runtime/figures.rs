@@ -1,28 +1,19 @@
-//! The figures of a worker, as its threads share them: nothing is counted where nobody asked for it.
+//! The figures of a worker, as its threads share them.
 
 use std::sync::{Arc, Mutex};
 
 use crate::model::figures::{Family, Figures};
 
-/// What this worker counts; empty where nobody reads it.
+/// What this worker counts, for monitoring and for charts.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Tally(Option<Arc<Mutex<Figures>>>);
+pub(crate) struct Tally(Arc<Mutex<Figures>>);
 
 impl Tally {
-    pub(crate) fn new(is_read: bool) -> Tally {
-        Tally(is_read.then(Arc::default))
-    }
-
-    pub(crate) fn note(&self, note: impl FnOnce(&mut Figures)) {
-        if let Some(figures) = &self.0 {
-            note(&mut figures.lock().expect("nobody panics while holding it"));
-        }
+    pub(crate) fn note<T>(&self, note: impl FnOnce(&mut Figures) -> T) -> T {
+        note(&mut self.0.lock().expect("nobody panics while holding it"))
     }
 
     pub(crate) fn families(&self) -> Vec<Family> {
-        let figures = self.0.as_ref();
-        figures.map_or_else(Vec::new, |figures| {
-            figures.lock().expect("nobody panics while holding it").families()
-        })
+        self.note(|figures| figures.families())
     }
 }

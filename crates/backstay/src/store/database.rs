@@ -12,9 +12,10 @@ use tokio_postgres::{Client, Config, NoTls};
 
 use super::StoreError;
 use super::listen::{self, Notices};
-use super::statement::Link;
+use super::statement::{Link, Sent};
 use super::url::{self, Address, Verify};
 use crate::model::config::Pooler;
+use crate::model::figures::Calls;
 
 /// Short calls at the same time; more wait.
 const CALLS: usize = 4;
@@ -87,6 +88,7 @@ struct Inner {
     pooled_after_all: AtomicBool,
     idle: Mutex<Vec<Arc<Link>>>,
     calls: Semaphore,
+    sent: Arc<Sent>,
 }
 
 impl std::fmt::Debug for Database {
@@ -134,7 +136,8 @@ impl Database {
     ) -> Result<Database, StoreError> {
         let address = url::parse(url)?;
         let past_pooler = direct_url.map(url::parse).transpose()?;
-        let link = open(&address, Purpose::Call, None, false).await?;
+        let sent = Arc::<Sent>::default();
+        let link = open(&address, Purpose::Call, None, false, &sent).await?;
         let pooled = OnceCell::new_with(match pooler {
             Pooler::None => Some(false),
             Pooler::Transaction => Some(true),
@@ -149,6 +152,7 @@ impl Database {
                 pooled_after_all: AtomicBool::new(false),
                 idle,
                 calls: Semaphore::new(CALLS),
+                sent,
             }),
             behalf: None,
             patience: LOOK_PATIENCE,
@@ -205,7 +209,11 @@ impl Database {
         if self.inner.pooled_after_all.load(Ordering::Relaxed) {
             return Ok(true);
         }
-        self.inner.pooled.get_or_try_init(|| sits_behind_pooler(&self.inner.address)).await.copied()
+        self.inner
+            .pooled
+            .get_or_try_init(|| sits_behind_pooler(&self.inner.address, &self.inner.sent))
+            .await
+            .copied()
     }
 
     /// The name of the database.
@@ -231,17 +239,23 @@ impl Database {
         dial(&self.inner.address, Purpose::Call, None, false).await.map(|(client, _)| client)
     }
 
+    /// How many statements were sent so far, over all of its connections.
+    pub(crate) fn calls(&self) -> Calls {
+        self.inner.sent.so_far()
+    }
+
     /// Opens a connection of a worker's own; `worker` is shown in its name.
     pub(crate) async fn open(
         &self,
         purpose: Purpose,
         worker: Option<&str>,
     ) -> Result<Link, StoreError> {
+        let sent = &self.inner.sent;
         match (&self.inner.past_pooler, purpose) {
-            (Some(address), Purpose::Presence) => open(address, purpose, worker, true).await,
+            (Some(address), Purpose::Presence) => open(address, purpose, worker, true, sent).await,
             (None, _) | (_, Purpose::Work | Purpose::Duty | Purpose::Call) => {
                 let direct = purpose != Purpose::Call && !self.is_pooled().await?;
-                open(&self.inner.address, purpose, worker, direct).await
+                open(&self.inner.address, purpose, worker, direct, sent).await
             }
         }
     }
@@ -256,7 +270,8 @@ impl Database {
             None => (&self.inner.address, !self.is_pooled().await?),
         };
         let (client, notices) = dial(address, Purpose::Presence, Some(worker), direct).await?;
-        let link = Link::new(client, direct, Purpose::Presence.timeout() + Duration::from_secs(3));
+        let deadline = Purpose::Presence.timeout() + Duration::from_secs(3);
+        let link = Link::new(client, direct, deadline, self.inner.sent.clone());
         prepare_session(&link, Purpose::Presence).await?;
         Ok((link, direct.then_some(notices)))
     }
@@ -311,9 +326,11 @@ async fn open(
     purpose: Purpose,
     worker: Option<&str>,
     direct: bool,
+    sent: &Arc<Sent>,
 ) -> Result<Link, StoreError> {
     let (client, _) = dial(address, purpose, worker, direct).await?;
-    let link = Link::new(client, direct, purpose.timeout() + Duration::from_secs(3));
+    let deadline = purpose.timeout() + Duration::from_secs(3);
+    let link = Link::new(client, direct, deadline, sent.clone());
     prepare_session(&link, purpose).await?;
     Ok(link)
 }
@@ -424,10 +441,10 @@ async fn dial_tls(config: &Config, address: &Address) -> Result<(Client, Notices
 }
 
 /// Two clients in turn: behind a transaction pooler the second is handed the server that the first has just let go.
-async fn sits_behind_pooler(address: &Address) -> Result<bool, StoreError> {
+async fn sits_behind_pooler(address: &Address, sent: &Arc<Sent>) -> Result<bool, StoreError> {
     let (first, second) = (
-        open(address, Purpose::Call, None, false).await?,
-        open(address, Purpose::Call, None, false).await?,
+        open(address, Purpose::Call, None, false, sent).await?,
+        open(address, Purpose::Call, None, false, sent).await?,
     );
     for _ in 0..2 {
         first.batch("begin").await?;

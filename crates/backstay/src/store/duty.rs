@@ -38,6 +38,10 @@ static PRUNE_HISTORY: Sql = sql!("duty/prune_history", [INT4, INT8, INT8]);
 static PARTITIONS: Sql = sql!("duty/partitions", [INT8, INT8, INT8, INT8]);
 static SYNC: Sql = sql!("duty/sync", [TEXT, TEXT, INT4, BOOL, TEXT]);
 static DURABILITY: Sql = sql!("duty/durability", []);
+static WRITE_FIGURES: Sql = sql!("duty/write_figures", [UUID, TEXT]);
+static FOLD_FIGURES: Sql = sql!("duty/fold_figures", [INT4]);
+static PRUNE_FIGURES: Sql = sql!("duty/prune_figures", [INT4, INT8]);
+static COUNT: Sql = sql!("duty/count", [INT4]);
 static WAKE: Sql = sql!("duty/wake", []);
 
 /// Takes or keeps the lead for `term`.
@@ -177,6 +181,7 @@ pub(crate) async fn strays(
 pub(crate) struct Doomed {
     pub(crate) job: i64,
     pub(crate) kind: String,
+    pub(crate) queue: String,
     pub(crate) counters: Counters,
     pub(crate) cancelled: bool,
     pub(crate) cancel_reason: Option<String>,
@@ -200,6 +205,7 @@ pub(crate) async fn doomed(
     let shown = |row: &Row| Doomed {
         job: row.get("job_id"),
         kind: row.get("kind"),
+        queue: row.get("queue"),
         counters: Counters {
             attempt: row.get("attempt"),
             retry_count: row.get("retry_count"),
@@ -272,6 +278,26 @@ pub(crate) async fn prune_history(
 ) -> Result<i64, StoreError> {
     let [completed, cancelled] = [keep.completed, keep.cancelled].map(millis);
     Ok(link.query_one(&PRUNE_HISTORY, &[&n, &completed, &cancelled]).await?.get("gone"))
+}
+
+/// Writes what a worker counted in its last minutes: a JSON list of lines.
+pub(crate) async fn write_figures(link: &Link, me: Uuid, rows: &str) -> Result<(), StoreError> {
+    link.query(&WRITE_FIGURES, &[&me, &rows]).await.map(drop)
+}
+
+/// Adds up what all workers counted in minutes that are over, `n` lines at most; how many there were.
+pub(crate) async fn fold_figures(link: &Link, n: i32) -> Result<i64, StoreError> {
+    Ok(link.query_one(&FOLD_FIGURES, &[&n]).await?.get("folded"))
+}
+
+/// Forgets figures past their keep, `n` lines of each sort at most; how many there were.
+pub(crate) async fn prune_figures(link: &Link, n: i32, keep: Duration) -> Result<i64, StoreError> {
+    Ok(link.query_one(&PRUNE_FIGURES, &[&n, &millis(keep)]).await?.get("gone"))
+}
+
+/// Counts what stands where, of `n` queues at most.
+pub(crate) async fn count(link: &Link, n: i32) -> Result<(), StoreError> {
+    link.query(&COUNT, &[&n]).await.map(drop)
 }
 
 /// Makes partitions ahead and drops those past their keep.

@@ -91,6 +91,10 @@ pub(crate) const SCHEMA: &[(&str, &str)] = &[
         "0014_sessions",
         include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/sql/schema/0014_sessions.sql")),
     ),
+    (
+        "0015_figures",
+        include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/sql/schema/0015_figures.sql")),
+    ),
 ];
 
 const BODIES: &[(&str, &str)] = &[

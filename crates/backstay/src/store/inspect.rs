@@ -12,6 +12,7 @@ use super::statement::{Link, Param, Sql, sql};
 use crate::model::document::JobDocument;
 use crate::model::instant::Instant;
 use crate::model::peak::Peaks;
+use crate::model::series::{self, Series, SeriesName, SeriesRange, Span};
 use crate::model::sought::Sought;
 use crate::model::state::State;
 use crate::model::status::{
@@ -61,6 +62,8 @@ static EXPORT_LETTERS: Sql = sql!("inspect/export_letters", [INT8_ARRAY]);
 static LIST_WORKERS: Sql = sql!("inspect/list_workers", [BOOL]);
 static LIST_ALERTS: Sql = sql!("inspect/list_alerts", [INT8, INT4]);
 static LIST_AUDIT: Sql = sql!("inspect/list_audit", [INT8, INT4, TEXT, TEXT, TEXT, TEXT, TEXT]);
+static SERIES: Sql = sql!("inspect/series", [INT2, INT4, INT4, TEXT, TEXT, BOOL]);
+static DEPTHS: Sql = sql!("inspect/depths", [INT2, INT4, INT4, TEXT]);
 static WHY: Sql = sql!("inspect/why", [INT8]);
 static LIST_REPLAYS: Sql = sql!("inspect/list_replays", [INT8, INT8, INT4]);
 
@@ -445,6 +448,63 @@ pub(crate) async fn list_kinds(database: &Database) -> Result<Vec<KindStatus>, S
     let found: Vec<Found> = seen(database, &LIST_KINDS, &[]).await?;
     let kind = |Found { kind, peaks }| KindStatus { memory: peaks.status(), ..kind };
     Ok(found.into_iter().map(kind).collect())
+}
+
+/// Figures over time.
+pub(crate) async fn series(
+    database: &Database,
+    name: SeriesName,
+    range: SeriesRange,
+    queue: Option<&str>,
+    kind: Option<&str>,
+) -> Result<Series, StoreError> {
+    let (step, width, points) = (range.step(), range.minutes(), range.points());
+    let rows = look(database, async |link| match name.is_depth() {
+        true => link.query(&DEPTHS, &[&step, &width, &points, &queue]).await,
+        false => {
+            let params: [Param<'_>; 6] = [&step, &width, &points, &queue, &kind, &name.is_spread()];
+            link.query(&SERIES, &params).await
+        }
+    });
+    let rows = rows.await?;
+    let last = rows.first().map_or(0, |row| row.get("last"));
+    let span = |row: &Row| if name.is_depth() { depth(row) } else { span(row) };
+    let spans: Vec<Span> = rows.iter().filter_map(span).collect();
+    Ok(series::assemble(name, range, queue, kind, last, &spans))
+}
+
+fn number(row: &Row, name: &str) -> u64 {
+    u64::try_from(row.get::<_, i64>(name)).unwrap_or(0)
+}
+
+/// What was counted in a span; nothing for the row that only tells which is the last.
+fn span(row: &Row) -> Option<Span> {
+    let counts = |name: &str| {
+        let counts: Vec<i64> = row.get(name);
+        counts.into_iter().map(|n| u64::try_from(n).unwrap_or(0)).collect()
+    };
+    Some(Span {
+        minute: row.get::<_, Option<i64>>("minute")?,
+        started: number(row, "started"),
+        completed: number(row, "completed"),
+        cancelled: number(row, "cancelled"),
+        dead: number(row, "dead"),
+        failed: number(row, "failed"),
+        waits: counts("waits"),
+        runs: counts("runs"),
+        peaks: counts("peaks"),
+        ..Span::default()
+    })
+}
+
+/// What stood where in a span.
+fn depth(row: &Row) -> Option<Span> {
+    Some(Span {
+        minute: row.get::<_, Option<i64>>("minute")?,
+        depth: ["ready", "scheduled", "parked", "running", "dead"].map(|name| number(row, name)),
+        oldest_ms: number(row, "oldest_ms"),
+        ..Span::default()
+    })
 }
 
 /// Running jobs, or one of them, the longest running first; at most 2,000.

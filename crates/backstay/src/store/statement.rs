@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use tokio_postgres::{Client, Row, Statement};
 
 use super::StoreError;
 use crate::failpoint;
+use crate::model::figures::Calls;
 
 /// One file of `sql/`.
 #[derive(Debug)]
@@ -40,6 +42,20 @@ pub(crate) use sql;
 
 pub(crate) type Param<'a> = &'a (dyn ToSql + Sync);
 
+/// How many statements all connections of a database have sent.
+#[derive(Debug, Default)]
+pub(crate) struct Sent {
+    ok: AtomicU64,
+    failed: AtomicU64,
+}
+
+impl Sent {
+    pub(crate) fn so_far(&self) -> Calls {
+        let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        Calls { ok: read(&self.ok), failed: read(&self.failed) }
+    }
+}
+
 /// An open connection that knows how statements may be sent on it.
 pub(crate) struct Link {
     client: Client,
@@ -47,11 +63,12 @@ pub(crate) struct Link {
     direct: bool,
     prepared: Mutex<HashMap<&'static str, Statement>>,
     deadline: Duration,
+    sent: Arc<Sent>,
 }
 
 impl Link {
-    pub(crate) fn new(client: Client, direct: bool, deadline: Duration) -> Link {
-        Link { client, direct, prepared: Mutex::default(), deadline }
+    pub(crate) fn new(client: Client, direct: bool, deadline: Duration, sent: Arc<Sent>) -> Link {
+        Link { client, direct, prepared: Mutex::default(), deadline, sent }
     }
 
     pub(crate) fn is_direct(&self) -> bool {
@@ -134,10 +151,13 @@ impl Link {
         &self,
         call: impl Future<Output = Result<T, StoreError>>,
     ) -> Result<T, StoreError> {
-        match tokio::time::timeout(self.deadline, call).await {
+        let answer = match tokio::time::timeout(self.deadline, call).await {
             Ok(answer) => answer,
             Err(_) => Err(StoreError::TimedOut(self.deadline)),
-        }
+        };
+        let count = if answer.is_ok() { &self.sent.ok } else { &self.sent.failed };
+        count.fetch_add(1, Ordering::Relaxed);
+        answer
     }
 }
 

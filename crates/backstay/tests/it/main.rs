@@ -43,6 +43,7 @@ mod readme;
 mod rescue;
 mod retry;
 mod rights;
+mod series;
 mod unique;
 mod verbs;
 mod wake;

@@ -21,7 +21,7 @@ select jsonb_build_object(
                  and (w.presence is null or not pg_try_advisory_xact_lock_shared(1112757337, w.presence))),
   'closed', (select coalesce(jsonb_agg(t), '[]')
                from unnest(array['ready', 'scheduled', 'parked', 'running', 'job', 'history', 'history_body', 'attempt',
-                 'dead_letter', 'alert', 'peak', 'worker', 'queue', 'kind', 'pause']) t
+                 'dead_letter', 'alert', 'peak', 'figure', 'depth', 'worker', 'queue', 'kind', 'pause']) t
               where not has_table_privilege('backstay.' || t, 'delete')))::text";
 /// One bench at a time.
 const LOCK: &str = "select pg_try_advisory_lock(hashtext('backstay bench'))::text";
@@ -69,6 +69,8 @@ with attempts as (delete from backstay.attempt where kind = any($2::text[]) retu
 letters as (delete from backstay.dead_letter where queue = $1 returning 1),
 alerts as (delete from backstay.alert where queue = $1 returning 1),
 peaks as (delete from backstay.peak where kind = any($2::text[]) returning 1),
+figures as (delete from backstay.figure where queue = $1 returning 1),
+depths as (delete from backstay.depth where queue = $1 returning 1),
 workers as (delete from backstay.worker where queues = array[$1] returning 1),
 queues as (delete from backstay.queue where name = $1 returning 1),
 kinds as (delete from backstay.kind where name = any($2::text[]) returning 1),
@@ -76,7 +78,7 @@ pauses as (
   delete from backstay.pause where scope = 'queue' and name = $1 or scope = 'kind' and name = any($2::text[]) returning 1)
 select (select count(*) from attempts) + (select count(*) from letters) + (select count(*) from alerts)
      + (select count(*) from peaks) + (select count(*) from workers) + (select count(*) from queues)
-     + (select count(*) from kinds) + (select count(*) from pauses) || ''";
+     + (select count(*) from figures) + (select count(*) from depths) + (select count(*) from kinds) + (select count(*) from pauses) || ''";
 const ANY_LEFT: &str = "
 select (exists (select from backstay.ready where queue = $1) or exists (select from backstay.running where queue = $1)
         or exists (select from backstay.parked where queue = $1))::text";

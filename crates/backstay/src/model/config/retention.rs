@@ -18,6 +18,12 @@ pub(super) const KEYS: Keys = Keys {
         key("attempts", KEPT, "\"30d\"", "How long attempts and their errors are kept"),
         key("output_log", KEPT, "\"7d\"", "How long what jobs printed is kept"),
         key(
+            "figures",
+            Form::Span("1d", "3652d"),
+            "\"35d\"",
+            "How long the figures of charts are kept by hour; finer ones are kept for two days",
+        ),
+        key(
             "dead",
             Form::Keep,
             "\"forever\"",
@@ -41,6 +47,8 @@ pub struct Retention {
     pub attempts: Duration,
     /// What jobs printed \[7 d\].
     pub output_log: Duration,
+    /// The figures of charts, by hour \[35 d\].
+    pub figures: Duration,
     /// Dead letters, counted from their acknowledgement \[forever\].
     pub dead: Keep,
 }
@@ -61,6 +69,7 @@ pub(super) fn read(section: &Section<'_>) -> Retention {
         cancelled: section.span_set("cancelled"),
         attempts: section.span_set("attempts"),
         output_log: section.span_set("output_log"),
+        figures: section.span_set("figures"),
         dead: section.take("dead", keep).unwrap_or(Keep::Forever),
     }
 }

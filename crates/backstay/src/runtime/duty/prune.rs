@@ -40,5 +40,10 @@ pub(crate) async fn tick(link: &Link, retention: &Retention) -> Result<(), Store
             break;
         }
     }
+    for _ in 0..ROUNDS {
+        if duty::prune_figures(link, ROWS, retention.figures).await? < i64::from(ROWS) {
+            break;
+        }
+    }
     duty::partitions(link, retention).await
 }

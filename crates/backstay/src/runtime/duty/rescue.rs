@@ -180,8 +180,24 @@ impl Rescue {
         record::begin("rescue", &settled);
         let done = write(link, worker, &settled).await;
         record::end("rescue", &settled, done.as_ref().ok());
-        done?;
+        let done = done?;
+        for (job, settled) in doomed.iter().zip(&settled).filter(|(job, _)| done.contains(&job.job))
+        {
+            self.note(job, settled);
+        }
         Ok(doomed.len())
+    }
+
+    /// Counts what was taken from a lost worker; its own figures will not tell of it.
+    fn note(&self, job: &Doomed, settled: &Settled) {
+        self.shared.tally.note(|figures| {
+            figures.rescued(&job.queue, &job.kind, settled.facts.outcome.as_str());
+            match settled.verdict {
+                Verdict::Bury { .. } => figures.ended(&job.queue, &job.kind, "dead"),
+                Verdict::Cancel => figures.ended(&job.queue, &job.kind, "cancelled"),
+                _ => {}
+            }
+        });
     }
 
     fn verdict(

@@ -364,7 +364,7 @@ impl<S: Clone + Send + Sync + 'static> Worker<S> {
         let (tails, keeper) = tail::channel(&settings);
         let (draining_sender, draining) = watch::channel(false);
         let (finished_sender, finished) = mpsc::channel(FINISHED);
-        let tally = Tally::new(settings.web.metrics.is_some());
+        let tally = Tally::default();
         let mut setting = Setting {
             handlers: &self.handlers,
             connect: &self.connect,

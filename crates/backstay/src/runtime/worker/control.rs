@@ -36,10 +36,19 @@ pub(crate) struct Heard {
     pub(crate) at: Option<Instant>,
     /// Whether others can see by now that this worker lives: the connection stands, and has beaten.
     pub(crate) is_seen: bool,
+    /// The server's clock then, since 1970.
+    pub(crate) clock: Duration,
     /// How long it took.
     pub(crate) took: Duration,
     /// Sessions that it saw on the server, and how many that takes.
     pub(crate) sessions: (u32, u32),
+}
+
+impl Heard {
+    /// The server's clock, since 1970; nothing before the first beat was accepted.
+    pub(crate) fn server_now(&self) -> Option<Duration> {
+        Some(self.clock + self.at?.elapsed())
+    }
 }
 
 /// What the control thread shares with the loops.
@@ -153,6 +162,7 @@ impl Control {
                     failpoint!("beat.after_send");
                     let took = sent.elapsed();
                     self.take(answer, took);
+                    self.tally.note(|figures| figures.went_well("beat", unix_now()));
                     if patience.is_worn() {
                         self.signal(Signal::Restored);
                     }
@@ -172,11 +182,12 @@ impl Control {
                 () = tokio::time::sleep_until(ping_at), if session.notices.is_some() => {
                     ping_at += self.times.ping();
                     let notices = session.notices.as_ref().expect("asked for a line above");
-                    let most = self.times.deaf_after();
+                    let (most, sent) = (self.times.deaf_after(), Instant::now());
                     if !listen::hears(&session.link, notices, &ping, most).await? {
                         event::emit(&Event::ListenLost { error: "no answer to a ping of our own".into() });
                         return Err(StoreError::Unreachable("the listening connection is deaf".into()));
                     }
+                    self.tally.note(|figures| figures.heard(sent.elapsed()));
                 }
             }
         }
@@ -207,6 +218,7 @@ impl Control {
                 beats: heard.beats + 1,
                 at: Some(Instant::now()),
                 is_seen: true,
+                clock: seen.server_now,
                 took,
                 sessions: answer.sessions,
             };
@@ -283,6 +295,11 @@ pub(crate) async fn tick(launcher: Option<Launcher>, name: &'static str) {
         every.tick().await;
         pulse.beat();
     }
+}
+
+/// This host's clock, since 1970.
+pub(crate) fn unix_now() -> Duration {
+    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default()
 }
 
 /// The name of this machine, for people.

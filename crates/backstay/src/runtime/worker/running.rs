@@ -44,7 +44,7 @@ impl Running {
         self.id
     }
 
-    /// What it has counted since its start, for monitoring; empty where the settings have no `web.metrics`.
+    /// What it has counted since its start, for monitoring.
     ///
     /// ```no_run
     /// # fn example(running: &backstay::Running) {

@@ -252,10 +252,8 @@ pub(crate) async fn start(id: Uuid, mut parts: Parts) -> Result<Running, StartEr
         ),
     };
     let braked = claims.braked();
-    let keeps_house = settings.worker.housekeeping;
     let duties =
         Duties::new(id, database.clone(), settings, heart.shared, low_watch, braked, channels);
-    let duties = keeps_house.then_some(duties);
     let (ended_sender, ended) = oneshot::channel();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let told = signals.clone();
@@ -389,7 +387,7 @@ async fn work(
     id: Uuid,
     database: Database,
     claims: Claims,
-    duties: Option<Duties>,
+    duties: Duties,
     keeper: tail::Keeper,
     runner: Arc<Runner>,
     over: watch::Sender<bool>,
@@ -398,13 +396,11 @@ async fn work(
     let (stop, stopped) = watch::channel(false);
     runner.set_home(tokio::runtime::Handle::current());
     let keeper = tokio::spawn(keeper.run(id, database.clone(), stopped.clone()));
-    let duties = duties.map(|duties| tokio::spawn(duties.run(stopped)));
+    let duties = tokio::spawn(duties.run(stopped));
     claims.run().await;
     stop.send_replace(true);
-    if let Some(duties) = duties {
-        // A duty that panicked has said so in its own name; the others are stateless.
-        drop(duties.await);
-    }
+    // A duty that panicked has said so in its own name; the others are stateless.
+    drop(duties.await);
     drop(keeper.await);
     runner.stop().await;
     runner.lines.backends.finish().await;

@@ -42,6 +42,7 @@ impl Claims {
 
     pub(super) fn count_standing(&self) {
         self.runner.tally.note(|figures| {
+            figures.called(self.database.calls());
             self.rooms.iter().for_each(|room| figures.slots(&room.queue.name, room.slots_now()));
             figures.stands(Standing {
                 memory_budget: self.state.ledger.budget(),

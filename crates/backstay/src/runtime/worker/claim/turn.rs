@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use tracing::Level;
 
+use super::super::control::unix_now;
 use super::super::room::LEVELS;
 use super::super::run::{Hurry, stop_line};
 use super::super::{Allowance, Finished, Signal};
@@ -158,7 +159,12 @@ impl Claims {
         self.state.link = Some(link);
         (self.state.turned_at, self.state.turn_took) = (Instant::now(), asked.elapsed());
         let (took, is_ok) = (self.state.turn_took, answer.is_ok());
-        self.runner.tally.note(|figures| figures.turned(took, is_ok));
+        self.runner.tally.note(|figures| {
+            figures.turned(took, is_ok);
+            if is_ok {
+                figures.went_well("turn", unix_now());
+            }
+        });
         if !asks.is_empty() {
             self.note_claim(took);
         }
