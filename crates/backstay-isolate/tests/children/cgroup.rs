@@ -28,6 +28,10 @@ pub(crate) const IN_USER_MODE: &str = "BACKSTAY_TEST_LARGE";
 
 const MIB: u64 = 1024 * 1024;
 
+/// A kernel that has not ended by then is ended.
+const CASES_MOST: Duration = Duration::from_secs(170);
+const SOAK_MOST: Duration = Duration::from_secs(3000);
+
 /// Ten times the limit of who reads it.
 const LARGE_BYTES: u64 = 160 * MIB;
 
@@ -35,20 +39,37 @@ fn wherever_groups_are_granted() {
     if launcher().level().name == LevelName::Cgroup {
         return natively();
     }
-    let kernel = ["/usr/bin/linux.uml", "/usr/local/bin/linux.uml"]
-        .into_iter()
-        .find(|it| Path::new(it).exists());
-    match kernel {
-        Some(kernel) => in_user_mode(kernel),
-        None if std::env::var_os(REQUIRE).is_some() => {
-            panic!("no level `cgroup`: {:?}; install user-mode-linux", launcher().level().why)
-        }
-        None => println!(
-            "SKIPPED: LEVEL CGROUP IS NOT TESTED: this host does not grant it ({}), and `linux.uml` is \
-             not installed (Debian: apt install user-mode-linux)",
-            launcher().level().why.clone().unwrap_or_default()
-        ),
+    let missing = match kernel() {
+        Some(kernel) if runs_here(kernel) => return in_user_mode(kernel),
+        Some(_) => "`linux.uml` cannot save the registers of this processor",
+        None => "`linux.uml` is not installed (Debian: apt install user-mode-linux)",
+    };
+    let why = launcher().level().why.clone().unwrap_or_default();
+    if std::env::var_os(REQUIRE).is_some() {
+        panic!("no level `cgroup`: {why}; {missing}");
     }
+    println!(
+        "SKIPPED: LEVEL CGROUP IS NOT TESTED: this host does not grant it ({why}), and {missing}"
+    );
+}
+
+/// Whether it gets as far as its first program: on processors with more registers than it knows (AMX) it does not.
+fn runs_here(kernel: &str) -> bool {
+    !run_kernel(kernel, "probe", "echo 'it runs'", CASES_MOST).contains("set fp regs failed")
+}
+
+/// A kernel that runs as a program, if there is one.
+fn kernel() -> Option<&'static str> {
+    let places = ["/usr/bin/linux.uml", "/usr/local/bin/linux.uml"];
+    places.into_iter().find(|it| Path::new(it).exists())
+}
+
+/// The soak where groups hold the limits (`-- --ignored soak_at_cgroup`; `SOAK_JOBS` says how many jobs).
+pub(crate) fn soak_at_cgroup() {
+    let kernel = kernel().expect("Debian: apt install user-mode-linux");
+    let jobs =
+        std::env::var("SOAK_JOBS").map_or(String::new(), |n| format!("export SOAK_JOBS={n}\n"));
+    boot(kernel, "soak", &[&jobs, "EXE cgroup-suite soak 2>&1"].concat(), 1, SOAK_MOST);
 }
 
 fn natively() {
@@ -64,13 +85,24 @@ fn natively() {
 fn in_user_mode(kernel: &str) {
     // Each kernel has one processor: two of them at once.
     std::thread::scope(|scope| {
-        let outcomes = scope.spawn(|| boot(kernel, "outcomes", OUTCOMES, 1));
-        boot(kernel, "cases", CASES, NUMBER_OF_CASES);
+        let outcomes = scope.spawn(|| boot(kernel, "outcomes", OUTCOMES, 1, CASES_MOST));
+        boot(kernel, "cases", CASES, NUMBER_OF_CASES, CASES_MOST);
         outcomes.join().unwrap();
     });
 }
 
-fn boot(kernel: &str, name: &str, cases: &str, number: usize) {
+fn boot(kernel: &str, name: &str, cases: &str, number: usize, most: Duration) {
+    let text = run_kernel(kernel, name, cases, most);
+    let told = |line: &&str| ["ok ", "case ", "soak: "].iter().any(|it| line.starts_with(it));
+    for line in text.lines().filter(told) {
+        println!("       {line}");
+    }
+    let passed = text.matches(" passed, 0 failed").count();
+    assert_eq!(passed, number, "not all {name} have passed:\n{text}");
+}
+
+/// Gives all that it printed.
+fn run_kernel(kernel: &str, name: &str, cases: &str, most: Duration) -> String {
     let place = std::env::temp_dir().join(format!("backstay-uml-{}-{name}", std::process::id()));
     fs::create_dir_all(&place).unwrap();
     let init = place.join("init");
@@ -83,7 +115,8 @@ fn boot(kernel: &str, name: &str, cases: &str, number: usize) {
     fs::write(&init, script.replace("FILE", &large.display().to_string())).unwrap();
     fs::set_permissions(&init, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
     let output = Command::new("timeout")
-        .args(["-k", "2", "170", kernel, "mem=1G", "rootfstype=hostfs", "rootflags=/", "rw"])
+        .args(["-k", "2", &most.as_secs().to_string(), kernel])
+        .args(["mem=1G", "rootfstype=hostfs", "rootflags=/", "rw"])
         .arg(format!("init={}", init.display()))
         .arg(format!("uml_dir={}/", place.display()))
         .args(["con=null", "con0=fd:0,fd:1", "quiet"])
@@ -92,12 +125,7 @@ fn boot(kernel: &str, name: &str, cases: &str, number: usize) {
         .output()
         .unwrap();
     fs::remove_dir_all(&place).unwrap();
-    let text = String::from_utf8_lossy(&output.stdout).replace('\r', "");
-    for line in text.lines().filter(|line| line.starts_with("ok ") || line.starts_with("case ")) {
-        println!("       {line}");
-    }
-    let passed = text.matches(" passed, 0 failed").count();
-    assert_eq!(passed, number, "not all {name} have passed:\n{text}");
+    String::from_utf8_lossy(&output.stdout).replace('\r', "")
 }
 
 /// The whole life of a kernel: one run of this binary per case.
@@ -141,6 +169,7 @@ pub(crate) fn suite(case: &str) -> &'static [Test] {
         "plain" => PLAIN,
         "delegated" => DELEGATED,
         "outcomes" => crate::endings::AT_CGROUP,
+        "soak" => &[("soak", crate::soak::soak)],
         "crowded" => &[("a_process_in_the_way_is_named", crowded)],
         "without" => &[("missing_controllers_are_named", without)],
         _ => &[("read_only_groups_mean_level_rlimit_with_the_reason", read_only)],
@@ -378,13 +407,15 @@ fn children_of(group: &Path) -> Vec<PathBuf> {
     entries.filter(|path| path.is_dir()).collect()
 }
 
+/// Groups of children that there are.
+pub(crate) fn groups() -> usize {
+    let own = fs::read_dir(jobs()).unwrap().flatten().filter(|it| it.path().is_dir());
+    own.flat_map(|it| fs::read_dir(it.path()).unwrap().flatten())
+        .filter(|it| it.path().is_dir())
+        .count()
+}
+
 fn nothing_is_left() {
-    let groups = || {
-        let own = fs::read_dir(jobs()).unwrap().flatten().filter(|it| it.path().is_dir());
-        own.flat_map(|it| fs::read_dir(it.path()).unwrap().flatten())
-            .filter(|it| it.path().is_dir())
-            .count()
-    };
     let pool = program(&["true"], Mode::Command, under(64, 64));
     for _ in 0..10 {
         assert_eq!(report(&pool, order("x")).ending, Ending::Completed);

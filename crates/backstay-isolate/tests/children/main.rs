@@ -67,7 +67,8 @@ fn main() -> ExitCode {
         vec![
             ("measure", warm::measure as fn()),
             ("footprint", footprint::footprint),
-            ("soak", soak::soak),
+            ("soak_here", soak::soak),
+            ("soak_at_cgroup", cgroup::soak_at_cgroup),
         ]
     } else {
         [

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use backstay_isolate::{Ending, PoolLimits};
+use backstay_isolate::{Ending, LevelName, PoolLimits};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::run::*;
@@ -51,6 +51,7 @@ pub(crate) fn soak() {
         // A task that was not polled to its end would keep the pool.
         while running.join_next().await.is_some() {}
     });
+    println!("soak: level {}", launcher().level().name);
     println!("soak: {jobs} jobs, {killed} of them killed, {:.1} s", began.elapsed().as_secs_f32());
     drop(pool);
     // As a worker ends.
@@ -82,6 +83,8 @@ struct Left {
     /// This one and all below it, zombies among them.
     processes: usize,
     scratch: usize,
+    /// Control groups of children, where they have some.
+    groups: usize,
     rss_kib: u64,
 }
 
@@ -101,6 +104,7 @@ impl Left {
             threads: count("/proc/self/task".into()),
             processes: 1 + below(own),
             scratch: mine.map(|root| count(root.path().to_string_lossy().into_owned())).sum(),
+            groups: if at_cgroup() { crate::cgroup::groups() } else { 0 },
             rss_kib: rss.trim().trim_end_matches(" kB").parse().unwrap(),
         }
     }
@@ -108,11 +112,16 @@ impl Left {
     /// More than what caches and the allocator keep. Threads for blocking work come and go.
     fn is_more_than(&self, before: &Left) -> bool {
         self.processes > 1
+            || self.groups > 0
             || self.descriptors > before.descriptors
             || self.scratch > before.scratch
             || self.threads > before.threads + 2
             || self.rss_kib > before.rss_kib + 8 * 1024
     }
+}
+
+fn at_cgroup() -> bool {
+    launcher().level().name == LevelName::Cgroup
 }
 
 /// Processes whose parents lead to this one.
