@@ -27,7 +27,7 @@ pub struct BrakeMarks {
     pub sessions_hundredths: u32,
     /// How far back is looked \[10 s\].
     pub window: Duration,
-    /// So long nothing of it may have been seen before claims go twice as fast again \[30 s\].
+    /// So long nothing of it may have been seen before claims go twice as fast again, and so at each window from then on \[30 s\].
     pub calm: Duration,
     /// The slowest pace \[10 s\].
     pub slowest: Duration,
@@ -180,7 +180,10 @@ impl Brake {
             {
                 (on.doubled, on.stepped_at) = (on.doubled + 1, now);
             }
-        } else if now.saturating_sub(on.seen_at.max(on.stepped_at)) >= marks.calm {
+        // Going faster needs no more proof than going slower did: a window at this pace, in which all was well.
+        } else if now.saturating_sub(on.seen_at) >= marks.calm
+            && now.saturating_sub(on.stepped_at) >= marks.window
+        {
             (on.doubled, on.stepped_at) = (on.doubled - 1, now);
         }
         let lasted = now.saturating_sub(on.since);
@@ -321,7 +324,7 @@ mod tests {
     }
 
     #[test]
-    fn claims_go_half_as_fast_each_ten_seconds_and_back_by_halves_after_thirty_of_calm() {
+    fn claims_go_half_as_fast_each_ten_seconds_and_after_thirty_of_calm_back_as_quickly() {
         let mut brake = brake();
         brake.beaten(at(3), (0, 100));
         let paces = |brake: &mut Brake, from: u64, to: u64| -> Vec<(u64, u64)> {
@@ -339,9 +342,34 @@ mod tests {
         brake.beaten(SECOND, (0, 100));
         assert_eq!(
             paces(&mut brake, 100, 300),
-            [(100, 10), (129, 8), (159, 4), (189, 2), (219, 1)]
+            [(100, 10), (129, 8), (139, 4), (149, 2), (159, 1)]
         );
         assert!(!brake.is_on());
+    }
+
+    #[test]
+    fn trouble_on_the_way_back_asks_for_thirty_seconds_of_calm_again() {
+        let mut brake = brake();
+        brake.beaten(at(3), (0, 100));
+        (0..100).for_each(|second| {
+            brake.step(at(second), SECOND);
+        });
+        brake.beaten(SECOND, (0, 100));
+        (100..140).for_each(|second| {
+            brake.step(at(second), SECOND);
+        });
+        assert_eq!(brake.pace(SECOND), at(4), "it was on its way back");
+        brake.timed_out(at(140));
+        // What ran out of time is part of the window for ten seconds.
+        (140..150).for_each(|second| {
+            brake.step(at(second), SECOND);
+        });
+        let slower = brake.pace(SECOND);
+        let faster = (150..300).find(|second| {
+            brake.step(at(*second), SECOND);
+            brake.pace(SECOND) < slower
+        });
+        assert_eq!((slower, faster), (at(8), Some(179)));
     }
 
     #[test]
