@@ -3,12 +3,14 @@
 //! `cargo xtask bench --help` says what can be asked for; README.md beside this folder how it measures.
 
 mod figures;
+mod gate;
 mod json;
 mod machine;
 mod options;
 mod peer;
 mod picture;
 mod process;
+mod readme;
 mod scenario;
 mod server;
 mod table;
@@ -30,8 +32,12 @@ fn main() -> ExitCode {
         println!("{}", options::HELP);
         return ExitCode::SUCCESS;
     }
-    match Options::read(&words).map_err(Failure::from).and_then(|options| bench(&options)) {
-        Ok(()) => ExitCode::SUCCESS,
+    match Options::read(&words).map_err(Failure::from).and_then(|options| bench(&options, &words)) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => {
+            eprintln!("bench: a gate is not held");
+            ExitCode::FAILURE
+        }
         Err(error) => {
             eprintln!("bench: {error}");
             ExitCode::FAILURE
@@ -39,7 +45,9 @@ fn main() -> ExitCode {
     }
 }
 
-fn bench(options: &Options) -> Result<(), Failure> {
+/// Whether all gates are held that were asked for.
+fn bench(options: &Options, words: &[String]) -> Result<bool, Failure> {
+    options.readme.as_deref().map_or(Ok(()), readme::check)?;
     let (subjects, skipped) = peer::prepare(options)?;
     let mut server = Server::start()?;
     let machine = machine::read();
@@ -66,7 +74,16 @@ fn bench(options: &Options) -> Result<(), Failure> {
         std::fs::write(path, picture::whole(&run))?;
         println!("picture: {}", path.display());
     }
-    Ok(())
+    if let Some(path) = &options.readme {
+        readme::write(path, &run, &format!("cargo xtask bench {}", words.join(" ")))?;
+        println!("section: {}", path.display());
+    }
+    if !options.with_gate {
+        return Ok(true);
+    }
+    let verdicts = gate::judge(&run.rows(), &run.subjects);
+    println!("{}", gate::text(&verdicts));
+    Ok(gate::are_held(&verdicts))
 }
 
 /// One measurement; what fails is told and stands in the table as failed.

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::readme;
+
 pub(crate) const HELP: &str = "cargo xtask bench [OPTIONS]
 
 Runs Backstay and other queues on one durable private PostgreSQL in turn, and prints one table.
@@ -18,9 +20,12 @@ Builds and installs what it needs: cargo for Rust, npm for Node, pip for Python;
   --scenarios WORDS  scenarios whose names contain one of these, with commas
   --json FILE        writes all figures there
   --svg FILE         draws them there
+  --readme FILE      writes the section with the table anew, between its two lines; --quick then measures what stands in it
+  --gate             says of each gate that is measured whether goal and moonshot are held; exit 1 where a goal is not
 
 Examples:
   cargo xtask bench --quick
+  cargo xtask bench --quick --seconds 4 --readme README.md --svg docs/bench.svg --gate
   cargo xtask bench --only graphile,pg-boss --scenarios drain,pickup --json bench.json --svg bench.svg";
 
 #[derive(Debug, Clone)]
@@ -36,6 +41,8 @@ pub(crate) struct Options {
     pub(crate) scenarios: Vec<String>,
     pub(crate) json: Option<PathBuf>,
     pub(crate) svg: Option<PathBuf>,
+    pub(crate) readme: Option<PathBuf>,
+    pub(crate) with_gate: bool,
 }
 
 const FULL: Options = Options {
@@ -50,6 +57,8 @@ const FULL: Options = Options {
     scenarios: Vec::new(),
     json: None,
     svg: None,
+    readme: None,
+    with_gate: false,
 };
 
 impl Options {
@@ -80,6 +89,8 @@ impl Options {
                 "--only" => options.only = list(value()?),
                 "--scenarios" => options.scenarios = list(value()?),
                 "--json" => options.json = Some(value()?.into()),
+                "--readme" => options.readme = Some(value()?.into()),
+                "--gate" => options.with_gate = true,
                 "--svg" => options.svg = Some(value()?.into()),
                 other => return Err(format!("`{other}` is no option; see --help")),
             }
@@ -90,7 +101,7 @@ impl Options {
     /// Whether this scenario was asked for; `is_short` are those of the short form.
     pub(crate) fn wants(&self, scenario: &str, is_short: bool) -> bool {
         match self.scenarios.is_empty() {
-            true => is_short || !self.is_quick,
+            true => is_short || !self.is_quick || self.readme.is_some() && readme::shows(scenario),
             false => is_among(&self.scenarios, scenario),
         }
     }
@@ -139,6 +150,13 @@ mod tests {
         assert!(read("--quick").unwrap().wants("drain, 1 worker", true));
         assert!(read("--quick --scenarios idle").unwrap().wants("idle worker", false));
         assert!(read("").unwrap().wants("idle worker", false));
+    }
+
+    #[test]
+    fn a_short_run_for_the_readme_measures_what_stands_in_it() {
+        let options = read("--quick --readme README.md").unwrap();
+        assert!(options.wants("drain, pinned snapshot", false));
+        assert!(!options.wants("idle worker", false));
     }
 
     #[test]

@@ -29,15 +29,17 @@ const QUEUES: &[(&str, Source)] = &[
     ("backstay", Source::Rust("peer-backstay")),
     ("graphile-worker", Source::Node("graphile-worker.mjs")),
     ("pg-boss", Source::Node("pg-boss.mjs")),
+    ("bullmq", Source::Node("bullmq.mjs")),
     ("graphile_worker", Source::Rust("peer-graphile_worker")),
+    ("apalis-postgres", Source::Rust("peer-apalis")),
+    ("awa", Source::Rust("peer-awa")),
+    ("sqlxmq", Source::Rust("peer-sqlxmq")),
+    ("underway", Source::Rust("peer-underway")),
     ("procrastinate", Source::Python("procrastinate_peer.py")),
 ];
 
 /// Queues that belong here and cannot be had, with the reason.
-const ABSENT: &[(&str, &str)] = &[
-    ("river", "it needs a Go toolchain; it has no adapter"),
-    ("apalis-postgres, underway, sqlxmq, awa, bullmq", "they have no adapter"),
-];
+const ABSENT: &[(&str, &str)] = &[("river", "it needs a Go toolchain, and has no adapter")];
 
 /// One queue, ready to run.
 #[derive(Debug)]
@@ -113,6 +115,15 @@ impl Subject {
 
     pub(crate) fn is_ours(&self) -> bool {
         self.queue.name == "backstay"
+    }
+
+    /// One that cannot be started, for tests of what is told of figures.
+    #[cfg(test)]
+    pub(crate) fn named(name: &str, mode: &str, keeps: bool) -> Subject {
+        let mut made = queue(PathBuf::new(), Vec::new(), Path::new(""));
+        (made.name, made.version, made.keeps) = (name.to_owned(), "1.0".to_owned(), keeps);
+        let (mode, settings) = (mode.to_owned(), String::new());
+        Subject { queue: Rc::new(made), mode, settings, is_first: true, wish: None }
     }
 }
 
