@@ -24,5 +24,25 @@ select :history + n, now(), n % 10, 3, 'q' || n % 20, 'kind' || n % 100, 'app', 
   from generate_series(1, :waiting) n;
 insert into backstay.ready (seq, job_id, ready_at, priority, queue, kind)
 select j.id, j.id, j.enqueued_at, j.priority, j.queue, j.kind from backstay.job j where j.id > :history;
-select setval('backstay.entry_seq', :history + :waiting);
+-- A tenth as many wait for later, are held, and are dead.
+insert into backstay.job (id, enqueued_at, priority, max_retries, queue, kind, enqueued_by, args)
+select :history + :waiting + n, now(), 5, 3, 'q' || n % 20, 'kind' || n % 100, 'app', jsonb_build_object('n', n)
+  from generate_series(1, :waiting / 5) n;
+insert into backstay.scheduled (run_at, job_id, priority, queue, kind, why)
+select now() + n * interval '1 s', :history + :waiting + n, 5, 'q' || n % 20, 'kind' || n % 100, 'scheduled' from generate_series(1, :waiting / 10) n;
+insert into backstay.parked (job_id, seq, ready_at, since, priority, queue, kind, reason, subject)
+select :history + :waiting + n, :history + :waiting + n, now(), now(), 5, 'q' || n % 20, 'kind' || n % 100, 'paused', 'kind' || n % 100
+  from generate_series(:waiting / 10 + 1, :waiting / 5) n;
+insert into backstay.dead_letter (id, enqueued_at, priority, max_retries, queue, kind, enqueued_by, args, died_at, attempt, retry_count, crash_count,
+                                  lost_count, snooze_count, interrupt_count, reason, fingerprint, title, errors)
+select :history + 2 * :waiting + n, now(), 5, 3, 'q' || n % 20, 'kind' || n % 100, 'app', '{}', now() - n * interval '1 s', 4, 3, 0, 0, 0, 0, 'retries',
+       md5((n % 100)::text), 'failed', '[]' from generate_series(1, :waiting / 10) n;
+insert into backstay.dead_group (fingerprint, kind, reason, title, first_at, last_at, count, sample)
+select d.fingerprint, min(d.kind), 'retries', 'failed', min(d.died_at), max(d.died_at), count(*), max(d.id) from backstay.dead_letter d group by 1;
+-- A day of figures by five minutes, and an hour by minute.
+insert into backstay.figure
+select s.step, date_bin(s.step * interval '1 min', now(), '2000-01-01') - g * s.step * interval '1 min', 'q' || n % 20, 'kind' || n,
+       '00000000-0000-0000-0000-000000000000', 900, 890, 0, 1, 10, 0, 0, 9000, 90000, 9000, array_fill(20, array[24]), array_fill(20, array[30]), array_fill(20, array[14])
+  from (values (1, 60), (5, 288)) s(step, points) cross join lateral generate_series(0, s.points) g cross join generate_series(0, 99) n;
+select setval('backstay.entry_seq', :history + 3 * :waiting);
 vacuum analyze;

@@ -9,7 +9,9 @@ use axum::http::HeaderMap;
 use axum::http::header::ACCEPT;
 use backstay::Priority;
 use backstay::figures::{Family, Histogram, Labels, Series};
-use backstay::inspect::{self, DeadGroup, JobFilter, MessageStatus, QueueStatus, WorkerStatus};
+use backstay::inspect::{
+    self, DeadGroup, JobFilter, MessageStatus, QueueStatus, ServerStatus, WorkerStatus,
+};
 use backstay::{Database, StoreError};
 
 /// The text format that was asked for.
@@ -83,6 +85,7 @@ pub(crate) struct Seen {
     workers: Vec<WorkerStatus>,
     groups: Vec<DeadGroup>,
     messages: Vec<MessageStatus>,
+    server: ServerStatus,
 }
 
 impl Seen {
@@ -93,6 +96,7 @@ impl Seen {
             workers: inspect::workers(database, false).await?,
             groups: inspect::dead_groups(database, &JobFilter::default(), None, ROWS).await?.items,
             messages: inspect::alerts(database, None, ROWS).await?.items,
+            server: inspect::server(database).await?,
         })
     }
 
@@ -115,6 +119,7 @@ impl Seen {
             "Messages about alerts that no channel has accepted yet, of the last 1000",
         );
         page.line("alerts_undelivered", &[], as_float(open.count() as u64));
+        self.write_server(&mut page);
         page.0 + "# EOF\n"
     }
 
@@ -152,6 +157,18 @@ impl Seen {
         page.family("paused", "1 for each queue of which nothing starts");
         for queue in self.queues.iter().filter(|queue| queue.paused.is_some()).take(QUEUES) {
             page.line("paused", &[("queue", &queue.name)], 1.0);
+        }
+    }
+
+    fn write_server(&self, page: &mut Page) {
+        let ServerStatus { horizon_age_seconds, dead_rows, connections, .. } = &self.server;
+        page.family("horizon_age_seconds", "How old the oldest snapshot is that keeps dead rows");
+        page.line("horizon_age_seconds", &[], *horizon_age_seconds);
+        page.family("dead_rows", "Dead rows of the tables of Backstay, as the server estimates");
+        page.line("dead_rows", &[], as_float(*dead_rows));
+        page.family("connections", "Sessions of this database by state");
+        for (state, n) in connections {
+            page.line("connections", &[("state", state)], as_float(*n));
         }
     }
 

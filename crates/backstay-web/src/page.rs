@@ -4,6 +4,7 @@ mod act;
 mod around;
 mod audit;
 mod bulk;
+mod chart;
 mod dead;
 mod discarded;
 mod find;
@@ -26,6 +27,7 @@ pub(crate) use act::{done, path as form_path, read as read_form};
 pub(crate) use around::Around;
 pub(crate) use frame::tell;
 
+const OF_CHARTS: &[Field] = &[api::RANGE];
 const OF_FIND: &[Field] = &[field("q", Form::Text, "An id, or kind:NAME queue:NAME and such")];
 
 const fn page(
@@ -41,7 +43,7 @@ const fn page(
 /// Every page.
 #[rustfmt::skip]
 pub(crate) static PAGES: &[Endpoint] = &[
-    page("/", "Whether anything is late, dead or too big", &[], |call| Box::pin(overview::show(call))),
+    page("/", "Whether anything is late, dead or too big", OF_CHARTS, |call| Box::pin(overview::show(call))),
     page("/jobs", "Jobs, newest first", OF_JOBS, |call| Box::pin(jobs::show(call))),
     page("/jobs/{id}", "One job with all that is known of it", &[], |call| Box::pin(job::show(call))),
     page("/bulk/{verb}", "What one verb would do to all that pass a filter", OF_BULK_PAGE, |call| Box::pin(bulk::show(call))),
@@ -49,7 +51,9 @@ pub(crate) static PAGES: &[Endpoint] = &[
     page("/dead/discarded", "Dead letters that were put aside", OF_DISCARDED, |call| Box::pin(discarded::show(call))),
     page("/dead/{fingerprint}", "One group of dead letters", api::OF_GROUP, |call| Box::pin(dead::group(call))),
     page("/queues", "Queues with what stands where", &[], |call| Box::pin(machines::queues(call))),
+    page("/queues/{name}", "One queue over time", OF_CHARTS, |call| Box::pin(machines::queue(call))),
     page("/kinds", "Kinds with their terms and their memory", &[], |call| Box::pin(machines::kinds(call))),
+    page("/kinds/{name}", "One kind over time, with its memory against its limit", OF_CHARTS, |call| Box::pin(machines::kind(call))),
     page("/workers", "Workers with what they run", OF_WORKERS, |call| Box::pin(machines::workers(call))),
     page("/alerts", "What people were told", api::PAGE, |call| Box::pin(machines::alerts(call))),
     Endpoint { needs: Needs::Audit,

@@ -66,6 +66,11 @@ fn a_worker_tells_its_own_figures_and_the_files_for_monitoring_use_none_that_is_
         "backstay_run_seconds_count{queue=\"reports\",kind=\"report\"} 2\n",
         "backstay_wait_seconds_bucket{queue=\"reports\",priority=\"normal\",le=\"+Inf\"} 3\n",
         "backstay_slots{queue=\"reports\",state=\"free\"} 3\n",
+        "backstay_rescues_total{queue=\"reports\"} 0\n",
+        "backstay_database_calls_total{result=\"failed\"} ",
+        "backstay_leader 1\n",
+        "backstay_loop_last_success_timestamp_seconds{loop=\"rescue\"} ",
+        "backstay_notify_lag_seconds_count ",
     ];
     crew.wait_until("everything is counted", || {
         let page = get(at, "/metrics");

@@ -127,6 +127,39 @@ fn every_page_answers_with_nothing_there_and_with_a_little_of_everything() {
     }
 }
 
+#[test]
+fn a_queue_and_a_kind_have_pages_of_their_own_with_pictures_that_are_also_tables() {
+    let Some(site) = site(&[]) else { return };
+    site.desk.enqueue(&["report", "--queue", "mail"]);
+    site.desk.die("report");
+    site.desk.sql(
+        "insert into backstay.figure
+         select 5, date_bin('5 minutes', now(), '2000-01-01'), q, 'report', gen_random_uuid(), 4, 3, 0, 0, 1, 0, 0, 9, 9, 9, '{0,4}', '{4}', '{0,0,4}'
+           from unnest(array['mail', 'default']) q",
+    );
+    let page = |path: &str| {
+        let answer = site.ask("GET", path, &[BROWSER], "");
+        assert_eq!(answer.status, 200, "{path}: {answer:?}");
+        check_tags(path, &answer.body);
+        answer.body
+    };
+    let queue = page("/queues/mail");
+    assert!(
+        queue.contains("aria-label=\"Throughput, last 24h: started at most 4, now 4;"),
+        "{queue}"
+    );
+    assert!(queue.contains("Throughput as a table") && queue.contains("<path class=\"line ok"));
+    let kind = page("/kinds/report?range=24h");
+    assert!(kind.contains("success at most 75.0 %, now 75.0 %;"), "{kind}");
+    assert!(kind.contains("last 24h: 8 attempts from 1.5 MiB to 2.2 MiB"), "{kind}");
+    assert!(page("/?range=24h").contains("started at most 8, now 8;"));
+    assert!(page("/").contains("Nothing was counted."), "by minute nothing stands there");
+    for path in ["/queues/nobody", "/kinds/nobody"] {
+        assert_eq!(site.ask("GET", path, &[BROWSER], "").status, 404);
+    }
+    assert_eq!(site.ask("GET", "/?range=2d", &[BROWSER], "").status, 422);
+}
+
 /// Something that would run, or leave its element, wherever a page took it for markup.
 const EVIL: &str = "</pre></textarea>\"'><script>alert(1)</script><img src=x onerror=alert(2)>";
 

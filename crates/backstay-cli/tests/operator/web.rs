@@ -762,6 +762,9 @@ fn figures_are_given_as_prometheus_reads_them() {
         "backstay_dead_letters{state=\"open\"} 1",
         "backstay_paused{queue=\"reports\"} 1",
         "backstay_alerts_undelivered 0",
+        "backstay_horizon_age_seconds ",
+        "backstay_dead_rows ",
+        "backstay_connections{state=\"idle\"} ",
         "backstay_build_info{",
     ] {
         assert!(page.body.contains(&format!("\n{line}")), "{line}\n{}", page.body);

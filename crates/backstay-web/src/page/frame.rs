@@ -85,6 +85,11 @@ impl Frame {
         format!("{}{}{mark}{}", self.base, self.place, pairs.join("&"))
     }
 
+    /// This page itself, without what stands behind its question mark.
+    pub(super) fn bare(&self) -> &str {
+        self.here.split('?').next().unwrap_or_default()
+    }
+
     /// Where this list goes on.
     pub(super) fn older(&self, query: &Query, next: &str) -> String {
         self.list(query, &["cursor"], Some(("cursor", next)))

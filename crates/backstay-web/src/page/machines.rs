@@ -1,9 +1,13 @@
 //! What runs jobs and tells of them: queues, kinds, workers, messages about alerts, replays.
 
 use axum::response::Response;
-use backstay::inspect::{self, KindStatus, MessageStatus, ReplayStatus, RunningJob, WorkerStatus};
+use backstay::inspect::{
+    self, KindStatus, MessageStatus, ReplayStatus, RunningJob, SeriesName, SeriesRange,
+    WorkerStatus,
+};
 use serde_json::Value;
 
+use super::chart::{self, Chart, Spread};
 use super::frame::{Frame, respond};
 use super::overview::QueueLine;
 use super::text;
@@ -24,6 +28,86 @@ pub(super) async fn queues(call: Call) -> Result<Response, Problem> {
     let line = |queue| QueueLine::of(queue, frame.now).with_slots(&workers);
     let lines = queues.into_iter().map(line).collect();
     respond(&Queues { frame, lines })
+}
+
+#[derive(askama::Template)]
+#[template(path = "queue.html")]
+struct OneQueue {
+    frame: Frame,
+    line: QueueLine,
+    range: SeriesRange,
+    charts: Vec<Chart>,
+    waits: Spread,
+}
+
+/// One queue, and what it was like lately.
+pub(super) async fn queue(call: Call) -> Result<Response, Problem> {
+    let (name, range, database) =
+        (call.part("name"), chart::range(&call, SeriesRange::Day), call.pages());
+    let of = |series| inspect::series(database, series, range, Some(name), None);
+    let (queues, workers, depth, lateness, waits, throughput, failures) = tokio::try_join!(
+        inspect::queues(database),
+        inspect::workers(database, false),
+        of(SeriesName::Depth),
+        of(SeriesName::Lateness),
+        of(SeriesName::Waits),
+        of(SeriesName::Throughput),
+        of(SeriesName::Failures),
+    )?;
+    let found = queues.into_iter().find(|queue| queue.name == name);
+    let queue = found.ok_or_else(|| Problem::new("BS301", "there is no such queue"))?;
+    let frame = Frame::of(&call, "queues", format!("Queue {name}"));
+    let line = QueueLine::of(queue, frame.now).with_slots(&workers);
+    let charts = vec![
+        Chart::of("Jobs by where they stood", &depth),
+        Chart::of("The first in line waited", &lateness),
+        Chart::of("Waits until the start", &waits),
+        Chart::of("Throughput", &throughput),
+        Chart::of("Failures", &failures),
+    ];
+    let waits = Spread::of("Waits by how long", &waits, None);
+    respond(&OneQueue { frame, line, range, charts, waits })
+}
+
+#[derive(askama::Template)]
+#[template(path = "kind.html")]
+struct OneKind {
+    frame: Frame,
+    kind: KindStatus,
+    range: SeriesRange,
+    charts: Vec<Chart>,
+    spreads: Vec<Spread>,
+}
+
+/// One kind, and what it was like lately.
+pub(super) async fn kind(call: Call) -> Result<Response, Problem> {
+    let (name, range, database) =
+        (call.part("name"), chart::range(&call, SeriesRange::Day), call.pages());
+    let of = |series| inspect::series(database, series, range, None, Some(name));
+    let (kinds, rate, throughput, failures, runs, memory) = tokio::try_join!(
+        inspect::kinds(database),
+        of(SeriesName::SuccessRate),
+        of(SeriesName::Throughput),
+        of(SeriesName::Failures),
+        of(SeriesName::Runs),
+        of(SeriesName::Memory),
+    )?;
+    let found = kinds.into_iter().find(|kind| kind.name == name);
+    let kind = found.ok_or_else(|| Problem::new("BS301", "there is no such kind"))?;
+    let limit = kind.memory.and_then(|memory| memory.limit_bytes);
+    let charts = vec![
+        Chart::of("Success rate", &rate),
+        Chart::of("Run times", &runs),
+        Chart::of("Memory at its most", &memory),
+        Chart::of("Throughput", &throughput),
+        Chart::of("Failures", &failures),
+    ];
+    let spreads = vec![
+        Spread::of("Attempts by how long they ran", &runs, None),
+        Spread::of("Attempts by their memory", &memory, limit),
+    ];
+    let frame = Frame::of(&call, "kinds", format!("Kind {name}"));
+    respond(&OneKind { frame, kind, range, charts, spreads })
 }
 
 #[derive(askama::Template)]

@@ -6,10 +6,12 @@ use std::time::{Duration, SystemTime};
 use axum::response::Response;
 use backstay::doctor::{self, Finding, Health, Wishes};
 use backstay::inspect::{
-    self, AuditEntry, AuditFilter, DeadGroup, JobFilter, QueueStatus, RunningJob, WorkerStatus,
+    self, AuditEntry, AuditFilter, DeadGroup, JobFilter, QueueStatus, RunningJob, SeriesName,
+    SeriesRange, WorkerStatus,
 };
 use backstay::tokens::Scope;
 
+use super::chart::{self, Chart};
 use super::frame::{Frame, respond};
 use super::text;
 use crate::ask::Call;
@@ -30,6 +32,8 @@ const GROUPS: u16 = 100;
 #[template(path = "overview.html")]
 struct Overview {
     frame: Frame,
+    range: SeriesRange,
+    charts: Vec<Chart>,
     queues: Vec<QueueLine>,
     groups: Vec<DeadGroup>,
     largest: Vec<Large>,
@@ -58,13 +62,18 @@ pub(super) async fn show(call: Call) -> Result<Response, Problem> {
     let database = call.pages();
     let all = JobFilter::default();
     let examine = async { Arc::new(doctor::examine(database, Wishes::default()).await) };
-    let (queues, groups, running, workers, done, report) = tokio::join!(
+    let range = chart::range(&call, SeriesRange::Hour);
+    let of = |series| inspect::series(database, series, range, None, None);
+    let (queues, groups, running, workers, done, report, throughput, failures, lateness) = tokio::join!(
         inspect::queues(database),
         inspect::dead_groups(database, &all, None, GROUPS),
         inspect::running(database),
         inspect::workers(database, false),
         done(&call),
         call.service.doctor.get(examine),
+        of(SeriesName::Throughput),
+        of(SeriesName::Failures),
+        of(SeriesName::Lateness),
     );
     let frame = Frame::of(&call, "", "Overview");
     let mut queues: Vec<QueueLine> =
@@ -74,8 +83,15 @@ pub(super) async fn show(call: Call) -> Result<Response, Problem> {
     let bad = |finding: &&Finding| finding.health != Health::Ok;
     let mut troubles: Vec<Finding> = report.findings.iter().filter(bad).cloned().collect();
     troubles.sort_by_key(|finding| std::cmp::Reverse(finding.health));
+    let charts = vec![
+        Chart::of("Throughput", &throughput?),
+        Chart::of("Failures", &failures?),
+        Chart::of("The first in any line waited", &lateness?),
+    ];
     let page = Overview {
         frame,
+        range,
+        charts,
         queues,
         groups,
         largest: largest(running?),

@@ -3,7 +3,7 @@
 //! ```
 //! use backstay::inspect::{
 //!     self, Admission, AttemptRecord, AuditEntry, AuditFilter, BrakeStatus, DeadGroup, DeadLetter, JobFilter, JobTerms, KindStatus, MessageStatus, OutputPart, Page, PauseStatus,
-//!     PeakStatus, QueueSlots, QueueStatus, ReplayStatus, RunningJob, Series, SeriesName, SeriesPoint, SeriesRange, SpreadStep, WorkerStatus,
+//!     PeakStatus, QueueSlots, QueueStatus, ReplayStatus, RunningJob, Series, SeriesName, ServerStatus, SeriesPoint, SeriesRange, SpreadStep, WorkerStatus,
 //! };
 //! use backstay::testing::TestQueue;
 //! use backstay::{Queue, Request, Worker, enqueue, operate};
@@ -39,6 +39,8 @@
 //! assert!(kinds.len() <= 1);
 //! let workers: Vec<WorkerStatus> = inspect::workers(database, false).await?;
 //! assert_eq!(workers.len(), 1);
+//! let ServerStatus { horizon_age_seconds, .. } = inspect::server(database).await?;
+//! assert!(horizon_age_seconds < 3600.0, "nothing keeps dead rows for long");
 //! let series: Series = inspect::series(database, SeriesName::Runs, SeriesRange::Day, None, Some("report")).await?;
 //! assert_eq!((series.points.len(), series.unit, series.lines), (288, "seconds", ["p50", "p95", "p99"].as_slice()));
 //! for SeriesPoint { at, values, .. } in &series.points {
@@ -93,14 +95,16 @@ pub use crate::model::sought::{Sought, SoughtError};
 pub use crate::model::status::{
     Admission, AttemptRecord, AuditEntry, AuditFilter, Bounded, BrakeStatus, DeadGroup, DeadLetter,
     JobFilter, JobTerms, KindStatus, MessageStatus, Page, PauseStatus, QueueSlots, QueueStatus,
-    ReplayStatus, RunningJob, WorkerStatus,
+    ReplayStatus, RunningJob, ServerStatus, WorkerStatus,
 };
 pub use crate::model::why::{Reason, Why};
 pub use dead::{
     dead_group, dead_groups, dead_letter, dead_letter_ids, dead_letters, export, letters,
 };
 pub use jobs::{attempts, job, job_ids, jobs, terms};
-pub use machines::{alerts, audit, kinds, queues, replay, replays, running, running_job, workers};
+pub use machines::{
+    alerts, audit, kinds, queues, replay, replays, running, running_job, server, workers,
+};
 pub use output::{OutputPart, PARTS_MOST, follow, output};
 pub use series::series;
 pub use why::why;

@@ -212,6 +212,18 @@ pub struct DeadLetter {
     pub limit_key: Option<String>,
 }
 
+/// What the server says of itself.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct ServerStatus {
+    /// How old the oldest snapshot is that keeps dead rows, in seconds.
+    pub horizon_age_seconds: f64,
+    /// Dead rows of our tables, as the server estimates them.
+    pub dead_rows: u64,
+    /// Sessions of this database by their state: `active`, `idle`, `idle_in_transaction`; `unknown` where the login may not see it.
+    pub connections: BTreeMap<String, u64>,
+}
+
 /// A queue, with what stands where.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]

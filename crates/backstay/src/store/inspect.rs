@@ -17,7 +17,7 @@ use crate::model::sought::Sought;
 use crate::model::state::State;
 use crate::model::status::{
     AttemptRecord, AuditEntry, AuditFilter, DeadGroup, DeadLetter, JobFilter, JobTerms, KindStatus,
-    MessageStatus, QueueStatus, ReplayStatus, RunningJob, WorkerStatus,
+    MessageStatus, QueueStatus, ReplayStatus, RunningJob, ServerStatus, WorkerStatus,
 };
 use crate::model::why::Facts;
 
@@ -64,6 +64,7 @@ static LIST_ALERTS: Sql = sql!("inspect/list_alerts", [INT8, INT4]);
 static LIST_AUDIT: Sql = sql!("inspect/list_audit", [INT8, INT4, TEXT, TEXT, TEXT, TEXT, TEXT]);
 static SERIES: Sql = sql!("inspect/series", [INT2, INT4, INT4, TEXT, TEXT, BOOL]);
 static DEPTHS: Sql = sql!("inspect/depths", [INT2, INT4, INT4, TEXT]);
+static SERVER: Sql = sql!("inspect/server", []);
 static WHY: Sql = sql!("inspect/why", [INT8]);
 static LIST_REPLAYS: Sql = sql!("inspect/list_replays", [INT8, INT8, INT4]);
 
@@ -448,6 +449,12 @@ pub(crate) async fn list_kinds(database: &Database) -> Result<Vec<KindStatus>, S
     let found: Vec<Found> = seen(database, &LIST_KINDS, &[]).await?;
     let kind = |Found { kind, peaks }| KindStatus { memory: peaks.status(), ..kind };
     Ok(found.into_iter().map(kind).collect())
+}
+
+/// What the server says of itself.
+pub(crate) async fn server(database: &Database) -> Result<ServerStatus, StoreError> {
+    let found = seen(database, &SERVER, &[]).await?.pop();
+    found.ok_or_else(|| StoreError::garbled("`inspect/server` gave no row"))
 }
 
 /// Figures over time.

@@ -3,7 +3,7 @@
 use super::{ask, below, page};
 use crate::model::status::{
     AuditEntry, AuditFilter, KindStatus, MessageStatus, Page, QueueStatus, ReplayStatus,
-    RunningJob, WorkerStatus,
+    RunningJob, ServerStatus, WorkerStatus,
 };
 use crate::store::StoreError;
 use crate::store::database::Database;
@@ -52,6 +52,15 @@ pub async fn running(database: &Database) -> Result<Vec<RunningJob>, StoreError>
 /// BS5xx from the database.
 pub async fn running_job(database: &Database, id: i64) -> Result<Option<RunningJob>, StoreError> {
     Ok(store::list_running(database, Some(id)).await?.pop())
+}
+
+/// Says how the server does: how old its oldest snapshot is, dead rows, sessions.
+///
+/// # Errors
+///
+/// BS5xx from the database.
+pub async fn server(database: &Database) -> Result<ServerStatus, StoreError> {
+    store::server(database).await
 }
 
 /// Lists messages about alerts, newest first.
