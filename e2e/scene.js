@@ -28,6 +28,11 @@ command = ["sh", "-c", "echo it has begun; sleep 300"]
 queue = "mail"
 max_retries = 0
 command = ["sh", "-c", "grep -q good || { echo '<img src=x onerror=alert(1)> 550 mailbox unknown' >&2; exit 1; }"]
+[alerts.channels]
+pager = { command = ["sh", "-c", "echo the pager is off >&2; exit 1"] }
+team = { command = ["sh", "-c", "cat > /dev/null"] }
+[[alerts.routes]]
+to = ["log"]
 `;
 
 export class Scene {

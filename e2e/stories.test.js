@@ -167,6 +167,23 @@ story('an operator ends a job that runs', {}, async (page) => {
   assert.match(await page.locator('main').innerText(), /wrong tenant/);
 });
 
+story('an operator tries out a channel and sees what it answered', {}, async (page) => {
+  await scene.until('the worker has told its channels', () => JSON.parse(scene.run('workers', 'list', '--json')).items.length > 0);
+  await signIn(page, scene.operator);
+  const channel = (name) => page.locator('section.card', { has: page.getByRole('heading', { name: new RegExp(`^${name}`) }) });
+  const tryOut = async (name) => {
+    await go(page, 'alerts');
+    await channel(name).locator('summary').click();
+    await channel(name).locator('[name=reason]').fill('is it right?');
+    await Promise.all([page.waitForURL(/did=test/), channel(name).getByRole('button', { name: 'Test' }).click()]);
+    return page.locator('table tbody tr').first().innerText();
+  };
+  assert.match(await tryOut('pager'), /this is a test[\s\S]*the pager is off[\s\S]*undeliverable/);
+  assert.match(await tryOut('team'), /this is a test[\s\S]*sent/);
+  await accessible('alerts');
+  await picture('alerts', 'alerts', scene.operator);
+});
+
 story('a queue is paused with a reason, which everybody sees, and goes on', {}, async (page) => {
   await signIn(page, scene.admin);
   await go(page, 'queues');

@@ -16,6 +16,7 @@ pub mod drain;
 pub mod event;
 pub mod figures;
 pub mod fingerprint;
+pub mod hours;
 pub mod instant;
 pub mod job;
 pub mod judge;

@@ -579,6 +579,7 @@ fn no_answer_has_a_field_that_the_description_does_not_know() {
         "insert into backstay.message (made_at, due_at, next_try_at, count, rule, subject, channel, dedupe_key, body)
          values (now(), now(), now(), 1, 'dead', 'a', 'team', 'a', '{}')",
     );
+    site.desk.sql("insert into backstay.channel (name, seen_at) values ('team', now())");
     let job = site.desk.enqueue(&["report", "{\"a\":1}"]);
     let dead = site.desk.die("mail");
     site.desk.run(&["queues", "pause", "default"]).exits(0);
@@ -593,6 +594,7 @@ fn no_answer_has_a_field_that_the_description_does_not_know() {
         "queues",
         "kinds",
         "alerts",
+        "alerts/channels",
         "tokens",
         "doctor",
         "workers",
@@ -637,6 +639,14 @@ fn gather(schema: &Value, schemas: &Value, known: &mut Vec<String>) {
     known.extend(
         schema["properties"].as_object().into_iter().flatten().map(|(name, _)| name.clone()),
     );
+}
+
+#[test]
+fn a_channel_that_no_worker_has_cannot_be_tried_out() {
+    let Some(site) = site(&[]) else { return };
+    let operator = site.token("operate");
+    let asked = site.by(&operator, "POST", "/api/v1/alerts/channels/team/test", &json!({}));
+    assert_eq!(asked.code(), "404 BS301", "{asked:?}");
 }
 
 #[test]

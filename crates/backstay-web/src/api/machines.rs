@@ -32,6 +32,10 @@ pub(super) async fn alerts(call: Call) -> Result<Response, Problem> {
     Ok(call.page(&page.items, page.next))
 }
 
+pub(super) async fn channels(call: Call) -> Result<Response, Problem> {
+    Ok(call.page(&inspect::channels(call.pages()).await?, None))
+}
+
 /// Who did what.
 pub(super) async fn audit(call: Call) -> Result<Response, Problem> {
     let (filter, cursor) = (call.query.audit_filter()?, call.cursor()?);

@@ -15,6 +15,8 @@ use super::jobs::unknown;
 use crate::ask::{Call, json as answer};
 use crate::problem::Problem;
 
+/// How long a channel that is tried out has to answer.
+const TEST: Duration = Duration::from_secs(15);
 /// What of a waiting job can be changed.
 const CHANGES: [&str; 7] = ["priority", "run_at", "run_in", "max_retries", "tags", "meta", "args"];
 
@@ -131,6 +133,15 @@ pub(super) async fn pause(call: Call, of: Of) -> Result<Response, Problem> {
 pub(super) async fn resume(call: Call, of: Of) -> Result<Response, Problem> {
     let reason = call.body.reason()?;
     one(operate::resume(&call.acting(), of, call.part("name"), &reason).await)
+}
+
+/// By the worker that tells alerts, with its settings: those of this server may be others, and have no secrets.
+pub(super) async fn test_channel(call: Call) -> Result<Response, Problem> {
+    let (name, reason) = (call.part("name").to_owned(), call.body.reason()?);
+    let came = operate::test_channel(&call.acting(), &name, TEST, &reason).await?;
+    let came = came.ok_or_else(|| Problem::new("BS301", "the message of the test is gone"))?;
+    let status = if came.state == "waiting" { StatusCode::ACCEPTED } else { StatusCode::OK };
+    Ok(answer(status, &came))
 }
 
 pub(super) async fn drain(call: Call) -> Result<Response, Problem> {

@@ -48,8 +48,12 @@ const DOCUMENTS: &[(&str, &str)] = &[
     ),
     (
         "Alert",
-        "id:text made_at:time rule:text subject:text channel:text count:whole state:text tries:whole delivered_at:time? \
+        "id:text made_at:time rule:text subject:text channel:text count:whole state:text tries:whole after_ms:whole delivered_at:time? \
          next_try_at:time? last_error:text? severity:text? title:text? fingerprint:text?",
+    ),
+    (
+        "Channel",
+        "name:text seen_at:time sent_at:time? waiting:whole failing:whole undeliverable:whole steps:whole next_step_at:time?",
     ),
     (
         "Replay",

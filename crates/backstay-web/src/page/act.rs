@@ -85,6 +85,7 @@ pub(super) fn told(query: &str) -> Option<String> {
         "resume" => "resumed",
         "drain" => "told to finish and leave",
         "stop" => "stopped",
+        "test" => "tested; what the channel answered stands first below",
         "replay" => return Some("The replay has begun".into()),
         "bulk" => "done",
         _ => return None,

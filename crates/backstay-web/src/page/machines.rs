@@ -2,8 +2,7 @@
 
 use axum::response::Response;
 use backstay::inspect::{
-    self, KindStatus, MessageStatus, ReplayStatus, RunningJob, SeriesName, SeriesRange,
-    WorkerStatus,
+    self, ChannelStatus, KindStatus, MessageStatus, ReplayStatus, RunningJob, SeriesName, SeriesRange, WorkerStatus,
 };
 use serde_json::Value;
 
@@ -197,15 +196,20 @@ fn tone(worker: &WorkerStatus) -> &'static str {
 #[template(path = "alerts.html")]
 struct Alerts {
     frame: Frame,
+    channels: Vec<ChannelStatus>,
     messages: Vec<MessageStatus>,
     next: Option<String>,
 }
 
 pub(super) async fn alerts(call: Call) -> Result<Response, Problem> {
     let cursor = call.cursor()?;
-    let page = inspect::alerts(call.pages(), cursor.as_deref(), call.limit()).await?;
+    let (page, channels) = tokio::try_join!(
+        inspect::alerts(call.pages(), cursor.as_deref(), call.limit()),
+        inspect::channels(call.pages())
+    )?;
     let next = call.next(page.next);
-    respond(&Alerts { frame: Frame::of(&call, "alerts", "Alerts"), messages: page.items, next })
+    let frame = Frame::of(&call, "alerts", "Alerts");
+    respond(&Alerts { frame, channels, messages: page.items, next })
 }
 
 #[derive(askama::Template)]
@@ -236,6 +240,12 @@ fn pace(replay: &ReplayStatus) -> String {
     let rate = replay.rate().map(|(n, time)| format!(", then {n} in {}", text::span(time)));
     let percent = replay.stop_at * 100.0;
     format!("{} at first{}, stops when {percent:.0} % fail", replay.first, rate.unwrap_or_default())
+}
+
+/// How long after the first message of its incident it comes, of one that waits for its step.
+fn step(message: &MessageStatus) -> Option<String> {
+    let after = u64::try_from(message.after_ms).ok().filter(|after| *after > 0)?;
+    (message.state == "waiting").then(|| text::span(std::time::Duration::from_millis(after)))
 }
 
 fn title(message: &MessageStatus) -> &str {

@@ -8,7 +8,7 @@ update backstay.message
        next_try_at = least(due_at, statement_timestamp() + $6::bigint * interval '1 ms'),
        body = body || $7::text::jsonb || jsonb_build_object('count', (body ->> 'count')::bigint + $4::int)
  where id = (select m.id from backstay.message m
-              where m.rule = $1::text and m.subject = $2::text and m.channel = $3::text
+              where m.rule = $1::text and m.subject = $2::text and m.channel = $3::text and m.after_ms = 0
                 and m.tries = 0 and m.delivered_at is null and m.undeliverable_at is null
               order by m.made_at desc, m.id desc limit 1 for update)
 returning id

@@ -3,7 +3,8 @@
 -- $1 rules text[], $2 subjects text[], $3 kinds text[]
 -- locks: none
 -- note: the five minutes and the rules' words are those of `model/alert/fold.rs`; messages that were made together are told
---       as one, so the first that is tried closes them all
+--       as one, so the first that is tried closes them all.
+--       One that waits for its step, or for the end of quiet hours, is late for its channel alone
 with recent as materialized (
   select a.kind, count(*) as deaths, count(distinct a.fingerprint) as fingerprints
     from backstay.alert a
@@ -14,10 +15,7 @@ asked as materialized (
     from unnest($1::text[], $2::text[], $3::text[]) with ordinality i(rule, subject, kind, n))
 select g.state, (extract(epoch from g.last_at) * 1000)::bigint as last_at_ms,
        (extract(epoch from g.until) * 1000)::bigint as muted_until_ms,
-       m.rule as told_rule, (extract(epoch from m.due_at) * 1000)::bigint as told_due_at_ms,
-       (select bool_or(x.tries > 0 or x.delivered_at is not null or x.undeliverable_at is not null)
-          from backstay.message x
-         where x.rule = m.rule and x.subject = m.subject and x.made_at = m.made_at) as told_closed,
+       m.rule as told_rule, (extract(epoch from x.due_at) * 1000)::bigint as told_due_at_ms, x.closed as told_closed,
        m.body ->> 'state' = 'resolved' as told_resolved,
        coalesce(r.deaths, 0) as kind_deaths, coalesce(r.fingerprints, 0) as kind_fingerprints,
        (extract(epoch from statement_timestamp()) * 1000)::bigint as now_ms
@@ -26,6 +24,10 @@ select g.state, (extract(epoch from g.last_at) * 1000)::bigint as last_at_ms,
   left join recent r on r.kind = i.kind
   left join lateral (
     select * from backstay.message m
-     where m.rule = any(i.words) and m.subject = i.subject
+     where m.rule = any(i.words) and m.subject = i.subject and m.after_ms = 0
      order by m.made_at desc, m.id desc limit 1) m on true
+  left join lateral (
+    select bool_or(x.tries > 0 or x.delivered_at is not null or x.undeliverable_at is not null) as closed, min(x.due_at) as due_at
+      from backstay.message x
+     where x.rule = m.rule and x.subject = m.subject and x.made_at = m.made_at and x.after_ms = 0) x on true
  order by i.n

@@ -1,6 +1,7 @@
 -- Raises the alerts of states that hold by now, once each, and the end of those that do not hold any more.
 -- moves: none                          role: worker
--- $1 unread_ms bigint, $2 prompt_queues text[], $3 start_within_ms bigint[] (both: queues that promise to start jobs sooner), $4 horizon_ms bigint
+-- $1 unread_ms bigint, $2 prompt_queues text[], $3 start_within_ms bigint[] (both: queues that promise to start jobs sooner), $4 horizon_ms bigint,
+-- $5 off text[] (rules that nobody is told of), $6 big_percent int, $7 big_times int, $8 big_within_ms bigint, $9 interruptions int
 -- locks: none
 -- note: what was told already is read from the messages; unread dead letters are told again after each time of their length
 with recursive
@@ -70,6 +71,41 @@ holder as materialized (
    where coalesce(a.backend_xmin, a.backend_xid) is not null and a.pid <> pg_backend_pid() and a.datname = current_database()
      and a.xact_start < clock_timestamp() - $4::bigint * interval '1 ms' and a.backend_type <> 'autovacuum worker' and a.query not ilike 'vacuum%'
    order by a.xact_start limit 1),
+-- Kinds of which the sums of yesterday and today say that some attempt may have come close to its limit; of each the newest
+-- thousand ends of both sorts are looked at. What a lost worker saw last is no peak.
+big as materialized (
+  select k.kind, count(*) as attempts, max(e.peak_kib) as peak_kib, min(e.limit_kib) as limit_kib, $6::int as percent
+    from (select distinct p.kind from backstay.peak p
+           where p.day >= (backstay.clock() at time zone 'UTC')::date - 1
+             and (p.bucket = 23 or 1024 * power(1.5, p.bucket) * 100 > p.limit_kib::bigint * $6::int)) k
+   cross join lateral (
+     select e.peak_kib, ((t.limits ->> 'memory_bytes')::bigint / 1024) as limit_kib from (
+       (select h.peak_kib, h.terms_no from backstay.history h
+         where h.kind = k.kind and h.state = 'completed' and h.finished_at > backstay.clock() - $8::bigint * interval '1 ms'
+         order by h.finished_at desc limit 1000)
+        union all
+       (select a.peak_kib, a.terms_no from backstay.attempt a
+         where a.kind = k.kind and a.ended_at > backstay.clock() - $8::bigint * interval '1 ms' and a.peak_source is distinct from 'last'
+         order by a.ended_at desc limit 1000)) e
+     join backstay.terms t on t.no = e.terms_no) e
+   where e.peak_kib::bigint * 100 > e.limit_kib * $6::int
+   group by k.kind having count(*) >= $7::int),
+-- Interrupted again and again since its last checkpoint; it runs, or stands at the head of its level, where it was put back.
+stuck as materialized (
+  select j.kind, min(j.queue) as queue, count(*) as jobs, max(i.interruptions) as interruptions, max(j.job_id) as job_id
+    from (select r.kind, r.queue, r.job_id from backstay.running r where r.interrupt_count >= $9::int
+          union all
+          select r.kind, r.queue, r.job_id from queues q cross join generate_series(0, 9) p(priority)
+           cross join lateral (
+             select r.kind, r.queue, r.job_id, r.interrupt_count from backstay.ready r
+              where r.queue = q.queue and r.priority = p.priority order by r.seq limit 50) r
+           where q.queue is not null and r.interrupt_count >= $9::int) j
+   cross join lateral (
+     select count(*) as interruptions from backstay.attempt a
+      where a.job_id = j.job_id and a.billed = 'interrupt'
+        and a.attempt > coalesce((select c.attempt from backstay.checkpoint c where c.job_id = j.job_id), 0)) i
+   where i.interruptions >= $9::int
+   group by j.kind),
 silent as materialized (
   select d.name, (extract(epoch from statement_timestamp() - d.last_ok_at) * 1000)::bigint as waited_ms
     from backstay.duty d
@@ -103,6 +139,13 @@ holds as materialized (
   select 'horizon', 'database', null, null, jsonb_build_object('waited_ms', h.waited_ms, 'pid', h.pid, 'who', h.who, 'state', h.state)
     from holder h
   union all
+  select 'too_big', b.kind, b.kind, null,
+         jsonb_build_object('attempts', b.attempts, 'peak_kib', b.peak_kib, 'limit_kib', b.limit_kib, 'percent', b.percent, 'within_ms', $8::bigint)
+    from big b
+  union all
+  select 'interrupted_often', s.kind, s.kind, s.queue, jsonb_build_object('jobs', s.jobs, 'interruptions', s.interruptions, 'job', s.job_id)
+    from stuck s
+  union all
   select 'loop_silent', s.name, null, null, jsonb_build_object('waited_ms', s.waited_ms) from silent s
   union all
   select 'alerts_failing', f.channel, null, null, jsonb_build_object('messages', f.messages, 'error', f.error) from failing f),
@@ -110,12 +153,14 @@ told as materialized (
   select distinct on (m.rule, m.subject) m.rule, m.subject, m.made_at, m.body ->> 'state' = 'resolved' as resolved,
          m.body ->> 'kind' as kind, m.body ->> 'queue' as queue
     from backstay.message m
-   where m.rule in ('no_worker', 'queue_late', 'nothing_completed', 'held_kind', 'unread', 'horizon', 'loop_silent', 'alerts_failing', 'needs_memory')
+   where m.rule in ('no_worker', 'queue_late', 'nothing_completed', 'held_kind', 'unread', 'horizon', 'loop_silent', 'alerts_failing', 'needs_memory',
+                    'too_big', 'interrupted_often') and m.after_ms = 0
    order by m.rule, m.subject, m.made_at desc, m.id desc)
 insert into backstay.alert (raised_at, rule, subject, kind, queue, detail)
 select statement_timestamp(), h.rule, h.subject, h.kind, h.queue, h.detail
   from holds h left join told t on t.rule = h.rule and t.subject = h.subject
- where (t.subject is null or t.resolved
+ where h.rule <> all($5::text[])
+   and (t.subject is null or t.resolved
         or h.rule = 'unread' and t.made_at < statement_timestamp() - $1::bigint * interval '1 ms')
    and not exists (select from backstay.alert a where a.message_id is null and a.rule = h.rule and a.subject = h.subject)
 union all

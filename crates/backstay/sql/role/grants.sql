@@ -74,7 +74,7 @@ begin
     grant select on
       backstay.jobs, backstay.ended, backstay.dead_letters, backstay.queues, backstay.workers, backstay.attempts,
       backstay.ready, backstay.scheduled, backstay.parked, backstay.running, backstay.progress,
-      backstay.dead_group, backstay.alert, backstay.message, backstay.replay, backstay.replay_job, backstay.pause, backstay.duty, backstay.leader,
+      backstay.dead_group, backstay.alert, backstay.message, backstay.channel, backstay.replay, backstay.replay_job, backstay.pause, backstay.duty, backstay.leader,
       backstay.installation, backstay.migration, backstay.body, backstay.output_log, backstay.terms, backstay.peak,
       backstay.figure, backstay.depth,
       backstay.check_job, backstay.check_claim, backstay.check_queue, backstay.check_unique, backstay.check_alert, backstay.check_audit,
@@ -96,7 +96,7 @@ begin
       backstay.cancel(bigint, jsonb), backstay.find(text, text), backstay.show(bigint), backstay.contract(text), backstay.abi(),
       backstay.promote(bigint, jsonb), backstay.edit(bigint, jsonb, jsonb), backstay.bury(bigint, jsonb),
       backstay.revive(bigint[], jsonb), backstay.discard(bigint[], jsonb), backstay.restore(bigint[], jsonb),
-      backstay.reveal(bigint[], jsonb), backstay.acknowledge(text, jsonb), backstay.mute(text, jsonb), backstay.pause(text, text, jsonb), backstay.resume(text, text, jsonb),
+      backstay.reveal(bigint[], jsonb), backstay.acknowledge(text, jsonb), backstay.mute(text, jsonb), backstay.test_channel(text, jsonb), backstay.pause(text, text, jsonb), backstay.resume(text, text, jsonb),
       backstay.drain(uuid, jsonb), backstay.replay(jsonb, jsonb), backstay.stop_replay(bigint, jsonb), backstay.resume_replay(bigint, jsonb),
       backstay.create_token(text, text, jsonb), backstay.revoke_token(text, jsonb), backstay.know_token(text, text),
       backstay.sign_in(text, text, text, text), backstay.know_session(text), backstay.sign_out(text),
@@ -105,7 +105,7 @@ begin
     grant select on
       backstay.jobs, backstay.ended, backstay.dead_letters, backstay.queues, backstay.workers, backstay.attempts,
       backstay.ready, backstay.scheduled, backstay.parked, backstay.running, backstay.progress,
-      backstay.dead_group, backstay.alert, backstay.message, backstay.replay, backstay.replay_job, backstay.pause, backstay.duty, backstay.leader,
+      backstay.dead_group, backstay.alert, backstay.message, backstay.channel, backstay.replay, backstay.replay_job, backstay.pause, backstay.duty, backstay.leader,
       backstay.installation, backstay.migration, backstay.body, backstay.output_log, backstay.terms, backstay.peak,
       backstay.figure, backstay.depth,
       backstay.check_job, backstay.check_claim, backstay.check_queue, backstay.check_unique, backstay.check_alert, backstay.check_audit,
@@ -134,7 +134,7 @@ begin
     grant usage on schema backstay to backstay_worker;
     grant select, insert, update, delete on
       backstay.ready, backstay.scheduled, backstay.parked, backstay.running,
-      backstay.worker, backstay.progress, backstay.checkpoint, backstay.alert, backstay.message
+      backstay.worker, backstay.progress, backstay.checkpoint, backstay.alert, backstay.message, backstay.channel
       to backstay_worker;
     grant select, insert, update on backstay.queue, backstay.kind to backstay_worker;
     grant select, delete, update (memory_bytes, queue, policy) on backstay.job to backstay_worker;

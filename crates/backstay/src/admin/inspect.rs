@@ -2,8 +2,7 @@
 //!
 //! ```
 //! use backstay::inspect::{
-//!     self, Admission, AttemptRecord, AuditEntry, AuditFilter, BrakeStatus, DeadGroup, DeadLetter, JobFilter, JobTerms, KindStatus, MessageStatus, OutputPart, Page, PauseStatus,
-//!     PeakStatus, QueueSlots, QueueStatus, ReplayStatus, RunningJob, Series, SeriesName, ServerStatus, SeriesPoint, SeriesRange, SpreadStep, WorkerStatus,
+//!     self, Admission, AttemptRecord, AuditEntry, AuditFilter, BrakeStatus, ChannelStatus, DeadGroup, DeadLetter, JobFilter, JobTerms, KindStatus, MessageStatus, OutputPart, Page, PauseStatus, PeakStatus, QueueSlots, QueueStatus, ReplayStatus, RunningJob, Series, SeriesName, SeriesPoint, SeriesRange, ServerStatus, SpreadStep, WorkerStatus,
 //! };
 //! use backstay::testing::TestQueue;
 //! use backstay::{Queue, Request, Worker, enqueue, operate};
@@ -66,6 +65,7 @@
 //! assert_eq!(letter.into_iter().collect::<Vec<_>>(), inspect::letters(database, &[id]).await?);
 //! assert_eq!(inspect::export(database, &[id]).await?.len(), 1);
 //! let told: Vec<MessageStatus> = inspect::alerts(database, None, 50).await?.items;
+//! let channels: Vec<ChannelStatus> = inspect::channels(database).await?;
 //! assert!(told.len() <= 1, "its death is told within a second or two");
 //! let buried = AuditFilter { verb: Some("bury".into()), ..AuditFilter::default() };
 //! let done: Vec<AuditEntry> = inspect::audit(database, &buried, None, 50).await?.items;
@@ -93,9 +93,7 @@ pub use crate::model::printed::{PrintedLine, Stream};
 pub use crate::model::series::{Series, SeriesName, SeriesPoint, SeriesRange, SpreadStep};
 pub use crate::model::sought::{Sought, SoughtError};
 pub use crate::model::status::{
-    Admission, AttemptRecord, AuditEntry, AuditFilter, Bounded, BrakeStatus, DeadGroup, DeadLetter,
-    JobFilter, JobTerms, KindStatus, MessageStatus, Page, PauseStatus, QueueSlots, QueueStatus,
-    ReplayStatus, RunningJob, ServerStatus, WorkerStatus,
+    Admission, AttemptRecord, AuditEntry, AuditFilter, Bounded, BrakeStatus, ChannelStatus, DeadGroup, DeadLetter, JobFilter, JobTerms, KindStatus, MessageStatus, Page, PauseStatus, QueueSlots, QueueStatus, ReplayStatus, RunningJob, ServerStatus, WorkerStatus,
 };
 pub use crate::model::why::{Reason, Why};
 pub use dead::{
@@ -103,7 +101,7 @@ pub use dead::{
 };
 pub use jobs::{attempts, job, job_ids, jobs, terms};
 pub use machines::{
-    alerts, audit, kinds, queues, replay, replays, running, running_job, server, workers,
+    alerts, audit, channels, kinds, queues, replay, replays, running, running_job, server, workers,
 };
 pub use output::{OutputPart, PARTS_MOST, follow, output};
 pub use series::series;

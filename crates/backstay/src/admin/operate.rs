@@ -53,7 +53,7 @@
 //! # }
 //! ```
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
@@ -61,15 +61,17 @@ use uuid::Uuid;
 pub use crate::call::cancel::Cancelled;
 use crate::call::enqueue::Enqueued;
 use crate::model::document::JobDocument;
-use crate::model::status::JobFilter;
 pub use crate::model::status::{Done, Revealed, Skipped};
+use crate::model::status::{JobFilter, MessageStatus};
 use crate::model::unit::{Rate, format_duration, format_rate};
 use crate::store::StoreError;
 use crate::store::database::Database;
-use crate::store::operate as store;
+use crate::store::{inspect as messages, operate as store};
 
 /// Rows that one statement of a mass verb touches, so that no lock is held for long.
 const AT_ONCE: usize = 1_000;
+/// Between two looks for what a channel answered.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 /// What a pause is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -413,6 +415,35 @@ pub async fn acknowledge(
         options.insert("note".into(), note.into());
     }
     store::acknowledge(database, fingerprint, &text(options)).await
+}
+
+/// Has the worker that tells alerts send a test through one of its channels, and waits up to `wait` for what came of it: a message
+/// that is `sent`, `undeliverable` with what the channel said, or still `waiting`. It is tried once.
+///
+/// # Errors
+///
+/// BS301 for a channel that no worker has, BS5xx from the database.
+///
+/// # Cancellation
+///
+/// May be dropped; the test is sent all the same.
+pub async fn test_channel(
+    database: &Database,
+    name: &str,
+    wait: Duration,
+    reason: &str,
+) -> Result<Option<MessageStatus>, StoreError> {
+    let id = store::test_channel(database, name, &only(reason)).await?;
+    let end = Instant::now() + wait;
+    loop {
+        let found = messages::list_alerts(database, Some(id + 1), 1).await?.pop();
+        let found = found.filter(|message| message.id == id.to_string());
+        let is_open = found.as_ref().is_some_and(|message| message.state == "waiting");
+        if !is_open || Instant::now() >= end {
+            return Ok(found);
+        }
+        tokio::time::sleep(LOOK_AGAIN).await;
+    }
 }
 
 /// Sends no alerts about a group of dead letters for a while.

@@ -70,6 +70,10 @@ pub const MAX_RETRIES: i16 = 100;
 pub const LIMIT_OF_LOSS: i16 = 100;
 /// Most rows of the alert outbox that are folded in one round.
 pub const ALERTS_PER_ROUND: usize = 500;
+/// Most routes of alerts.
+pub const ROUTES: usize = 100;
+/// Most steps of one route.
+pub const ROUTE_STEPS: usize = 10;
 /// Longest value that an error shows in its detail, in characters.
 pub const DETAIL_CHARS: usize = 200;
 

@@ -5,10 +5,10 @@
 //!
 //! ```
 //! use backstay::config::{
-//!     AlertSettings, BoundSettings, Cap, ContactLost, Cpu, DatabaseSettings, EnvSettings, History, HttpHandler, Isolation, Keep,
+//!     AlertSettings, BoundSettings, Cap, ContactLost, Cpu, DatabaseSettings, EnvSettings, History, Hold, HttpHandler, Isolation, Keep,
 //!     KeepOutput, KindLimits, KindSettings, LogFormat, LogSettings, Memory, Origin, Overcommit, Pooler,
-//!     QueueLimits, QueueSettings, Recycle, RequireLevel, Resolved, Retention, Route, Row, Runner, Secret, Settings, Shape, Source,
-//!     Value, Way, WebAuth, WebSettings, WorkerSettings,
+//!     QueueLimits, QueueSettings, QuietHours, Recycle, RequireLevel, Resolved, Retention, Route, Row, RuleSettings, Runner, Secret, Settings,
+//!     Shape, Source, Step, Value, Way, WebAuth, WebSettings, WorkerSettings,
 //! };
 //! use std::path::Path;
 //!
@@ -23,6 +23,7 @@
 //!     "alerts": {
 //!         "channels": { "team": { "slack": "https://hooks.example.com/x" } },
 //!         "routes": [{ "kinds": ["report"], "to": ["team"] }],
+//!         "rules": { "queue_late": { "quiet": "6h" } },
 //!     },
 //! });
 //! let origin = Origin::File { path: "backstay.toml".into(), line: 1 };
@@ -65,8 +66,13 @@
 //!
 //! let AlertSettings { channels, routes, .. } = &settings.alerts;
 //! assert!(matches!(channels[0].way, Way::Slack { .. }));
-//! let Route { kinds, to, .. } = &routes[0];
-//! assert_eq!((kinds.len(), to[0].as_str()), (1, "team"));
+//! let Route { kinds, steps, .. } = &routes[0];
+//! let Step { after, to } = &steps[0];
+//! assert_eq!((kinds.len(), after.is_zero(), to[0].as_str()), (1, true, "team"));
+//! let night = QuietHours::new("22:00", "07:00", "Europe/Berlin", Hold::Warnings)?;
+//! assert_ne!(routes[0].quiet_hours, Some(night));
+//! let RuleSettings { quiet, .. } = settings.alerts.rule(backstay::model::alert::Rule::QueueLate);
+//! assert_eq!(quiet, Some(backstay::unit::hours(6)));
 //!
 //! let WorkerSettings { overcommit, require_level, .. } = &settings.worker;
 //! assert_eq!(*require_level, RequireLevel::Any);
@@ -118,6 +124,7 @@ mod place;
 mod queue;
 mod retention;
 mod route;
+mod rule;
 mod secret;
 mod section;
 mod value;
@@ -126,6 +133,7 @@ mod worker;
 
 use std::path::Path;
 
+pub use crate::model::hours::{Hold, QuietHours};
 pub use alert::{AlertSettings, ChannelSettings, Way};
 pub use database::{DatabaseSettings, Pooler};
 pub use env::EnvSettings;
@@ -141,7 +149,8 @@ pub use log::{LogFormat, LogSettings};
 pub use network::{BadNetwork, Network};
 pub use queue::{ContactLost, Isolation, KeepOutput, QueueSettings, Recycle, Runner};
 pub use retention::{Keep, Retention};
-pub use route::Route;
+pub use route::{Route, Step};
+pub use rule::RuleSettings;
 pub use secret::{ReadSource, Secret, Source};
 pub use section::Row;
 pub use value::{Origin, Shape, Value};
@@ -386,6 +395,7 @@ pub fn sections() -> Vec<(&'static str, Keys)> {
         ("queues.NAME", queue::KEYS),
         ("kinds.NAME", kind::KEYS),
         ("alerts", alert::KEYS),
+        ("alerts.rules.NAME", rule::KEYS),
         ("bounds", worker::BOUND_KEYS),
         ("retention", retention::KEYS),
         ("web", web::KEYS),

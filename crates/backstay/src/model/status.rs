@@ -565,6 +565,9 @@ pub struct MessageStatus {
     pub state: String,
     /// How often it was tried.
     pub tries: i32,
+    /// So long after the first message of its incident it comes, unless that is acknowledged or over; 0 is the first.
+    #[serde(default)]
+    pub after_ms: i64,
     /// When it was accepted.
     pub delivered_at: Option<Instant>,
     /// When it is tried again.
@@ -577,6 +580,28 @@ pub struct MessageStatus {
     pub title: Option<String>,
     /// The dead group it is about.
     pub fingerprint: Option<String>,
+}
+
+/// An alert channel of the worker that tells alerts, with what became of its newest 500 messages. Its address is never shown.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct ChannelStatus {
+    /// Its name.
+    pub name: String,
+    /// When that worker said last that it has it.
+    pub seen_at: Instant,
+    /// When it accepted something last.
+    pub sent_at: Option<Instant>,
+    /// Messages for it that are not due, or not tried.
+    pub waiting: i64,
+    /// Messages that it did not take, and that are tried again.
+    pub failing: i64,
+    /// Messages of the last seven days that were given up.
+    pub undeliverable: i64,
+    /// Messages that wait for their step.
+    pub steps: i64,
+    /// When the first of them comes, unless its incident is acknowledged or over.
+    pub next_step_at: Option<Instant>,
 }
 
 /// Something that somebody did, as the audit keeps it.

@@ -8,12 +8,15 @@ use serde_json::Value;
 use tokio_postgres::Row;
 
 use super::StoreError;
-use super::statement::{Link, Sql, millis, sql};
+use super::statement::{Link, Param, Sql, millis, sql};
 use crate::model::alert::{
     Alert, Cause, Deaths, Group, GroupState, Incident, Raised, Rule, Subject, Told,
 };
+use crate::model::config::RuleSettings;
 
-static WATCH: Sql = sql!("duty/watch", [INT8, TEXT_ARRAY, INT8_ARRAY, INT8]);
+static WATCH: Sql =
+    sql!("duty/watch", [INT8, TEXT_ARRAY, INT8_ARRAY, INT8, TEXT_ARRAY, INT4, INT4, INT8, INT4]);
+static KNOW_CHANNELS: Sql = sql!("duty/know_channels", [TEXT_ARRAY]);
 static RAISE: Sql = sql!("duty/raise", [TEXT, TEXT, TEXT, TEXT, TEXT]);
 static NEW_ALERTS: Sql = sql!("duty/new_alerts", [INT4, TEXT_ARRAY]);
 static INCIDENTS: Sql = sql!("duty/incidents", [TEXT_ARRAY, TEXT_ARRAY, TEXT_ARRAY]);
@@ -22,7 +25,12 @@ static FOLD_GROUP: Sql = sql!(
     "duty/fold_group",
     [TEXT_ARRAY, TEXT_ARRAY, TEXT_ARRAY, TEXT_ARRAY, INT8_ARRAY, INT8_ARRAY]
 );
-static WRITE_MESSAGE: Sql = sql!("duty/write_message", [TEXT, TEXT, TEXT, TEXT, INT4, TEXT, INT8]);
+static WRITE_MESSAGE: Sql =
+    sql!("duty/write_message", [TEXT, TEXT, TEXT, TEXT, INT4, TEXT, INT8, INT8]);
+static STEPS_ENDED: Sql = sql!("duty/steps_ended", []);
+static STEPS_BEGIN: Sql = sql!("duty/steps_begin", [TEXT, TEXT]);
+static STEPS_EXTEND: Sql = sql!("duty/steps_extend", [TEXT, TEXT, INT4, TEXT]);
+static STEPS_REACHED: Sql = sql!("duty/steps_reached", [TEXT, TEXT]);
 static EXTEND_MESSAGE: Sql = sql!("duty/extend_message", [TEXT, TEXT, TEXT, INT4, TEXT]);
 static HASTEN_MESSAGE: Sql =
     sql!("duty/hasten_message", [TEXT, TEXT, TEXT, INT4, TEXT, INT8, TEXT]);
@@ -32,16 +40,42 @@ static MESSAGE_ACCEPTED: Sql = sql!("duty/message_accepted", [INT8]);
 static MESSAGE_FAILED: Sql = sql!("duty/message_failed", [INT8, TEXT, INT8]);
 static MESSAGE_GIVEN_UP: Sql = sql!("duty/message_given_up", [INT8, TEXT, TEXT_ARRAY, TEXT]);
 
+/// From when on a state is told.
+pub(crate) struct Marks {
+    /// Dead letters that nobody has looked at for so long.
+    pub(crate) unread: Duration,
+    /// Queues that promise to start their jobs within a time.
+    pub(crate) prompt: Vec<(String, Duration)>,
+    /// How long a transaction may keep the database from cleaning up.
+    pub(crate) horizon: Duration,
+    /// Rules that nobody is told of.
+    pub(crate) off: Vec<&'static str>,
+    /// Attempts of a kind that came so close to their limit.
+    pub(crate) big: RuleSettings,
+    /// Interruptions of a job since its last checkpoint.
+    pub(crate) interrupted: u32,
+}
+
 /// Raises the states that hold by now and were not told yet, and the end of those that are over.
-pub(crate) async fn watch(
-    link: &Link,
-    unread: Duration,
-    prompt: &[(String, Duration)],
-    horizon: Duration,
-) -> Result<(), StoreError> {
-    let queues: Vec<&str> = prompt.iter().map(|(queue, _)| queue.as_str()).collect();
-    let within: Vec<i64> = prompt.iter().map(|(_, within)| millis(*within)).collect();
-    link.query(&WATCH, &[&millis(unread), &queues, &within, &millis(horizon)]).await.map(drop)
+pub(crate) async fn watch(link: &Link, marks: &Marks) -> Result<(), StoreError> {
+    let queues: Vec<&str> = marks.prompt.iter().map(|(queue, _)| queue.as_str()).collect();
+    let within: Vec<i64> = marks.prompt.iter().map(|(_, within)| millis(*within)).collect();
+    let (unread, horizon) = (millis(marks.unread), millis(marks.horizon));
+    let (percent, times) = (small(marks.big.percent), small(marks.big.times));
+    let (big_within, interrupted) = (millis(marks.big.within), small(marks.interrupted));
+    let off = &marks.off;
+    let all: [Param<'_>; 9] =
+        [&unread, &queues, &within, &horizon, off, &percent, &times, &big_within, &interrupted];
+    link.query(&WATCH, &all).await.map(drop)
+}
+
+fn small(number: u32) -> i32 {
+    i32::try_from(number).unwrap_or(i32::MAX)
+}
+
+/// Says which channels this worker has, which tells alerts.
+pub(crate) async fn know_channels(link: &Link, names: &[&str]) -> Result<(), StoreError> {
+    link.query(&KNOW_CHANNELS, &[&names]).await.map(drop)
 }
 
 /// Raises an alert of what a worker has noticed by itself.
@@ -147,12 +181,13 @@ pub(crate) async fn fold_groups(link: &Link, deaths: &[Deaths]) -> Result<(), St
         .map(drop)
 }
 
-/// Writes a message to one channel; its id.
+/// Writes a message to one channel; its id. `after` is zero, or how long after the first message of its incident its step comes.
 pub(crate) async fn write_message(
     link: &Link,
     channel: &str,
     alert: &Alert,
     due_in: Duration,
+    after: Duration,
 ) -> Result<i64, StoreError> {
     let body = json(alert);
     let row = link
@@ -166,10 +201,34 @@ pub(crate) async fn write_message(
                 &count(alert),
                 &body,
                 &millis(due_in),
+                &millis(after),
             ],
         )
         .await?;
     Ok(row.get(0))
+}
+
+/// Ends the steps of incidents that are acknowledged or over.
+pub(crate) async fn steps_ended(link: &Link) -> Result<(), StoreError> {
+    link.query(&STEPS_ENDED, &[]).await.map(drop)
+}
+
+/// Forgets the steps of an incident that begins anew.
+pub(crate) async fn steps_begin(link: &Link, alert: &Alert) -> Result<(), StoreError> {
+    link.query(&STEPS_BEGIN, &[&alert.subject, &alert.dedupe_key]).await.map(drop)
+}
+
+/// Adds an alert to what waits for its step.
+pub(crate) async fn steps_extend(link: &Link, alert: &Alert) -> Result<(), StoreError> {
+    let (more, news) = (count(alert), newer(alert));
+    let all: [Param<'_>; 4] = [&alert.subject, &alert.dedupe_key, &more, &news];
+    link.query(&STEPS_EXTEND, &all).await.map(drop)
+}
+
+/// Lists the channels that heard of an incident by a later step.
+pub(crate) async fn steps_reached(link: &Link, alert: &Alert) -> Result<Vec<String>, StoreError> {
+    let rows = link.query(&STEPS_REACHED, &[&alert.subject, &alert.dedupe_key]).await?;
+    Ok(rows.iter().map(|row| row.get(0)).collect())
 }
 
 /// Adds an alert to the message that waits in one channel, if one does; its id.

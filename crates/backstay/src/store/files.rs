@@ -95,6 +95,11 @@ pub(crate) const SCHEMA: &[(&str, &str)] = &[
         "0015_figures",
         include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/sql/schema/0015_figures.sql")),
     ),
+    ("0016_steps", include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/sql/schema/0016_steps.sql"))),
+    (
+        "0017_channels",
+        include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/sql/schema/0017_channels.sql")),
+    ),
 ];
 
 const BODIES: &[(&str, &str)] = &[
@@ -146,6 +151,7 @@ const BODIES: &[(&str, &str)] = &[
     file!("door/sign_out"),
     file!("door/stop_replay"),
     file!("door/tail"),
+    file!("door/test_channel"),
     file!("door/workers"),
     file!("inner/absent"),
     file!("inner/accept"),

@@ -16,8 +16,7 @@ use crate::model::series::{self, Series, SeriesName, SeriesRange, Span};
 use crate::model::sought::Sought;
 use crate::model::state::State;
 use crate::model::status::{
-    AttemptRecord, AuditEntry, AuditFilter, DeadGroup, DeadLetter, JobFilter, JobTerms, KindStatus,
-    MessageStatus, QueueStatus, ReplayStatus, RunningJob, ServerStatus, WorkerStatus,
+    AttemptRecord, AuditEntry, AuditFilter, ChannelStatus, DeadGroup, DeadLetter, JobFilter, JobTerms, KindStatus, MessageStatus, QueueStatus, ReplayStatus, RunningJob, ServerStatus, WorkerStatus,
 };
 use crate::model::why::Facts;
 
@@ -61,6 +60,7 @@ static SHOW_ORIGIN: Sql = sql!("inspect/show_origin", [INT8]);
 static EXPORT_LETTERS: Sql = sql!("inspect/export_letters", [INT8_ARRAY]);
 static LIST_WORKERS: Sql = sql!("inspect/list_workers", [BOOL]);
 static LIST_ALERTS: Sql = sql!("inspect/list_alerts", [INT8, INT4]);
+static LIST_CHANNELS: Sql = sql!("inspect/list_channels", []);
 static LIST_AUDIT: Sql = sql!("inspect/list_audit", [INT8, INT4, TEXT, TEXT, TEXT, TEXT, TEXT]);
 static SERIES: Sql = sql!("inspect/series", [INT2, INT4, INT4, TEXT, TEXT, BOOL]);
 static DEPTHS: Sql = sql!("inspect/depths", [INT2, INT4, INT4, TEXT]);
@@ -563,6 +563,11 @@ pub(crate) async fn list_alerts(
     n: i32,
 ) -> Result<Vec<MessageStatus>, StoreError> {
     seen(database, &LIST_ALERTS, &[&before, &n]).await
+}
+
+/// The alert channels of the worker that tells alerts, by name.
+pub(crate) async fn list_channels(database: &Database) -> Result<Vec<ChannelStatus>, StoreError> {
+    seen(database, &LIST_CHANNELS, &[]).await
 }
 
 /// What was done, newest first, below `before`.

@@ -29,6 +29,7 @@ static RESTORE: Sql = sql!("call/restore", [TEXT, TEXT]);
 static ACKNOWLEDGE: Sql = sql!("call/acknowledge", [TEXT, TEXT]);
 static TAIL: Sql = sql!("call/tail", [TEXT]);
 static MUTE: Sql = sql!("call/mute", [TEXT, TEXT]);
+static TEST_CHANNEL: Sql = sql!("call/test_channel", [TEXT, TEXT]);
 static DRAIN: Sql = sql!("call/drain", [TEXT, TEXT]);
 static ENQUEUE_MANY: Sql = sql!("call/enqueue_many", [TEXT, TEXT]);
 
@@ -211,6 +212,20 @@ pub(crate) async fn acknowledge(
 /// Says that somebody looks at what a job prints; false when it has ended.
 pub(crate) async fn tail(database: &Database, id: i64) -> Result<bool, StoreError> {
     verb(database, &TAIL, &[&id.to_string()]).await
+}
+
+/// Has a test sent through an alert channel; the id of its message.
+pub(crate) async fn test_channel(
+    database: &Database,
+    name: &str,
+    options: &str,
+) -> Result<i64, StoreError> {
+    #[derive(Deserialize)]
+    struct Made {
+        id: String,
+    }
+    let made: Made = verb(database, &TEST_CHANNEL, &[name, options]).await?;
+    made.id.parse().map_err(StoreError::garbled)
 }
 
 /// Silences the alerts of a group for a while.

@@ -26,8 +26,15 @@ const ANYBODY: [&str; 6] = [
     "duty/durability",
     "duty/presence",
 ];
-const LOOKS: [&str; 6] =
-    ["attempt/mine", "attempt/peek", "attempt/verify", "duty/alive", "duty/incidents", "duty/look"];
+const LOOKS: [&str; 7] = [
+    "attempt/mine",
+    "attempt/peek",
+    "attempt/verify",
+    "duty/alive",
+    "duty/incidents",
+    "duty/look",
+    "duty/steps_reached",
+];
 /// Through the door `show`, which applies its own rule.
 const SHOWS: [&str; 1] = ["duty/told_jobs"];
 

@@ -2,8 +2,7 @@
 
 use super::{ask, below, page};
 use crate::model::status::{
-    AuditEntry, AuditFilter, KindStatus, MessageStatus, Page, QueueStatus, ReplayStatus,
-    RunningJob, ServerStatus, WorkerStatus,
+    AuditEntry, AuditFilter, ChannelStatus, KindStatus, MessageStatus, Page, QueueStatus, ReplayStatus, RunningJob, ServerStatus, WorkerStatus,
 };
 use crate::store::StoreError;
 use crate::store::database::Database;
@@ -75,6 +74,15 @@ pub async fn alerts(
 ) -> Result<Page<MessageStatus>, StoreError> {
     let messages = store::list_alerts(database, below(cursor)?, ask(limit)).await?;
     Ok(page(messages, limit, |message| message.id.clone()))
+}
+
+/// Lists the alert channels of the worker that tells alerts, by name; at most 200.
+///
+/// # Errors
+///
+/// BS5xx from the database.
+pub async fn channels(database: &Database) -> Result<Vec<ChannelStatus>, StoreError> {
+    store::list_channels(database).await
 }
 
 /// Lists what operators and people who signed in did, newest first. A filter looks at the 100,000 entries before the cursor.

@@ -88,6 +88,8 @@ impl Writing<'_> {
                 format!("a job of {kind} was ended to save the others from want of memory")
             }
             Rule::AlertsFailing => format!("channel {subject} takes no alerts"),
+            Rule::TooBig => format!("{subject} comes close to its memory limit"),
+            Rule::InterruptedOften => format!("{subject} runs longer than your deploys allow"),
             rule => format!("{rule}: {subject}"),
         }
     }
@@ -176,6 +178,24 @@ impl Writing<'_> {
                 self.word("host", "some host"),
                 self.word("budget", "less")
             ),
+            Rule::TooBig => format!(
+                "Attempts that used more than {} % of their memory limit within {}: {}, the largest {} of {}. \
+                 The next may be killed. What to do: backstay kinds list, which says what limit fits",
+                self.number("percent"),
+                self.span("within_ms"),
+                self.number("attempts"),
+                self.size("peak_kib"),
+                self.size("limit_kib")
+            ),
+            Rule::InterruptedOften => format!(
+                "Jobs that were given back {} times by the stop of their worker, and have saved no checkpoint \
+                 since: {}, such as {}. They never die of it, and never get done. What to do: save checkpoints, or raise \
+                 drain_timeout; backstay jobs show {}",
+                self.number("interruptions"),
+                self.number("jobs"),
+                self.number("job"),
+                self.number("job")
+            ),
             Rule::AlertsFailing => format!(
                 "Messages that wait for it: {}. The last answer: {}. They are tried for three days. \
                  What to do: backstay alerts test {subject}",
@@ -212,8 +232,15 @@ impl Writing<'_> {
 
     /// In whole seconds: nobody reads milliseconds of minutes.
     fn waited(&self) -> String {
-        let ms = self.detail["waited_ms"].as_u64().unwrap_or(0);
-        format_duration(Duration::from_secs(ms / 1000))
+        self.span("waited_ms")
+    }
+
+    fn span(&self, field: &str) -> String {
+        format_duration(Duration::from_secs(self.detail[field].as_u64().unwrap_or(0) / 1000))
+    }
+
+    fn size(&self, kib: &str) -> String {
+        format!("{} MiB", self.detail[kib].as_u64().unwrap_or(0).div_ceil(1024))
     }
 }
 
@@ -232,6 +259,7 @@ mod tests {
             subject: subject.to_owned(),
             how: How::Write { due_in: Duration::ZERO },
             resolved: false,
+            opens: false,
             rows: vec![1, 2],
             first_at: Timestamp::UNIX_EPOCH,
             newest: Raised {

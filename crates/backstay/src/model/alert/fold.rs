@@ -3,7 +3,7 @@
 //! The duty hands over new rows of the outbox, with what is known of each incident; it gets back
 //! which messages to write, extend or hasten, and how many deaths each group has seen.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -136,12 +136,16 @@ pub struct Told {
 }
 
 /// How fast people are told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pace {
     /// Between any two messages about one subject.
     pub apart: Duration,
     /// Between two messages of an incident that goes on.
     pub quiet: Duration,
+    /// The same for single rules.
+    pub quiet_of: BTreeMap<Rule, Duration>,
+    /// Rules that nobody is told of.
+    pub off: BTreeSet<Rule>,
     /// After so long without a death the next one is news.
     pub again_after: Duration,
     /// So many deaths of a kind ...
@@ -155,10 +159,20 @@ impl Default for Pace {
         Self {
             apart: Duration::from_secs(60),
             quiet: Duration::from_secs(3600),
+            quiet_of: BTreeMap::new(),
+            off: BTreeSet::new(),
             again_after: Duration::from_secs(24 * 3600),
             burst: 20,
             burst_within: Duration::from_secs(300),
         }
+    }
+}
+
+impl Pace {
+    /// Gives the time between two messages of an incident of this rule that goes on.
+    #[must_use]
+    pub fn quiet_of(&self, rule: Rule) -> Duration {
+        self.quiet_of.get(&rule).copied().unwrap_or(self.quiet)
     }
 }
 
@@ -184,6 +198,8 @@ pub struct News {
     pub how: How,
     /// It is over.
     pub resolved: bool,
+    /// An incident begins with it: who is told later, if nobody acknowledges it, is told so long after this.
+    pub opens: bool,
     /// The rows that are told by it; as many as it counts.
     pub rows: Vec<i64>,
     /// The time of the first row.
@@ -302,14 +318,21 @@ pub fn fold(
                 let kind = subject.kind.as_deref().unwrap_or_default();
                 storms.entry(burst_of(kind)).or_default().extend(rows);
             }
-            Tell::News(rule, how) => folding.news.push(news(rule, &subject.subject, how, &rows)),
+            Tell::News(rule, _, _) if pace.off.contains(&rule) => {
+                folding.silent.extend(rows.iter().map(|row| row.id));
+            }
+            Tell::News(rule, how, opens) => {
+                folding.news.push(News { opens, ..news(rule, &subject.subject, how, &rows) });
+            }
         }
     }
     for (subject, mut rows) in storms {
         rows.sort_by_key(|row| (row.raised_at, row.id));
         let incident = known.get(&subject).unwrap_or(&unknown);
-        let how = going_on(now, incident.told.as_ref(), pace);
-        folding.news.push(news(Rule::Burst, &subject.subject, how, &rows));
+        let told = incident.told.as_ref();
+        let opens = told.is_none_or(|told| since(now, told.due_at) >= pace.again_after);
+        let how = going_on(now, told, Rule::Burst, pace);
+        folding.news.push(News { opens, ..news(Rule::Burst, &subject.subject, how, &rows) });
     }
     folding
 }
@@ -319,7 +342,8 @@ enum Tell {
     Nothing,
     /// One of many different errors of its kind: told together with the others.
     Storm,
-    News(Rule, How),
+    /// By which rule, how, and whether an incident begins with it.
+    News(Rule, How, bool),
 }
 
 fn of_deaths(now: Timestamp, incident: &Incident, pace: &Pace) -> Tell {
@@ -346,22 +370,24 @@ fn fresh(
     told: Option<&Told>,
     pace: &Pace,
 ) -> Tell {
-    if incident.kind_fingerprints >= pace.burst {
+    if incident.kind_fingerprints >= pace.burst && !pace.off.contains(&Rule::Burst) {
         return Tell::Storm;
     }
-    Tell::News(rule, joined(now, told, pace))
+    Tell::News(rule, joined(now, told, pace), true)
 }
 
 /// More of what was told: after the quiet time, or at once where it has become a burst meanwhile.
 fn repeated(now: Timestamp, incident: &Incident, told: &Told, pace: &Pace) -> Tell {
     let is_burst = incident.kind_deaths >= pace.burst
         && told.rule != Rule::Burst
+        && !pace.off.contains(&Rule::Burst)
         && since(now, last_sent(now, told, pace)) >= pace.burst_within;
-    let waits = if told.closed { later(told.due_at, pace.quiet) > now } else { told.due_at > now };
+    let quiet = pace.quiet_of(told.rule);
+    let waits = if told.closed { later(told.due_at, quiet) > now } else { told.due_at > now };
     if is_burst && waits {
-        return Tell::News(Rule::Burst, joined(now, Some(told), pace));
+        return Tell::News(Rule::Burst, joined(now, Some(told), pace), false);
     }
-    Tell::News(told.rule, going_on(now, Some(told), pace))
+    Tell::News(told.rule, going_on(now, Some(told), told.rule, pace), false)
 }
 
 fn of_state(now: Timestamp, rule: Rule, incident: &Incident, resolved: bool, pace: &Pace) -> Tell {
@@ -369,8 +395,9 @@ fn of_state(now: Timestamp, rule: Rule, incident: &Incident, resolved: bool, pac
     let is_open = told.is_some_and(|told| !told.resolved);
     match (resolved, is_open) {
         (true, false) => Tell::Nothing,
-        (true, true) | (false, false) => Tell::News(rule, at_once(now, told, pace)),
-        (false, true) => Tell::News(rule, going_on(now, told, pace)),
+        (true, true) => Tell::News(rule, at_once(now, told, pace), false),
+        (false, false) => Tell::News(rule, at_once(now, told, pace), true),
+        (false, true) => Tell::News(rule, going_on(now, told, rule, pace), false),
     }
 }
 
@@ -397,11 +424,14 @@ fn joined(now: Timestamp, told: Option<&Told>, pace: &Pace) -> How {
 }
 
 /// Into the message that waits, or into one that is due when the quiet time is over.
-fn going_on(now: Timestamp, told: Option<&Told>, pace: &Pace) -> How {
+fn going_on(now: Timestamp, told: Option<&Told>, rule: Rule, pace: &Pace) -> How {
     match told {
         None => How::Write { due_in: Duration::ZERO },
         Some(told) if !told.closed => How::Extend { of: told.rule },
-        Some(told) => How::Write { due_in: since(later(told.due_at, pace.quiet).max(now), now) },
+        Some(told) => {
+            let due_at = later(told.due_at, pace.quiet_of(rule)).max(now);
+            How::Write { due_in: since(due_at, now) }
+        }
     }
 }
 
@@ -409,7 +439,7 @@ fn going_on(now: Timestamp, told: Option<&Told>, pace: &Pace) -> How {
 /// the quiet time, so the one before was due that much earlier.
 fn last_sent(now: Timestamp, told: &Told, pace: &Pace) -> Timestamp {
     if !told.closed && since(told.due_at, now) > pace.apart {
-        told.due_at.checked_sub(pace.quiet).unwrap_or(Timestamp::MIN)
+        told.due_at.checked_sub(pace.quiet_of(told.rule)).unwrap_or(Timestamp::MIN)
     } else {
         told.due_at
     }
@@ -444,6 +474,7 @@ fn news(rule: Rule, subject: &str, how: How, rows: &[&Raised]) -> News {
         subject: subject.to_owned(),
         how,
         resolved: newest.resolved,
+        opens: false,
         rows: rows.iter().map(|row| row.id).collect(),
         first_at: first.raised_at,
         fingerprint: same.then(|| newest.subject.clone()),

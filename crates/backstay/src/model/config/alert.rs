@@ -7,9 +7,11 @@ use super::form;
 use super::key::{Form, Keys, key};
 use super::network::{self, Network};
 use super::route::{Route, read_routes};
+use super::rule::{RuleSettings, read_rules};
 use super::secret::Secret;
 use super::section::{Book, Section};
 use super::value::Value;
+use crate::model::alert::Rule;
 
 pub(super) const KEYS: Keys = Keys {
     now: &[
@@ -36,6 +38,12 @@ pub(super) const KEYS: Keys = Keys {
             Form::Secret,
             "",
             "Address that is called once a minute while all goes well; who watches it hears when that ends",
+        ),
+        key(
+            "rules",
+            Form::Other("[alerts.rules], one per rule"),
+            "",
+            "What is told, and how often",
         ),
         key("channels", Form::Other("[alerts.channels], one per name"), "", "Ways to people"),
         key("routes", Form::Other("[[alerts.routes]]"), "", "Which alerts go to which channels"),
@@ -97,6 +105,17 @@ pub struct AlertSettings {
     pub channels: Vec<ChannelSettings>,
     /// Which alerts go where; one that fits none goes to the log.
     pub routes: Vec<Route>,
+    /// Rules of which the file says something.
+    pub rules: Vec<RuleSettings>,
+}
+
+impl AlertSettings {
+    /// Gives what holds for a rule; what the file does not say is built in.
+    #[must_use]
+    pub fn rule(&self, rule: Rule) -> RuleSettings {
+        let said = self.rules.iter().find(|one| one.rule == rule);
+        said.cloned().unwrap_or_else(|| RuleSettings::of(rule))
+    }
 }
 
 /// One way to people.
@@ -152,7 +171,8 @@ pub(super) fn read<'a>(book: &'a Book<'a>, section: &Section<'a>) -> AlertSettin
     let (quiet, unread) = (section.span_set("quiet"), section.span_set("unread"));
     let allow_networks = network::read(section, "allow_networks");
     let dead_man = dead_man(section);
-    AlertSettings { quiet, unread, allow_networks, dead_man, channels, routes }
+    let rules = read_rules(book, section);
+    AlertSettings { quiet, unread, allow_networks, dead_man, channels, routes, rules }
 }
 
 fn dead_man(section: &Section<'_>) -> Option<Secret> {

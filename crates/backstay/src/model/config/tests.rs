@@ -6,6 +6,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
+use crate::model::alert::Rule;
 use crate::model::priority::Priority;
 use crate::model::unit::{parse_duration, parse_size};
 
@@ -513,7 +514,7 @@ fn channels_and_routes_become_ways_to_people() {
     let alerts = &resolved.settings.alerts;
     assert_eq!(alerts.channels.len(), 4);
     assert_eq!(alerts.allow_networks, ["127.0.0.0/8".parse().unwrap(), "::1".parse().unwrap()]);
-    assert_eq!(alerts.routes[0].to, ["team", "log"]);
+    assert_eq!(alerts.routes[0].steps[0].to, ["team", "log"]);
     let page = alerts.channels.iter().find(|channel| channel.name == "page").unwrap();
     let Way::Command { timeout, .. } = page.way else { panic!("{page:?}") };
     assert_eq!(timeout, Duration::from_secs(10));
@@ -551,6 +552,62 @@ fn faults_of_channels_and_routes_name_them() {
         json!({"alerts": {"allow_networks": ["10/8"]}}),
         &[
             "BS402 alerts.allow_networks: `10/8` is no network; write 10.0.0.0/8, fd00::/8 or one address",
+        ],
+    );
+}
+
+#[test]
+fn steps_quiet_hours_and_rules_become_times_and_thresholds() {
+    let resolved = resolve(&json!({"alerts": {
+        "channels": {"team": {"slack": {"env": "SET"}}, "page": {"command": ["bin/page-me"]}},
+        "routes": [{
+            "steps": [{"to": ["team"]}, {"after": "30m", "to": ["page", "team"]}],
+            "quiet_hours": {"from": "22:00", "to": "07:00", "zone": "Europe/Berlin"},
+        }],
+        "rules": {
+            "queue_late": {"quiet": "6h"},
+            "worker_lost": {"enabled": false},
+            "too_big": {"percent": 80, "times": 10, "within": "6h"},
+            "interrupted_often": {"times": 3},
+        },
+    }}));
+    assert_eq!(resolved.faults, []);
+    let alerts = &resolved.settings.alerts;
+    let steps = &alerts.routes[0].steps;
+    assert_eq!((steps[0].after, steps[1].after), (Duration::ZERO, Duration::from_secs(1800)));
+    assert_eq!(steps[1].to, ["page", "team"]);
+    let night = QuietHours::new("22:00", "07:00", "Europe/Berlin", Hold::Warnings).unwrap();
+    assert_eq!(alerts.routes[0].quiet_hours, Some(night));
+    assert_eq!(alerts.rule(Rule::QueueLate).quiet, Some(Duration::from_secs(6 * 3600)));
+    assert!(!alerts.rule(Rule::WorkerLost).enabled && alerts.rule(Rule::First).enabled);
+    let big = alerts.rule(Rule::TooBig);
+    assert_eq!((big.percent, big.times, big.within), (80, 10, Duration::from_secs(6 * 3600)));
+    assert_eq!(alerts.rule(Rule::InterruptedOften).times, 3);
+}
+
+#[test]
+fn faults_of_steps_quiet_hours_and_rules_name_them() {
+    let route = |route: serde_json::Value| json!({"alerts": {"channels": {"team": {"slack": {"env": "SET"}}}, "routes": [route]}});
+    check(
+        route(
+            json!({"to": ["team"], "steps": [{"after": "1h", "to": ["team"]}, {"after": "1h", "to": ["taem"]}]}),
+        ),
+        &[
+            "BS405 alerts.routes.1.steps: both `to` and `steps`: write what comes at once as a step",
+            "BS404 alerts.routes.1.steps.2.to: no channel is called `taem`; nearest: `team`",
+            "BS402 alerts.routes.1.steps: each step comes later than the one before it",
+        ],
+    );
+    check(route(json!({"steps": []})), &["BS402 alerts.routes.1.steps: 1 to 10 steps are wanted"]);
+    check(
+        route(json!({"to": ["team"], "quiet_hours": {"from": "22:00", "to": "7", "zone": "UTC"}})),
+        &["BS402 alerts.routes.1.quiet_hours: `7` is no time of day; such as \"22:00\""],
+    );
+    check(
+        json!({"alerts": {"rules": {"too_bik": {"enabled": false}, "first": {"percent": 3}}}}),
+        &[
+            "BS402 alerts.rules.first.percent: `first` has no such threshold",
+            "BS402 alerts.rules.too_bik: `too_bik` is not known here; did you mean `too_big`?",
         ],
     );
 }

@@ -5,21 +5,25 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde_json::Value;
 use tokio::sync::{Mutex, Notify};
 
 use self::courier::Courier;
 use crate::failpoint::failpoint;
 use crate::model::alert::{
-    Alert, Deaths, Folding, How, News, Pace, Raised, Scene, compose, fold, subjects,
+    Alert, Deaths, Folding, How, News, Pace, Raised, Rule, Scene, compose, fold, subjects,
 };
 use crate::model::bounds::ALERTS_PER_ROUND;
 use crate::model::config::Settings;
-use crate::model::route::{About, channels_for};
+use crate::model::route::{About, Turn, turns_for};
+use crate::model::unit::format_duration;
 use crate::runtime::deliver::Channels;
 use crate::runtime::figures::Tally;
+use crate::store::alert::Marks;
 use crate::store::statement::Link;
 use crate::store::{StoreError, alert};
 
@@ -32,13 +36,11 @@ const HORIZON: Duration = Duration::from_secs(15 * 60);
 pub(crate) struct Alerts {
     channels: Arc<Channels>,
     pace: Pace,
-    unread: Duration,
-    /// Queues that promise to start their jobs within a time.
-    prompt: Vec<(String, Duration)>,
-    /// How long a transaction may keep the database from cleaning up.
-    horizon: Duration,
+    marks: Marks,
     wake: Arc<Notify>,
     tally: Tally,
+    /// Others know which channels there are.
+    known: AtomicBool,
 }
 
 impl Alerts {
@@ -48,15 +50,33 @@ impl Alerts {
             .iter()
             .filter_map(|queue| Some((queue.name.clone(), queue.start_within?)))
             .collect();
-        let quiet = channels.quiet.unwrap_or(settings.alerts.quiet);
-        Alerts {
-            channels: Arc::new(channels),
-            pace: Pace { quiet, ..Pace::default() },
-            unread: settings.alerts.unread,
+        let of_alerts = &settings.alerts;
+        let off = of_alerts.rules.iter().filter(|one| !one.enabled).map(|one| one.rule);
+        let pace = Pace {
+            quiet: channels.quiet.unwrap_or(of_alerts.quiet),
+            quiet_of: of_alerts
+                .rules
+                .iter()
+                .filter_map(|one| Some((one.rule, one.quiet?)))
+                .collect(),
+            off: off.collect(),
+            ..Pace::default()
+        };
+        let marks = Marks {
+            unread: of_alerts.unread,
             prompt,
             horizon: HORIZON,
+            off: pace.off.iter().map(|rule| rule.as_str()).collect(),
+            big: of_alerts.rule(Rule::TooBig),
+            interrupted: of_alerts.rule(Rule::InterruptedOften).times,
+        };
+        Alerts {
+            channels: Arc::new(channels),
+            pace,
+            marks,
             wake: Arc::default(),
             tally,
+            known: AtomicBool::new(false),
         }
     }
 
@@ -67,11 +87,17 @@ impl Alerts {
 
     /// Looks for states that hold or are over.
     pub(crate) async fn watch(&self, link: &Link) -> Result<(), StoreError> {
-        alert::watch(link, self.unread, &self.prompt, self.horizon).await
+        alert::know_channels(link, &self.channels.names()).await?;
+        alert::watch(link, &self.marks).await
     }
 
     /// One round, and the courier looks for what is due.
     pub(crate) async fn tick(&self, link: &Link) -> Result<(), StoreError> {
+        // The first look comes half a minute after a start.
+        if !self.known.load(Ordering::Relaxed) {
+            alert::know_channels(link, &self.channels.names()).await?;
+            self.known.store(true, Ordering::Relaxed);
+        }
         link.batch("begin isolation level read committed").await?;
         let folded = self.round(link).await;
         // What fails half-way must not leave its transaction to the courier.
@@ -81,6 +107,7 @@ impl Alerts {
     }
 
     async fn round(&self, link: &Link) -> Result<(), StoreError> {
+        alert::steps_ended(link).await?;
         let most = i32::try_from(ALERTS_PER_ROUND).expect("a small number");
         let (raised, details): (Vec<Raised>, Vec<Value>) =
             alert::new_alerts(link, most).await?.into_iter().unzip();
@@ -92,7 +119,7 @@ impl Alerts {
         let folding = fold(now, &raised, &known, &self.pace);
         alert::fold_groups(link, &each_group_once(&folding)).await?;
         let details = raised.iter().map(|row| row.id).zip(details).collect();
-        let told = self.tell(link, &folding.news, details).await?;
+        let told = self.tell(link, now, &folding.news, details).await?;
         let silent = folding.silent.iter().map(|id| (*id, 0));
         let (ids, messages): (Vec<i64>, Vec<i64>) = told.into_iter().chain(silent).unzip();
         alert::alerts_folded(link, &ids, &messages).await
@@ -102,6 +129,7 @@ impl Alerts {
     async fn tell(
         &self,
         link: &Link,
+        now: Timestamp,
         news: &[News],
         mut details: HashMap<i64, Value>,
     ) -> Result<Vec<(i64, i64)>, StoreError> {
@@ -114,17 +142,18 @@ impl Alerts {
                 detail: details.remove(&one.newest.id).unwrap_or_default(),
                 job: one.newest.job.and_then(|job| jobs.remove(&job)),
             };
-            let message = self.tell_one(link, one, scene).await?;
+            let message = self.tell_one(link, now, one, scene).await?;
             told.extend(one.rows.iter().map(|row| (*row, message)));
         }
         Ok(told)
     }
 
-    /// One message for each channel; the id of the first. What waits in a channel is changed there; a
-    /// channel in which nothing waits any more gets a message of its own.
+    /// One message for each channel; the id of the first. What begins is written for the later steps, too; what goes on is told
+    /// to whoever heard of it by one.
     async fn tell_one(
         &self,
         link: &Link,
+        now: Timestamp,
         news: &News,
         scene: Scene<'_>,
     ) -> Result<i64, StoreError> {
@@ -133,38 +162,106 @@ impl Alerts {
             How::Write { .. } | How::Hasten { .. } => news.rule,
         };
         let alert = compose(news, rule, scene);
-        let mut first = None;
-        for channel in self.channels_of(&alert) {
-            let waiting = match news.how {
-                How::Write { .. } => None,
-                How::Extend { .. } => alert::extend_message(link, &channel, &alert).await?,
-                How::Hasten { of, due_in } => {
-                    alert::hasten_message(link, &channel, of, &alert, due_in).await?
-                }
-            };
-            let message = match (waiting, news.how) {
-                (Some(id), _) => id,
-                (None, How::Write { due_in } | How::Hasten { due_in, .. }) => {
-                    alert::write_message(link, &channel, &alert, due_in).await?
-                }
-                (None, How::Extend { .. }) => {
-                    alert::write_message(link, &channel, &alert, self.pace.quiet).await?
-                }
-            };
-            first.get_or_insert(message);
+        let (mut first, later): (Vec<Turn>, Vec<Turn>) =
+            self.turns_of(&alert).into_iter().partition(|turn| turn.after.is_zero());
+        if news.opens {
+            self.begin_steps(link, now, news, &alert, &later).await?;
+        } else if !later.is_empty() {
+            if !news.resolved {
+                alert::steps_extend(link, &alert).await?;
+            }
+            let reached = alert::steps_reached(link, &alert).await?;
+            first.extend(joining(&first, later, &reached));
         }
-        Ok(first.expect("the log is a channel"))
+        let mut told = None;
+        for turn in &first {
+            let message = self.hand(link, now, news, &alert, turn).await?;
+            told.get_or_insert(message);
+        }
+        Ok(told.expect("the log is a channel"))
     }
 
-    fn channels_of(&self, alert: &Alert) -> Vec<String> {
+    /// What waits in a channel is changed there; a channel in which nothing waits any more gets a message of its own.
+    async fn hand(
+        &self,
+        link: &Link,
+        now: Timestamp,
+        news: &News,
+        alert: &Alert,
+        turn: &Turn,
+    ) -> Result<i64, StoreError> {
+        let channel = &turn.channel;
+        let (waiting, due_in) = match news.how {
+            How::Write { due_in } => {
+                let held = turn.due_in(now, due_in);
+                // Quiet hours: what waits there for their end takes it along.
+                let waiting = if held > due_in {
+                    alert::extend_message(link, channel, alert).await?
+                } else {
+                    None
+                };
+                (waiting, held)
+            }
+            How::Extend { .. } => {
+                let waiting = alert::extend_message(link, channel, alert).await?;
+                (waiting, turn.due_in(now, self.pace.quiet_of(alert.rule)))
+            }
+            How::Hasten { of, due_in } => {
+                let held = turn.due_in(now, due_in);
+                (alert::hasten_message(link, channel, of, alert, held).await?, held)
+            }
+        };
+        match waiting {
+            Some(id) => Ok(id),
+            None => alert::write_message(link, channel, alert, due_in, Duration::ZERO).await,
+        }
+    }
+
+    /// Writes the messages of the later steps; what ends the incident deletes them.
+    async fn begin_steps(
+        &self,
+        link: &Link,
+        now: Timestamp,
+        news: &News,
+        alert: &Alert,
+        later: &[Turn],
+    ) -> Result<(), StoreError> {
+        alert::steps_begin(link, alert).await?;
+        let due_in = match news.how {
+            How::Write { due_in } | How::Hasten { due_in, .. } => due_in,
+            How::Extend { .. } => Duration::ZERO,
+        };
+        for turn in later {
+            let open_for = format_duration(turn.after);
+            let text =
+                format!("Open for {open_for}, and nobody has acknowledged it. {}", alert.text);
+            let alert = Alert { text, ..alert.clone() };
+            let due_in = turn.due_in(now, due_in.saturating_add(turn.after));
+            alert::write_message(link, &turn.channel, &alert, due_in, turn.after).await?;
+        }
+        Ok(())
+    }
+
+    fn turns_of(&self, alert: &Alert) -> Vec<Turn> {
         let about = About {
             rule: alert.rule,
             subject: &alert.subject,
             queue: alert.queue.as_deref(),
             kind: alert.kind.as_deref(),
         };
-        channels_for(&about, &self.channels.routes, &self.channels.names())
+        turns_for(&about, &self.channels.routes, &self.channels.names())
     }
+}
+
+/// Those of the later steps that were reached, each channel once, and none that is told anyway.
+fn joining(first: &[Turn], later: Vec<Turn>, reached: &[String]) -> Vec<Turn> {
+    let mut joining: Vec<Turn> = Vec::new();
+    for turn in later.into_iter().filter(|turn| reached.contains(&turn.channel)) {
+        if first.iter().chain(&joining).all(|told| told.channel != turn.channel) {
+            joining.push(turn);
+        }
+    }
+    joining
 }
 
 /// Two kinds may share a fingerprint by chance; one statement counts into a group once.

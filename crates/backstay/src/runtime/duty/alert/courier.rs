@@ -107,6 +107,10 @@ impl Courier {
         failpoint!(pass "alert.before_send");
         let answer = match self.channels.by_name.get(&message.channel) {
             Some(channel) => call(channel.clone(), alert.clone()).await,
+            // Nobody hears of a test in the log.
+            None if alert.rule == Rule::Test && message.channel != LOG => {
+                Err(DeliverError::never("no worker has this channel"))
+            }
             None => {
                 log(&alert);
                 return self.note(message.id, &Note::Accepted).await;
@@ -133,7 +137,9 @@ impl Courier {
         let error = clip(&error.to_string(), ERROR_MESSAGE_BYTES);
         let (channel, rule) = (message.channel.clone(), alert.rule.to_string());
         let subject = alert.subject.clone();
-        match next_try(message.tries, message.due_for).filter(|_| !error_is_final) {
+        // Whoever tries a channel out wants to know what it says, and not later.
+        let is_over = error_is_final || alert.rule == Rule::Test;
+        match next_try(message.tries, message.due_for).filter(|_| !is_over) {
             Some(again_in) => {
                 self.note(message.id, &Note::Failed { error: &error, again_in }).await;
                 self.tally.note(|figures| figures.alerted(&channel, "failed"));
@@ -148,12 +154,12 @@ impl Courier {
         }
     }
 
-    /// Kept, shown, and told on every other channel; that channels fail is told there already.
+    /// Kept, shown, and told on every other channel; that channels fail is told there already, and a test is for its channel alone.
     fn given_up<'a>(&'a self, channel: &'a str, rule: Rule, error: &'a str) -> Note<'a> {
         let mut others: Vec<&str> = self.channels.names();
         others.retain(|name| *name != channel && *name != LOG);
         others.push(LOG);
-        if rule == Rule::AlertsFailing {
+        if matches!(rule, Rule::AlertsFailing | Rule::Test) {
             others.clear();
         }
         Note::GivenUp { error, others, remark: format!("Channel {channel} did not take this. ") }

@@ -10,6 +10,7 @@ use crate::model::config::Route;
 
 mod bench;
 mod states;
+mod steps;
 
 #[tokio::test]
 async fn four_hundred_equal_deaths_are_one_message_that_counts_them() {
@@ -126,7 +127,7 @@ async fn a_message_that_nobody_takes_for_three_days_is_told_everywhere_else() {
     let (team, _) = inbox();
     let (mail, mut mails) = inbox();
     team.answer([Answer::Fail]);
-    let routes = vec![to(&["team"])];
+    let routes = vec![Route::to(&["team"])];
     let channels = vec![("team", team), ("mail", mail)];
     let Some(bench) = Bench::new(channels, routes).await else { return };
     bench.die("a3f19c02", "report", 7).await;
@@ -152,7 +153,7 @@ async fn a_copy_that_is_given_up_has_no_copies() {
     let (mail, _) = inbox();
     team.answer([Answer::Never, Answer::Never]);
     mail.answer([Answer::Never]);
-    let routes = vec![to(&["team"])];
+    let routes = vec![Route::to(&["team"])];
     let channels = vec![("team", team), ("mail", mail)];
     let Some(bench) = Bench::new(channels, routes).await else { return };
     bench.die("a3f19c02", "report", 1).await;
@@ -167,7 +168,7 @@ async fn a_copy_that_is_given_up_has_no_copies() {
 async fn routes_decide_who_hears_of_a_queue_and_the_log_hears_the_rest() {
     let (team, mut teams) = inbox();
     let (mail, mut mails) = inbox();
-    let reports = Route { queues: vec!["reports".into()], ..to(&["mail"]) };
+    let reports = Route { queues: vec!["reports".into()], ..Route::to(&["mail"]) };
     let routes = vec![reports];
     let channels = vec![("team", team), ("mail", mail)];
     let Some(bench) = Bench::new(channels, routes).await else { return };
@@ -283,11 +284,6 @@ async fn the_courier_delivers_more_than_it_can_call_at_once() {
     assert!(teams.try_recv().is_err(), "each once");
 }
 
-fn to(channels: &[&str]) -> Route {
-    let to = channels.iter().map(|name| (*name).to_owned()).collect();
-    Route { rules: vec![], queues: vec![], kinds: vec![], to }
-}
-
 #[tokio::test]
 async fn the_document_in_the_table_is_the_one_that_channels_get() {
     let (team, mut teams) = inbox();
@@ -299,4 +295,26 @@ async fn the_document_in_the_table_is_the_one_that_channels_get() {
     let body = bench.text("select body::text from backstay.message").await;
     let body: Value = serde_json::from_str(&body).unwrap();
     assert_eq!(body, told);
+}
+
+#[tokio::test]
+async fn a_test_goes_to_its_channel_once_and_what_that_says_is_kept() {
+    let (team, mut teams) = inbox();
+    let (mail, mut mails) = inbox();
+    mail.answer([Answer::Fail]);
+    let Some(bench) = Bench::new(vec![("team", team), ("mail", mail)], vec![]).await else {
+        return;
+    };
+    bench.tick().await;
+    bench.run("select backstay.test_channel('team')").await;
+    bench.run("select backstay.test_channel('team')").await;
+    bench.run("select backstay.test_channel('mail')").await;
+    assert_eq!(bench.deliver().await, 2, "while one waits there is no second");
+    let test = teams.recv().await.unwrap();
+    assert_eq!((test.rule, test.subject.as_str()), (Rule::Test, "team"));
+    assert!(mails.try_recv().is_err() && teams.try_recv().is_err());
+    let refused = "select last_error from backstay.message where undeliverable_at is not null";
+    assert_eq!(bench.text(refused).await, "no route to host");
+    assert_eq!(bench.deliver().await, 0, "neither again, nor elsewhere");
+    assert_eq!(bench.number("select count(*) from backstay.audit where verb = 'test'").await, 2);
 }

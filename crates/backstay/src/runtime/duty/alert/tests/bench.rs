@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use backstay_postgres::template::{self, TestDatabase};
@@ -12,10 +13,11 @@ use uuid::Uuid;
 
 use super::super::Alerts;
 use super::super::courier::Courier;
-use crate::model::alert::{Alert, Pace};
-use crate::model::config::Route;
+use crate::model::alert::{Alert, Pace, Rule};
+use crate::model::config::{Route, RuleSettings};
 use crate::runtime::deliver::{Channels, Deliver, DeliverError};
 use crate::runtime::figures::Tally;
+use crate::store::alert::Marks;
 use crate::store::database::{Database, Purpose};
 use crate::store::statement::Link;
 use crate::store::{duty, migrate};
@@ -103,11 +105,17 @@ impl Bench {
         let alerts = Alerts {
             channels,
             pace: Pace::default(),
-            unread: Duration::from_secs(24 * 3600),
-            prompt: Vec::new(),
-            horizon: super::super::HORIZON,
+            marks: Marks {
+                unread: Duration::from_secs(24 * 3600),
+                prompt: Vec::new(),
+                horizon: super::super::HORIZON,
+                off: Vec::new(),
+                big: RuleSettings::of(Rule::TooBig),
+                interrupted: 5,
+            },
             wake: Arc::new(Notify::new()),
             tally: Tally::default(),
+            known: AtomicBool::new(false),
         };
         Some(Bench { link: Arc::new(Mutex::new(Some(link))), alerts, client, _db: db })
     }
@@ -135,7 +143,22 @@ impl Bench {
 
     /// Tells of a transaction at once.
     pub(super) fn without_patience(self) -> Bench {
-        Bench { alerts: Alerts { horizon: Duration::ZERO, ..self.alerts }, ..self }
+        let marks = Marks { horizon: Duration::ZERO, ..self.alerts.marks };
+        Bench { alerts: Alerts { marks, ..self.alerts }, ..self }
+    }
+
+    /// The same worker, which tells nobody of a rule.
+    pub(super) fn without(mut self, rule: Rule) -> Bench {
+        self.alerts.pace.off.insert(rule);
+        self.alerts.marks.off.push(rule.as_str());
+        self
+    }
+
+    /// The same worker started anew: nothing but the database is left of it.
+    pub(super) async fn restarted(self) -> Bench {
+        let database = Database::connect(&self._db.url).await.unwrap();
+        let link = database.open(Purpose::Duty, None).await.unwrap();
+        Bench { link: Arc::new(Mutex::new(Some(link))), ..self }
     }
 
     pub(super) async fn watch_and_tell(&self) {

@@ -244,3 +244,71 @@ async fn a_channel_that_fails_for_five_minutes_is_told_on_the_others_until_it_wo
     let alert = mails.recv().await.unwrap();
     assert_eq!((alert.rule, alert.state), (Rule::AlertsFailing, AlertState::Resolved));
 }
+
+#[tokio::test]
+async fn a_kind_that_comes_close_to_its_limit_three_times_in_an_hour_is_told_until_it_does_not() {
+    let (team, mut teams) = inbox();
+    let Some(bench) = Bench::new(vec![("team", team)], vec![]).await else { return };
+    bench.run("insert into backstay.terms (hash, limits, level, holders) values (sha256('x'), '{\"memory_bytes\": 104857600}', 'process', '{}')").await;
+    bench.run("insert into backstay.peak (kind, day, bucket, count, limit_kib) values ('report', (now() at time zone 'UTC')::date, 12, 3, 102400)").await;
+    let ended = |minutes: i32, peak_kib: i32| {
+        format!(
+            "insert into backstay.history (job_id, enqueued_at, claimed_at, finished_at, attempt, retry_count, crash_count, lost_count,
+                    snooze_count, interrupt_count, revived_count, max_retries, priority, state, queue, kind, enqueued_by, peak_kib, terms_no)
+             values (-{minutes}, now(), now(), now() - interval '{minutes} min', 1, 0, 0, 0, 0, 0, 0, 10, 5, 'completed', 'reports', 'report', 'x',
+                     {peak_kib}, (select max(no) from backstay.terms))"
+        )
+    };
+    for (minutes, peak) in [(5, 93_000), (6, 102_000), (7, 92_000), (70, 102_000)] {
+        bench.run(&ended(minutes, peak)).await;
+    }
+    bench.watch_and_tell().await;
+    assert!(teams.try_recv().is_err(), "two are close, one is not, one was earlier");
+    bench.run(&ended(8, 102_400)).await;
+    bench.watch_and_tell().await;
+    bench.watch_and_tell().await;
+    let alert = teams.recv().await.unwrap();
+    assert_eq!((alert.rule, alert.kind.as_deref()), (Rule::TooBig, Some("report")));
+    assert!(
+        alert
+            .text
+            .contains("90 % of their memory limit within 1h: 3, the largest 100 MiB of 100 MiB"),
+        "{}",
+        alert.text
+    );
+    assert!(teams.try_recv().is_err());
+
+    bench.run("update backstay.message set due_at = now() - interval '2 min'").await;
+    bench.run("delete from backstay.history where job_id = -8").await;
+    bench.watch_and_tell().await;
+    assert_eq!(teams.recv().await.unwrap().state, AlertState::Resolved);
+}
+
+#[tokio::test]
+async fn a_job_that_no_deploy_lets_finish_is_told_unless_it_saves_checkpoints() {
+    let (team, mut teams) = inbox();
+    let Some(bench) = Bench::new(vec![("team", team)], vec![]).await else { return };
+    bench.run("select backstay.enqueue('report', '{}')").await;
+    bench.run("update backstay.ready set interrupt_count = 5, attempt = 5").await;
+    bench
+        .run(
+            "insert into backstay.attempt (job_id, ended_at, attempt, outcome, billed, queue, kind)
+             select r.job_id, now(), n, 'interrupted', 'interrupt', r.queue, r.kind from backstay.ready r, generate_series(1, 5) n",
+        )
+        .await;
+    bench.run("insert into backstay.checkpoint (job_id, at, attempt, value) select job_id, now(), 1, '1' from backstay.ready").await;
+    bench.watch_and_tell().await;
+    assert!(teams.try_recv().is_err(), "four since its checkpoint");
+    bench.run("delete from backstay.checkpoint").await;
+    bench.watch_and_tell().await;
+    bench.watch_and_tell().await;
+    let alert = teams.recv().await.unwrap();
+    assert_eq!((alert.rule, alert.subject.as_str()), (Rule::InterruptedOften, "report"));
+    assert_eq!(alert.title, "report runs longer than your deploys allow");
+    assert!(alert.text.contains("5 times"), "{}", alert.text);
+    assert!(teams.try_recv().is_err());
+    bench.run("update backstay.message set due_at = now() - interval '2 min'").await;
+    bench.run("delete from backstay.ready").await;
+    bench.watch_and_tell().await;
+    assert_eq!(teams.recv().await.unwrap().state, AlertState::Resolved);
+}
