@@ -1,6 +1,7 @@
 //! What can be typed: the whole command line as one tree; help, completions and manual come from it.
 
 mod bench;
+mod cron;
 mod dead;
 mod doctor;
 mod enqueue;
@@ -19,6 +20,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
 pub(crate) use bench::{BenchArgs, BenchCommand, BulkheadArgs, Measure};
+pub(crate) use cron::{BackfillArgs, CronCommand, CronResumeArgs, NextArgs, TicksArgs};
 pub(crate) use dead::{
     AcknowledgeArgs, DeadCommand, DeadListArgs, DeadShowArgs, ExportArgs, LettersArgs, MuteArgs,
     ReplayArgs, ReplaysCommand, ReviveArgs,
@@ -320,6 +322,17 @@ Examples:
   backstay series throughput --range 7d
   backstay series runs --kind report --json")]
     Series(SeriesArgs),
+    /// Look at schedules and their ticks, run, pause, resume or fill them in
+    #[command(
+        infer_subcommands = true,
+        subcommand,
+        after_help = "\
+Examples:
+  backstay cron list
+  backstay cron next nightly -n 5
+  backstay cron pause nightly --for 2d"
+    )]
+    Cron(CronCommand),
     /// Look at workers, or drain one
     #[command(
         infer_subcommands = true,

@@ -6,6 +6,7 @@ pub(crate) mod check;
 pub(crate) mod completions;
 pub(crate) mod config;
 pub(crate) mod connect;
+pub(crate) mod cron;
 pub(crate) mod demo;
 pub(crate) mod desk;
 pub(crate) mod dev;

@@ -172,6 +172,7 @@ async fn operator(command: DeskCommand, desk: &Desk<'_>) -> Result<Exit, Failure
             operate::resume(desk, Scope::Kind, &args).await
         }
         DeskCommand::Series(args) => inspect::series(desk, &args).await,
+        DeskCommand::Cron(command) => cmd::cron::run(desk, command).await,
         DeskCommand::Workers(WorkersCommand::List(args)) => {
             inspect::list_workers(desk, &args).await
         }

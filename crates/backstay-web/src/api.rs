@@ -76,6 +76,7 @@ pub(crate) const PAGE: &[Field] = &[LIMIT, CURSOR];
 pub(crate) const OF_DISCARDED: &[Field] =
     &[KIND, QUEUE, GROUP, TAG, IN_ARGS, FINGERPRINT, LIMIT, CURSOR];
 pub(crate) const OF_GROUP: &[Field] = &[IN_ARGS, LIMIT, CURSOR];
+const OF_CRON: &[Field] = &[field("next", Form::Whole(0, 100), "Coming ticks of each [3]")];
 const OF_OUTPUT: &[Field] = &[
     field("attempt", Form::Whole(1, 1_000_000), "Only of this attempt"),
     field("stream", Form::Words(&["out", "err", "log", "note"]), "Only from there"),
@@ -174,6 +175,8 @@ const TO_ACKNOWLEDGE: &[Field] = &[field("note", Form::Text, "What people should
 const TO_MUTE: &[Field] = &[FOR_IN, REASON];
 const TO_PAUSE: &[Field] =
     &[FOR_IN, field("cancel_running", Form::Flag, "Also stop what runs"), REASON];
+const TO_RESUME_CRON: &[Field] =
+    &[field("catch_up", Form::Flag, "What it missed in its pause counts as missed"), REASON];
 const TO_BULK: &[Field] = &[
     field("verb", Form::Words(bulk::VERBS), "What to do"),
     field("filter", Form::Object, "To which; the fields of the lists"),
@@ -258,6 +261,11 @@ pub(crate) static ENDPOINTS: &[Endpoint] = &[
     look("/api/v1/kinds", "Kinds with what stands where, by name", Page("Kind"), &[], |call| Box::pin(machines::kinds(call))),
     act("/api/v1/kinds/{name}/pause", "Start nothing more of a kind", TO_PAUSE, |call| Box::pin(verbs::pause(call, Of::Kind))),
     act("/api/v1/kinds/{name}/resume", "End the pause of a kind", WHY, |call| Box::pin(verbs::resume(call, Of::Kind))),
+    look("/api/v1/cron", "Schedules with their coming ticks, by name", Page("Schedule"), OF_CRON, |call| Box::pin(machines::schedules(call))),
+    look("/api/v1/cron/{name}/ticks", "The ticks of a schedule that have come, newest first", Page("Tick"), PAGE, |call| Box::pin(machines::ticks(call))),
+    act("/api/v1/cron/{name}/pause", "Let a schedule not tick", TO_PAUSE, |call| Box::pin(verbs::pause(call, Of::Schedule))),
+    act("/api/v1/cron/{name}/resume", "Let a schedule tick again", TO_RESUME_CRON, |call| Box::pin(verbs::resume_schedule(call))),
+    act("/api/v1/cron/{name}/run", "Make a job of a schedule now", WHY, |call| Box::pin(verbs::run(call))),
     look("/api/v1/workers", "Workers, the youngest first", Page("Worker"), OF_WORKERS, |call| Box::pin(machines::workers(call))),
     act("/api/v1/workers/{id}/drain", "Let a worker finish what it runs, and leave", WHY, |call| Box::pin(verbs::drain(call))),
     look("/api/v1/events", "What happens, as it happens; Last-Event-ID goes on for five minutes", Stream, OF_EVENTS, |call| Box::pin(events::events(call))),

@@ -10,7 +10,8 @@ use axum::http::header::ACCEPT;
 use backstay::Priority;
 use backstay::figures::{Family, Histogram, Labels, Series};
 use backstay::inspect::{
-    self, DeadGroup, JobFilter, MessageStatus, QueueStatus, ServerStatus, WorkerStatus,
+    self, DeadGroup, JobFilter, MessageStatus, QueueStatus, ScheduleStatus, ServerStatus,
+    WorkerStatus,
 };
 use backstay::{Database, StoreError};
 
@@ -76,6 +77,8 @@ fn borrowed(labels: &Labels) -> Vec<(&str, &str)> {
 
 /// Queues that have lines of their own; the others together are `other`.
 const QUEUES: usize = 200;
+/// Schedules that have a line of their own; a sum of times says nothing.
+const SCHEDULES: usize = 200;
 /// Dead groups and messages that are looked at.
 const ROWS: u16 = 1_000;
 
@@ -86,6 +89,7 @@ pub(crate) struct Seen {
     groups: Vec<DeadGroup>,
     messages: Vec<MessageStatus>,
     server: ServerStatus,
+    schedules: Vec<ScheduleStatus>,
 }
 
 impl Seen {
@@ -97,6 +101,7 @@ impl Seen {
             groups: inspect::dead_groups(database, &JobFilter::default(), None, ROWS).await?.items,
             messages: inspect::alerts(database, None, ROWS).await?.items,
             server: inspect::server(database).await?,
+            schedules: inspect::schedules(database, 0).await?,
         })
     }
 
@@ -106,6 +111,7 @@ impl Seen {
         page.build_info();
         self.write_queues(&mut page, now);
         self.write_dead(&mut page);
+        self.write_schedules(&mut page);
         page.family("workers", "Workers by state; those that said goodbye are not counted");
         for (state, n) in counted(self.workers.iter().map(|worker| worker.state.as_str())) {
             page.line("workers", &[("state", state)], n);
@@ -121,6 +127,19 @@ impl Seen {
         page.line("alerts_undelivered", &[], as_float(open.count() as u64));
         self.write_server(&mut page);
         page.0 + "# EOF\n"
+    }
+
+    fn write_schedules(&self, page: &mut Page) {
+        page.family(
+            "cron_last_tick_timestamp_seconds",
+            "The newest tick of a schedule that was decided, for the first 200 schedules",
+        );
+        for schedule in self.schedules.iter().take(SCHEDULES) {
+            let Some(at) = schedule.last_at else { continue };
+            let since = SystemTime::from(at).duration_since(SystemTime::UNIX_EPOCH);
+            let seconds = since.unwrap_or_default().as_secs_f64();
+            page.line("cron_last_tick_timestamp_seconds", &[("schedule", &schedule.name)], seconds);
+        }
     }
 
     fn write_queues(&self, page: &mut Page, now: SystemTime) {
@@ -266,7 +285,13 @@ mod tests {
     #[test]
     fn a_page_has_a_line_for_each_queue_and_one_for_all_beyond_200() {
         let queues = (0..205).map(|n| queue(&format!("q{n:03}"))).collect();
-        let seen = Seen { queues, workers: Vec::new(), groups: Vec::new(), messages: Vec::new() };
+        let seen = Seen {
+            queues,
+            workers: Vec::new(),
+            groups: Vec::new(),
+            messages: Vec::new(),
+            schedules: Vec::new(),
+        };
         let page = seen.page(SystemTime::UNIX_EPOCH + Duration::from_secs(70));
         assert!(page.contains("backstay_queue_jobs{queue=\"q000\",state=\"ready\"} 3\n"), "{page}");
         assert!(page.contains("backstay_queue_jobs{queue=\"other\",state=\"ready\"} 15\n"));

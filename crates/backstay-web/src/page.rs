@@ -5,6 +5,7 @@ mod around;
 mod audit;
 mod bulk;
 mod chart;
+mod cron;
 mod dead;
 mod discarded;
 mod find;
@@ -54,6 +55,8 @@ pub(crate) static PAGES: &[Endpoint] = &[
     page("/queues/{name}", "One queue over time", OF_CHARTS, |call| Box::pin(machines::queue(call))),
     page("/kinds", "Kinds with their terms and their memory", &[], |call| Box::pin(machines::kinds(call))),
     page("/kinds/{name}", "One kind over time, with its memory against its limit", OF_CHARTS, |call| Box::pin(machines::kind(call))),
+    page("/cron", "Schedules with their next and their last ticks", &[], |call| Box::pin(cron::list(call))),
+    page("/cron/{name}", "One schedule with what is to come and what has come", api::PAGE, |call| Box::pin(cron::show(call))),
     page("/workers", "Workers with what they run", OF_WORKERS, |call| Box::pin(machines::workers(call))),
     page("/alerts", "What people were told", api::PAGE, |call| Box::pin(machines::alerts(call))),
     Endpoint { needs: Needs::Audit,

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::model::bounds;
+use crate::model::cron::Rhythm;
 use crate::model::fingerprint::{fingerprint, own_fingerprint};
 use crate::model::job::Counters;
 use crate::model::judge::{OnRules, Policy, Verdict, judge};
@@ -112,6 +113,18 @@ pub fn units(data: &[u8]) {
     drop(bounds::check_name(text).map_err(|error| error.to_string()));
 }
 
+/// The line of a schedule, and behind a line break its zone.
+pub fn cron_line(data: &[u8]) {
+    let (line, zone) = halves(data);
+    let zone = if zone.is_empty() { "UTC" } else { zone.trim() };
+    let Ok(rhythm) = Rhythm::parse(&line, zone) else { return };
+    let mut last = Timestamp::UNIX_EPOCH;
+    for tick in rhythm.coming(last, 20) {
+        assert!(tick > last, "time never goes back: {line} in {zone}");
+        last = tick;
+    }
+}
+
 /// The address of a database.
 #[cfg(feature = "worker")]
 pub fn database_url(data: &[u8]) {
@@ -151,6 +164,7 @@ mod tests {
         replay("http_answer", super::http_answer);
         replay("job_policy", super::job_policy);
         replay("units", super::units);
+        replay("cron_line", super::cron_line);
         replay("database_url", super::database_url);
         replay("redact_path", super::redact_path);
     }

@@ -123,6 +123,7 @@ mod worker_side {
     pub use crate::model::alert::Alert;
     pub use crate::model::claim::JobInfo;
     pub use crate::model::config::Cpu;
+    pub use crate::model::cron::{Missed, Overlap};
     pub use crate::model::figures;
     pub use crate::model::push::{PushAnswer, PushRequest};
     pub use crate::runtime::around::Next;
@@ -135,6 +136,7 @@ mod worker_side {
     pub use crate::runtime::push::{Push, PushError, Pushes};
     pub use crate::runtime::worker::build::{BuildError, Worker};
     pub use crate::runtime::worker::queue::{Command, Http, Queue};
+    pub use crate::runtime::worker::schedule::Cron;
     pub use crate::runtime::worker::{Running, StartError};
     pub use crate::store::StoreError;
     pub use crate::store::database::Database;

@@ -11,6 +11,7 @@ pub mod code;
 pub mod config;
 pub mod contract;
 pub(crate) mod count;
+pub mod cron;
 pub mod document;
 pub mod drain;
 pub mod event;

@@ -14,6 +14,7 @@ pub mod migrate;
 pub(crate) mod operate;
 pub(crate) mod presence;
 pub(crate) mod record;
+pub(crate) mod schedule;
 pub(crate) mod session;
 pub(crate) mod settle;
 pub(crate) mod sqlstate;

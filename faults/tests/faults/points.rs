@@ -19,6 +19,12 @@ const LONG: Duration = Duration::from_secs(20);
 /// Databases in which workers end one after the other; they share the time in which they wait.
 const CHAINS: usize = 4;
 
+/// A schedule at which somebody must look now, and which makes no job before the next year: nobody would have written it down.
+const DUE_SCHEDULE: &str = "insert into backstay.schedule (name, set_at, counted_to, look_at, missed_within_ms, missed_max, line, zone, \
+    kind, args, options, missed, overlap, origin, hash, set_by) \
+    values ('yearly', now(), now(), now(), 60000, 1, '0 0 1 1 *', 'UTC', 'yearly', '{}', '{}', 'skip', 'skip', 'database', '', 'faults') \
+    on conflict (name) do update set look_at = now()";
+
 /// A folder of this test's own.
 struct Folder(String);
 
@@ -83,6 +89,9 @@ fn end_at_each(points: impl Iterator<Item = &'static str>, folder: &Folder) -> J
     for point in points {
         if point.starts_with("rescue.") {
             leave_behind(&run, &mut jobs);
+        }
+        if point.starts_with("tick.") {
+            run.place.run(DUE_SCHEDULE);
         }
         add_round(&run.place, &mut jobs);
         end_at(&run, point, folder);

@@ -65,7 +65,7 @@ impl Filter {
 }
 
 /// An instant, or a duration back from now.
-fn when(flag: &str, text: &str) -> Result<Instant, Failure> {
+pub(crate) fn when(flag: &str, text: &str) -> Result<Instant, Failure> {
     if let Ok(at) = text.parse() {
         return Ok(at);
     }

@@ -14,8 +14,8 @@ pub(crate) use dead::{list as list_dead, show as show_dead};
 pub(crate) use export::export as export_dead;
 pub(crate) use jobs::{headline, list as list_jobs, show as show_job};
 pub(crate) use machines::{
-    alerts as list_alerts, kinds as list_kinds, queues as list_queues, replays as list_replays,
-    workers as list_workers,
+    alerts as list_alerts, kinds as list_kinds, paused, queues as list_queues,
+    replays as list_replays, workers as list_workers,
 };
 pub(crate) use series::series;
 pub(crate) use tail::tail as tail_job;
@@ -32,7 +32,7 @@ use serde::Serialize;
 use crate::print::Printer;
 
 /// How long ago, as people say it; the instant itself where a program reads.
-fn ago(printer: &Printer, at: Instant) -> String {
+pub(super) fn ago(printer: &Printer, at: Instant) -> String {
     if !printer.is_terminal() {
         return at.to_string();
     }
@@ -62,7 +62,7 @@ fn instant(at: Option<SystemTime>) -> Option<Instant> {
 }
 
 /// A list as one document.
-fn list_json(printer: &Printer, items: &impl Serialize, next: Option<&String>) {
+pub(super) fn list_json(printer: &Printer, items: &impl Serialize, next: Option<&String>) {
     #[derive(Serialize)]
     struct List<'a, T> {
         items: &'a T,
@@ -92,7 +92,7 @@ struct Beside<'a> {
 }
 
 /// Says where the list goes on, to whoever reads it.
-fn more(printer: &Printer, next: Option<&String>) {
+pub(super) fn more(printer: &Printer, next: Option<&String>) {
     if let Some(next) = next {
         printer.note(format!("more: --cursor {next}"));
     }

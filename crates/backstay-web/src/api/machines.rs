@@ -13,12 +13,28 @@ use crate::ask::{Call, json, typed};
 use crate::metrics::{Format, Seen};
 use crate::problem::Problem;
 
+/// Coming ticks of each schedule that are told unless somebody asks for more.
+const COMING: usize = 3;
+
 pub(super) async fn queues(call: Call) -> Result<Response, Problem> {
     Ok(call.page(&inspect::queues(call.pages()).await?, None))
 }
 
 pub(super) async fn kinds(call: Call) -> Result<Response, Problem> {
     Ok(call.page(&inspect::kinds(call.pages()).await?, None))
+}
+
+pub(super) async fn schedules(call: Call) -> Result<Response, Problem> {
+    let n = call.query.text("next").and_then(|n| n.parse().ok()).unwrap_or(COMING);
+    Ok(call.page(&inspect::schedules(call.pages(), n).await?, None))
+}
+
+pub(super) async fn ticks(call: Call) -> Result<Response, Problem> {
+    let (name, cursor) = (call.part("name").to_owned(), call.cursor()?);
+    let unknown = || Problem::new("BS301", format!("there is no schedule `{name}`"));
+    inspect::schedule(call.pages(), &name, 0).await?.ok_or_else(unknown)?;
+    let page = inspect::ticks(call.pages(), &name, cursor.as_deref(), call.limit()).await?;
+    Ok(call.page(&page.items, page.next))
 }
 
 pub(super) async fn workers(call: Call) -> Result<Response, Problem> {

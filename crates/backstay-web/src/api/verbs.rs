@@ -144,6 +144,20 @@ pub(super) async fn test_channel(call: Call) -> Result<Response, Problem> {
     Ok(answer(status, &came))
 }
 
+pub(super) async fn resume_schedule(call: Call) -> Result<Response, Problem> {
+    let (catch_up, reason) = (call.body.get("catch_up")?.unwrap_or(false), call.body.reason()?);
+    let (database, name) = (call.acting(), call.part("name"));
+    one(if catch_up {
+        operate::resume_and_catch_up(&database, name, &reason).await
+    } else {
+        operate::resume(&database, Of::Schedule, name, &reason).await
+    })
+}
+
+pub(super) async fn run(call: Call) -> Result<Response, Problem> {
+    one(operate::run(&call.acting(), call.part("name"), &call.body.reason()?).await)
+}
+
 pub(super) async fn drain(call: Call) -> Result<Response, Problem> {
     let no_id = |_| Problem::new("BS301", "the id of a worker is a uuid");
     let worker: Uuid = call.part("id").parse().map_err(no_id)?;

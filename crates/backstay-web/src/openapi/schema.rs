@@ -41,6 +41,16 @@ const DOCUMENTS: &[(&str, &str)] = &[
          paused:object? memory:object? by_address:flag",
     ),
     (
+        "Schedule",
+        "name:text line:text zone:text kind:text options:object missed:text missed_within_ms:whole missed_max:whole overlap:text \
+         origin:text set_at:time set_by:text retired_at:time? next_at:time? last_at:time? error:text? declared:whole \
+         unfinished:whole paused:object? next:objects",
+    ),
+    (
+        "Tick",
+        "tick_at:time decided_at:time outcome:text cause:text note:text? job:text? state:text?",
+    ),
+    (
         "Worker",
         "id:text state:text host:text pid:whole release:text level:text holders:json slots:whole running:whole queues:texts \
          kinds:texts started_at:time beat_at:time lease_until:time drain_at:time? goodbye_at:time? lost_at:time? direct:flag \
@@ -78,7 +88,7 @@ const DOCUMENTS: &[(&str, &str)] = &[
     ("NewToken", "id:text name:text scopes:texts expires_at:time token:text"),
     ("Enqueued", "id:text created:flag"),
     ("EnqueuedMany", "items:objects"),
-    ("Done", "count:whole skipped:objects groups:whole? cancelling:whole? replay:text?"),
+    ("Done", "count:whole skipped:objects groups:whole? cancelling:whole? replay:text? job:text?"),
     ("Cancelled", "id:text answer:text"),
     ("Why", "state:text? reason:text text:text since:time? remedy:text? start_at:time?"),
     ("Doctor", "ready:flag findings:objects"),

@@ -84,6 +84,7 @@ pub(super) fn told(query: &str) -> Option<String> {
         "pause" => "paused",
         "resume" => "resumed",
         "drain" => "told to finish and leave",
+        "run" => "enqueued",
         "stop" => "stopped",
         "test" => "tested; what the channel answered stands first below",
         "replay" => return Some("The replay has begun".into()),

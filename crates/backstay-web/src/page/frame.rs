@@ -21,6 +21,7 @@ pub(super) const PLACES: &[(&str, &str, &str)] = &[
     ("dead", "Dead letters", "d"),
     ("queues", "Queues", "q"),
     ("kinds", "Kinds", "k"),
+    ("cron", "Schedules", "s"),
     ("workers", "Workers", "w"),
     ("alerts", "Alerts", "a"),
     ("audit", "Audit", "u"),

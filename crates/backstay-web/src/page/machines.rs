@@ -2,7 +2,8 @@
 
 use axum::response::Response;
 use backstay::inspect::{
-    self, ChannelStatus, KindStatus, MessageStatus, ReplayStatus, RunningJob, SeriesName, SeriesRange, WorkerStatus,
+    self, ChannelStatus, KindStatus, MessageStatus, ReplayStatus, RunningJob, SeriesName,
+    SeriesRange, WorkerStatus,
 };
 use serde_json::Value;
 

@@ -1,5 +1,5 @@
 -- Ends a pause.
 -- role: operator
--- $1 what (queue or kind), $2 name, $3 options, all text
+-- $1 what (queue, kind or schedule), $2 name, $3 options, all text
 -- answers {"count": 1, "skipped": [{"id": "4211", "code": "BS302"}]}
 select backstay.resume($1::text, $2::text, $3::text::jsonb)::text

@@ -22,7 +22,7 @@ select jsonb_build_object(
          -- Only those that this release does: a row of another one stays for ever.
          'undone', (select coalesce(jsonb_agg(jsonb_build_object('name', d.name, 'last_ok_at', d.last_ok_at) order by d.last_ok_at), '[]') from backstay.duty d
                      where d.last_ok_at < statement_timestamp() - interval '10 minutes'
-                       and d.name in ('lead', 'promote', 'sort', 'rescue', 'look', 'expired', 'alert', 'watch', 'replay', 'peaks', 'prune')),
+                       and d.name in ('lead', 'promote', 'tick', 'sort', 'rescue', 'look', 'expired', 'alert', 'watch', 'replay', 'peaks', 'prune')),
          'stopped', (select coalesce(jsonb_agg(jsonb_build_object('id', r.id::text, 'left', r.total - r.next) order by r.id desc), '[]') from (
                        select * from backstay.replay r where r.state = 'stopped' and r.started_at > backstay.clock() - interval '7 days'
                         order by r.id desc limit 20) r),

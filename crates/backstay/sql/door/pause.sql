@@ -1,4 +1,4 @@
--- Nothing of a queue or kind starts from now on; what runs goes on, unless told otherwise. When this has committed, no
+-- Nothing of a queue, kind or schedule starts from now on; what runs goes on, unless told otherwise. When this has committed, no
 -- older claim of the queue can: it takes the lock that every claim shares.
 -- role: operator
 -- options: reason for_in until_at cancel_running
@@ -23,7 +23,7 @@ begin
   if stop then
     update backstay.running r
        set cancel = jsonb_build_object('by', session_user, 'reason', coalesce(reason, pause.what || ' paused by ' || session_user), 'at', backstay.clock())
-     where r.cancel is null and case when pause.what = 'queue' then r.queue else r.kind end = subject;
+     where r.cancel is null and case pause.what when 'queue' then r.queue when 'kind' then r.kind else (select j.schedule from backstay.job j where j.id = r.job_id) end = subject;
     get diagnostics stopped = row_count;
     perform backstay.wake();
   end if;

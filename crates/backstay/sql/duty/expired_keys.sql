@@ -12,5 +12,9 @@ started as materialized (
 idle as materialized (
   select k.hash from started s join backstay.unique_key k on k.hash = s.hash and k.job_id = s.job_id for update of k skip locked),
 left_over as (delete from backstay.unique_key k using idle i where k.hash = i.hash returning 1),
-pauses as (delete from backstay.pause p where p.until < backstay.clock() returning 1)
-select (select count(*) from keys) + (select count(*) from left_over) + (select count(*) from pauses) as gone
+pauses as (delete from backstay.pause p where p.until < backstay.clock() returning p.scope, p.name, p.until),
+-- What a schedule was to do during its pause is not caught up.
+resumed as (
+  update backstay.schedule s set counted_to = greatest(s.counted_to, p.until), look_at = backstay.clock()
+    from pauses p where p.scope = 'schedule' and p.name = s.name returning 1)
+select (select count(*) from keys) + (select count(*) from left_over) + (select count(*) from pauses) + (select 0 * count(*) from resumed) as gone

@@ -25,6 +25,15 @@ old_worker as (
   delete from backstay.worker w where w.id in (
     select w.id from backstay.worker w
      where w.lease_until < statement_timestamp() - interval '7 days'
-       and not exists (select from backstay.running r where r.worker = w.id) limit $1::int) returning 1)
+       and not exists (select from backstay.running r where r.worker = w.id) limit $1::int) returning 1),
+-- Kept for longer than a back-fill reaches, so that no tick comes twice.
+old_tick as (
+  delete from backstay.tick t where t.ctid = any(array(
+    select t.ctid from backstay.tick t where t.decided_at < statement_timestamp() - interval '90 days' and t.tick_at < statement_timestamp() - interval '90 days'
+       and t.outcome <> 'waiting' limit $1::int)) returning 1),
+old_declared as (
+  delete from backstay.declared d where d.ctid = any(array(
+    select d.ctid from backstay.declared d
+     where d.at < statement_timestamp() - interval '1 day' and not exists (select from backstay.worker w where w.id = d.worker) limit $1::int)) returning 1)
 select ((select count(*) from old_progress) + (select count(*) from old_checkpoint) + (select count(*) from old_alert)
-      + (select count(*) from old_message) + (select count(*) from old_worker))::bigint as gone
+      + (select count(*) from old_message) + (select count(*) from old_worker) + (select count(*) from old_tick) + (select count(*) from old_declared))::bigint as gone

@@ -110,7 +110,7 @@ silent as materialized (
   select d.name, (extract(epoch from statement_timestamp() - d.last_ok_at) * 1000)::bigint as waited_ms
     from backstay.duty d
    where d.last_ok_at < statement_timestamp() - interval '10 min'
-     and (d.name in ('lead', 'promote', 'sort', 'rescue', 'look', 'expired', 'alert', 'replay')
+     and (d.name in ('lead', 'promote', 'tick', 'sort', 'rescue', 'look', 'expired', 'alert', 'replay')
           -- What can wait does while a worker has a brake on.
           or d.name in ('peaks', 'prune') and not exists (
             select from backstay.worker w where w.lease_until > statement_timestamp() and w.goodbye_at is null

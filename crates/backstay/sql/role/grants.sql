@@ -78,8 +78,10 @@ begin
       backstay.installation, backstay.migration, backstay.body, backstay.output_log, backstay.terms, backstay.peak,
       backstay.figure, backstay.depth,
       backstay.check_job, backstay.check_claim, backstay.check_queue, backstay.check_unique, backstay.check_alert, backstay.check_audit,
-      backstay.check_place
+      backstay.check_place, backstay.tick, backstay.declared
       to backstay_viewer;
+    grant select (name, set_at, counted_to, look_at, next_at, last_at, unseen_since, retired_at, missed_within_ms, missed_max, line, zone, kind, options, missed, overlap, origin, set_by, error)
+      on backstay.schedule to backstay_viewer;
     grant select (name, settings, set_at) on backstay.queue to backstay_viewer;
     grant select (name, set_at) on backstay.kind to backstay_viewer;
     grant select (id, enqueued_at, priority, queue, kind, unique_label, group_key, limit_key, tags) on backstay.job to backstay_viewer;
@@ -97,6 +99,7 @@ begin
       backstay.promote(bigint, jsonb), backstay.edit(bigint, jsonb, jsonb), backstay.bury(bigint, jsonb),
       backstay.revive(bigint[], jsonb), backstay.discard(bigint[], jsonb), backstay.restore(bigint[], jsonb),
       backstay.reveal(bigint[], jsonb), backstay.acknowledge(text, jsonb), backstay.mute(text, jsonb), backstay.test_channel(text, jsonb), backstay.pause(text, text, jsonb), backstay.resume(text, text, jsonb),
+      backstay.run(text, jsonb), backstay.backfill(text, timestamptz[], jsonb),
       backstay.drain(uuid, jsonb), backstay.replay(jsonb, jsonb), backstay.stop_replay(bigint, jsonb), backstay.resume_replay(bigint, jsonb),
       backstay.create_token(text, text, jsonb), backstay.revoke_token(text, jsonb), backstay.know_token(text, text),
       backstay.sign_in(text, text, text, text), backstay.know_session(text), backstay.sign_out(text),
@@ -109,8 +112,10 @@ begin
       backstay.installation, backstay.migration, backstay.body, backstay.output_log, backstay.terms, backstay.peak,
       backstay.figure, backstay.depth,
       backstay.check_job, backstay.check_claim, backstay.check_queue, backstay.check_unique, backstay.check_alert, backstay.check_audit,
-      backstay.check_place
+      backstay.check_place, backstay.tick, backstay.declared
       to backstay_operator;
+    grant select (name, set_at, counted_to, look_at, next_at, last_at, unseen_since, retired_at, missed_within_ms, missed_max, line, zone, kind, options, missed, overlap, origin, set_by, error)
+      on backstay.schedule to backstay_operator;
     grant select (name, settings, set_at) on backstay.queue to backstay_operator;
     grant select (name, set_at) on backstay.kind to backstay_operator;
     grant select (id, name, scopes, created_at, created_by, expires_at, revoked_at, revoked_by, used_on) on backstay.token to backstay_operator;
@@ -145,7 +150,9 @@ begin
     grant select, insert, update, delete on backstay.dead_letter to backstay_worker;
     grant select, insert, update on backstay.dead_group, backstay.duty to backstay_worker;
     grant select, update on backstay.replay, backstay.replay_job, backstay.leader, backstay.installation to backstay_worker;
-    grant select, delete on backstay.pause to backstay_worker;
+    grant select, delete on backstay.pause, backstay.tick to backstay_worker;
+    grant select, insert, update on backstay.schedule to backstay_worker;
+    grant select, insert, update, delete on backstay.declared to backstay_worker;
     grant select, insert, update, delete on backstay.peak to backstay_worker;
     grant select, update on backstay.peak_mark to backstay_worker;
     grant select, insert, update, delete on backstay.figure, backstay.depth to backstay_worker;
@@ -166,7 +173,7 @@ begin
       backstay.cancel(bigint, jsonb), backstay.show(bigint),
       backstay.assert_lease(bigint, int, uuid), backstay.progress(bigint, int, uuid, real, jsonb),
       backstay.checkpoint(bigint, int, uuid, jsonb), backstay.complete(bigint, int, uuid, jsonb),
-      backstay.revive(bigint[], jsonb), backstay.make_partitions(), backstay.drop_partitions(text, interval)
+      backstay.revive(bigint[], jsonb), backstay.tick(text, timestamptz[], timestamptz, timestamptz, timestamptz, jsonb, text), backstay.make_partitions(), backstay.drop_partitions(text, interval)
       to backstay_worker;
   end if;
 end

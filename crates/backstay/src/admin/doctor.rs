@@ -3,6 +3,7 @@
 mod alerts;
 mod connection;
 mod container;
+mod cron;
 mod handlers;
 mod jobs;
 mod memory;
@@ -145,6 +146,7 @@ pub async fn examine(database: &Database, wishes: Wishes) -> Report {
     if installed {
         findings.extend(tables::check(database).await);
         findings.extend(jobs::check(database).await);
+        findings.extend(cron::check(database).await);
         findings.extend(memory::check(database).await);
         findings.extend(container::check(database).await);
         findings.extend(alerts::check(database, &wishes).await);

@@ -80,6 +80,7 @@
 //! # }
 //! ```
 
+mod cron;
 mod dead;
 mod jobs;
 mod machines;
@@ -93,9 +94,13 @@ pub use crate::model::printed::{PrintedLine, Stream};
 pub use crate::model::series::{Series, SeriesName, SeriesPoint, SeriesRange, SpreadStep};
 pub use crate::model::sought::{Sought, SoughtError};
 pub use crate::model::status::{
-    Admission, AttemptRecord, AuditEntry, AuditFilter, Bounded, BrakeStatus, ChannelStatus, DeadGroup, DeadLetter, JobFilter, JobTerms, KindStatus, MessageStatus, Page, PauseStatus, QueueSlots, QueueStatus, ReplayStatus, RunningJob, ServerStatus, WorkerStatus,
+    Admission, AttemptRecord, AuditEntry, AuditFilter, Bounded, BrakeStatus, ChannelStatus,
+    ComingTick, DeadGroup, DeadLetter, JobFilter, JobTerms, KindStatus, MessageStatus, Page,
+    PauseStatus, QueueSlots, QueueStatus, ReplayStatus, RunningJob, ScheduleStatus, ServerStatus,
+    TickStatus, WorkerStatus,
 };
 pub use crate::model::why::{Reason, Why};
+pub use cron::{COMING_MOST, schedule, schedules, ticks, ticks_between};
 pub use dead::{
     dead_group, dead_groups, dead_letter, dead_letter_ids, dead_letters, export, letters,
 };

@@ -53,7 +53,7 @@
 //! # }
 //! ```
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
@@ -61,12 +61,13 @@ use uuid::Uuid;
 pub use crate::call::cancel::Cancelled;
 use crate::call::enqueue::Enqueued;
 use crate::model::document::JobDocument;
+use crate::model::instant::Instant;
 pub use crate::model::status::{Done, Revealed, Skipped};
 use crate::model::status::{JobFilter, MessageStatus};
 use crate::model::unit::{Rate, format_duration, format_rate};
 use crate::store::StoreError;
 use crate::store::database::Database;
-use crate::store::{inspect as messages, operate as store};
+use crate::store::{inspect as messages, operate as store, schedule as schedules};
 
 /// Rows that one statement of a mass verb touches, so that no lock is held for long.
 const AT_ONCE: usize = 1_000;
@@ -80,6 +81,8 @@ pub enum Scope {
     Queue,
     /// A kind, in whatever queue.
     Kind,
+    /// A schedule: it does not tick.
+    Schedule,
 }
 
 impl Scope {
@@ -87,6 +90,7 @@ impl Scope {
         match self {
             Scope::Queue => "queue",
             Scope::Kind => "kind",
+            Scope::Schedule => "schedule",
         }
     }
 }
@@ -206,7 +210,7 @@ pub async fn reveal(
     Ok(seen)
 }
 
-/// Starts nothing more of a queue or kind; what runs goes on, unless told otherwise.
+/// Starts nothing more of a queue, kind or schedule; what runs goes on, unless told otherwise.
 ///
 /// # Errors
 ///
@@ -240,6 +244,46 @@ pub async fn resume(
     reason: &str,
 ) -> Result<Done, StoreError> {
     store::resume(database, what.word(), name, &only(reason)).await
+}
+
+/// Ends the pause of a schedule, and lets the ticks that it had meanwhile count as missed.
+///
+/// # Errors
+///
+/// BS301 where there is no such schedule, BS5xx from the database.
+pub async fn resume_and_catch_up(
+    database: &Database,
+    name: &str,
+    reason: &str,
+) -> Result<Done, StoreError> {
+    let mut options = with(reason);
+    options.insert("catch_up".into(), true.into());
+    store::resume(database, Scope::Schedule.word(), name, &text(options)).await
+}
+
+/// Makes a job of a schedule now, whatever its line, its pause and its policy of overlap say.
+///
+/// # Errors
+///
+/// BS301 where there is no such schedule, BS302 where it is retired, BS303 where another job holds the unique key, BS5xx from the database.
+pub async fn run(database: &Database, name: &str, reason: &str) -> Result<Done, StoreError> {
+    schedules::run(database, name, &only(reason)).await
+}
+
+/// Makes the jobs of ticks that have passed, 1,000 at most and none older than 85 days; one that has its job is skipped with
+/// BS302. [`inspect::ticks_between`](crate::inspect::ticks_between) finds them.
+///
+/// # Errors
+///
+/// BS301 where there is no such schedule, BS109 for too many, BS102 for one that cannot be filled in, BS5xx from the database.
+pub async fn backfill(
+    database: &Database,
+    name: &str,
+    ticks: &[Instant],
+    reason: &str,
+) -> Result<Done, StoreError> {
+    let ticks: Vec<_> = ticks.iter().map(|tick| tick.timestamp()).collect();
+    schedules::backfill(database, name, &ticks, &only(reason)).await
 }
 
 /// Brings dead letters back into line at once, under their own ids, with all retries before them.
@@ -434,12 +478,12 @@ pub async fn test_channel(
     reason: &str,
 ) -> Result<Option<MessageStatus>, StoreError> {
     let id = store::test_channel(database, name, &only(reason)).await?;
-    let end = Instant::now() + wait;
+    let end = std::time::Instant::now() + wait;
     loop {
         let found = messages::list_alerts(database, Some(id + 1), 1).await?.pop();
         let found = found.filter(|message| message.id == id.to_string());
         let is_open = found.as_ref().is_some_and(|message| message.state == "waiting");
-        if !is_open || Instant::now() >= end {
+        if !is_open || std::time::Instant::now() >= end {
             return Ok(found);
         }
         tokio::time::sleep(LOOK_AGAIN).await;

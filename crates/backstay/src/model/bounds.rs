@@ -16,6 +16,14 @@ pub const ARGS_DEPTH: usize = 64;
 pub const TAGS: usize = 20;
 /// Longest tag.
 pub const TAG_BYTES: usize = 64;
+/// Longest line of a schedule.
+pub const CRON_BYTES: usize = 256;
+/// Most schedules that one file declares.
+pub const SCHEDULES: usize = 1_000;
+/// Most missed ticks of one schedule that run after all.
+pub const MISSED_MAX: u8 = 100;
+/// Most ticks of one back-fill.
+pub const BACKFILL_TICKS: usize = 1_000;
 /// Longest `meta` as JSON text.
 pub const META_BYTES: usize = 16 * 1024;
 /// Longest message of an error.

@@ -110,6 +110,7 @@
 
 mod alert;
 mod contract;
+mod cron;
 mod database;
 mod env;
 mod fault;
@@ -135,6 +136,7 @@ use std::path::Path;
 
 pub use crate::model::hours::{Hold, QuietHours};
 pub use alert::{AlertSettings, ChannelSettings, Way};
+pub use cron::ScheduleSettings;
 pub use database::{DatabaseSettings, Pooler};
 pub use env::EnvSettings;
 pub use fault::{
@@ -157,6 +159,7 @@ pub use value::{Origin, Shape, Value};
 pub use web::{WebAuth, WebSettings};
 pub use worker::{BoundSettings, Overcommit, RequireLevel, WorkerSettings};
 
+use super::bounds::SCHEDULES;
 use key::key;
 use section::{Book, Section};
 
@@ -180,13 +183,14 @@ const TOP: Keys = Keys {
         key("defaults", Form::Other("[defaults]"), "", "What every queue starts from"),
         key("queues", Form::Other("[queues.NAME]"), "", "The lines of jobs this worker serves"),
         key("kinds", Form::Other("[kinds.NAME]"), "", "The sorts of work"),
+        key("cron", Form::Other("[cron.NAME]"), "", "What is enqueued again and again"),
         key("alerts", Form::Other("[alerts]"), "", "Whom to tell when a job is dead"),
         key("bounds", Form::Other("[bounds]"), "", "What a job may carry"),
         key("retention", Form::Other("[retention]"), "", "How long what has ended is kept"),
         key("web", Form::Other("[web]"), "", "Where the HTTP API is, and who may ask"),
         key("log", Form::Other("[log]"), "", "What is logged"),
     ],
-    later: &["limits", "cron"],
+    later: &["limits"],
     moved: &[
         ("url", "the address of the database belongs under [database]"),
         ("slots", "slots belong under [queues.NAME] or [defaults]"),
@@ -212,6 +216,8 @@ pub struct Settings {
     pub queues: Vec<QueueSettings>,
     /// The kinds that the file declares.
     pub kinds: Vec<KindSettings>,
+    /// What is enqueued again and again.
+    pub cron: Vec<ScheduleSettings>,
     /// Whom to tell.
     pub alerts: AlertSettings,
     /// What a job may carry.
@@ -307,6 +313,7 @@ fn read_all<'a>(book: &'a Book<'a>, tree: &'a Value) -> Settings {
         queues: read_queues(book, &top, tree.get("defaults"), &defaults),
         defaults,
         kinds: read_kinds(book, &top),
+        cron: read_cron(book, &top),
         alerts: alert::read(book, &section("alerts", alert::KEYS)),
         bounds: worker::read_bounds(&section("bounds", worker::BOUND_KEYS)),
         retention: retention::read(&section("retention", retention::KEYS)),
@@ -342,6 +349,19 @@ fn read_kinds<'a>(book: &'a Book<'a>, top: &Section<'a>) -> Vec<KindSettings> {
         kind::read(&Section::open(book, path, kind::KEYS, Some(value), None), name)
     };
     top.entries("kinds").iter().map(read).collect()
+}
+
+fn read_cron<'a>(book: &'a Book<'a>, top: &Section<'a>) -> Vec<ScheduleSettings> {
+    let declared = top.entries("cron");
+    if declared.len() > SCHEDULES {
+        let message = format!("{} schedules, at most {SCHEDULES} are read", declared.len());
+        top.fault(BAD_VALUE, "cron", message);
+    }
+    let read = |(name, value): &(&'a str, &'a Value)| {
+        let path = section::join("cron", name);
+        cron::read(&Section::open(book, path, cron::KEYS, Some(value), None), name)
+    };
+    declared.iter().take(SCHEDULES).filter_map(read).collect()
 }
 
 /// A program that is named by a path stands where the file says, wherever the worker was started.
@@ -394,6 +414,7 @@ pub fn sections() -> Vec<(&'static str, Keys)> {
         ("defaults", queue::KEYS),
         ("queues.NAME", queue::KEYS),
         ("kinds.NAME", kind::KEYS),
+        ("cron.NAME", cron::KEYS),
         ("alerts", alert::KEYS),
         ("alerts.rules.NAME", rule::KEYS),
         ("bounds", worker::BOUND_KEYS),

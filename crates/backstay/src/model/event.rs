@@ -196,6 +196,14 @@ pub enum Event {
     },
     /// A channel did not for three days; the message is kept and shown.
     AlertUndeliverable { channel: String, rule: String, subject: String, error: String },
+    /// A tick of a schedule has made a job.
+    CronTicked { schedule: String, job: i64 },
+    /// A tick of a schedule made none.
+    CronSkipped { schedule: String, reason: String },
+    /// Ticks of a schedule were dropped, for nobody was there to run them.
+    CronMissed { schedule: String, count: u64 },
+    /// The next tick of a schedule cannot be found.
+    CronStuck { schedule: String, error: String },
     /// What was past its retention is gone.
     PruneDone { count: u64 },
     /// A migration was applied.
@@ -321,6 +329,10 @@ impl Event {
             Self::AlertSent { .. } => ("alert.sent", I),
             Self::AlertFailed { .. } => ("alert.failed", W),
             Self::AlertUndeliverable { .. } => ("alert.undeliverable", E),
+            Self::CronTicked { .. } => ("cron.ticked", I),
+            Self::CronSkipped { .. } => ("cron.skipped", W),
+            Self::CronMissed { .. } => ("cron.missed", W),
+            Self::CronStuck { .. } => ("cron.stuck", E),
             Self::PruneDone { .. } => ("prune.done", D),
             Self::MigrateApplied { .. } => ("migrate.applied", I),
             Self::ConfigApplied { .. } => ("config.applied", I),

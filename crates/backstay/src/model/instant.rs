@@ -31,6 +31,18 @@ impl Instant {
     }
 }
 
+impl Instant {
+    pub(crate) fn timestamp(self) -> Timestamp {
+        self.0
+    }
+}
+
+impl From<Timestamp> for Instant {
+    fn from(at: Timestamp) -> Instant {
+        Instant(at)
+    }
+}
+
 impl From<Instant> for SystemTime {
     fn from(at: Instant) -> SystemTime {
         at.0.into()

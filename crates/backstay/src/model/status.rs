@@ -336,6 +336,83 @@ pub struct PauseStatus {
     pub reason: Option<String>,
 }
 
+/// What is enqueued again and again.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct ScheduleStatus {
+    /// Its name.
+    pub name: String,
+    /// When: five or six fields.
+    pub line: String,
+    /// In which time zone.
+    pub zone: String,
+    /// The kind of its jobs.
+    pub kind: String,
+    /// Their options.
+    pub options: Value,
+    /// What is done about missed ticks.
+    pub missed: String,
+    /// Only those younger than so many milliseconds.
+    pub missed_within_ms: i64,
+    /// So many of them at most.
+    pub missed_max: i32,
+    /// What is done while the job of an earlier tick has not ended.
+    pub overlap: String,
+    /// `file`: the settings of workers declare it. `database`: it was made here.
+    pub origin: String,
+    /// When it was written last.
+    pub set_at: Instant,
+    /// By whom.
+    pub set_by: String,
+    /// Since when no live worker declares it, so that it is stopped.
+    pub retired_at: Option<Instant>,
+    /// Its next tick, as the workers found it; none: none was found, or nobody has looked yet.
+    pub next_at: Option<Instant>,
+    /// The newest tick that was decided.
+    pub last_at: Option<Instant>,
+    /// Why its next tick is not known.
+    pub error: Option<String>,
+    /// Live workers that declare it.
+    pub declared: i64,
+    /// Jobs of its newest hundred that have not ended.
+    pub unfinished: i64,
+    /// It does not tick.
+    pub paused: Option<PauseStatus>,
+    /// Coming ticks.
+    #[serde(default)]
+    pub next: Vec<ComingTick>,
+}
+
+/// A tick that will come.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct ComingTick {
+    /// When.
+    pub at: Instant,
+    /// The same, as the clock of its zone shows it: `2026-11-24 02:30:00 +01:00`.
+    pub local: String,
+}
+
+/// A tick that has come.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct TickStatus {
+    /// The instant that is meant.
+    pub tick_at: Instant,
+    /// When a worker decided about it.
+    pub decided_at: Instant,
+    /// `enqueued`, `waiting`, `skipped`, `missed` or `refused`.
+    pub outcome: String,
+    /// `tick`, `run` or `backfill`.
+    pub cause: String,
+    /// Why it has no job.
+    pub note: Option<String>,
+    /// Its job.
+    pub job: Option<String>,
+    /// Where that stands; none where it is forgotten.
+    pub state: Option<String>,
+}
+
 /// A worker, alive or not.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -713,6 +790,9 @@ pub struct Done {
     /// The number of the replay that was begun.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replay: Option<String>,
+    /// The job that was made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub job: Option<String>,
 }
 
 /// What a verb passed over.

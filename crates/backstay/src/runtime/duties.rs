@@ -13,7 +13,7 @@ use super::duty::count::Count;
 use super::duty::dead_man::DeadMan;
 use super::duty::figures::{self, Figures};
 use super::duty::rescue::Rescue;
-use super::duty::{lead, look, peaks, promote, prune, replay, sort};
+use super::duty::{lead, look, peaks, promote, prune, replay, sort, tick};
 use super::looper::{Dice, Patience, Redial};
 use super::worker::control::{Shared, unix_now};
 use crate::model::config::Settings;
@@ -29,6 +29,10 @@ const WATCH: Duration = Duration::from_secs(30);
 const DEAD_MAN: Duration = Duration::from_secs(60);
 /// What makes room in the tables, and takes time of the database for it.
 const PRUNE: &str = "prune";
+/// Makes the jobs of schedules; everybody looks, since the leader may die at the very moment.
+const TICK: &str = "tick";
+/// How often those look that do not lead.
+const TICK_OF_OTHERS: Duration = Duration::from_secs(5);
 /// Counts how much memory attempts had, and can wait as well.
 const PEAKS: &str = "peaks";
 /// Writes what this worker counted, which no other can.
@@ -59,6 +63,7 @@ pub(crate) struct Duties {
     alerts: Alerts,
     dead_man: DeadMan,
     promote: promote::Promote,
+    ticks: tick::Tick,
     rescue: Rescue,
     look: look::Look,
     figures: Figures,
@@ -91,6 +96,7 @@ impl Duties {
             every("rescue", times.presence_look),
             every("look", Duration::from_secs(2)),
             every("expired", Duration::from_secs(10)),
+            every(TICK, Duration::from_secs(1)),
             every("alert", Duration::from_secs(1)),
             // At the start of a fleet its workers come one after another, so nothing is missed yet.
             Due { name: "watch", period: WATCH, at: now + WATCH },
@@ -120,6 +126,7 @@ impl Duties {
             lows,
             braked,
             promote: promote::Promote::default(),
+            ticks: tick::Tick::default(),
             look: look::Look::default(),
             figures: Figures::default(),
             count: Count::default(),
@@ -194,12 +201,19 @@ impl Duties {
     }
 
     fn put_off(&mut self, name: &str) {
+        let leads = self.leads();
         let Some(due) = self.due.iter_mut().find(|due| due.name == name) else { return };
         let mut wait = self.dice.about(due.period);
         if name == "promote" {
             wait = self.promote.next_in(wait);
+        } else if name == TICK {
+            wait = if leads { self.ticks.next_in(wait) } else { self.dice.about(TICK_OF_OTHERS) };
         }
         due.at = Instant::now() + wait;
+    }
+
+    fn leads(&self) -> bool {
+        self.leads_until.is_some_and(|until| Instant::now() < until)
     }
 
     /// The leader does all of it; anybody else what nobody has done for three periods.
@@ -207,12 +221,12 @@ impl Duties {
         if ["lead", FIGURES].contains(&name) {
             return true;
         }
-        if self.leads_until.is_some_and(|until| Instant::now() < until) {
+        if self.leads() {
             return true;
         }
         let heard = self.shared.heard.borrow();
         // A worker's death must not wait for the leader, who may be the one that died.
-        if name == "rescue" {
+        if name == "rescue" || name == TICK {
             return true;
         }
         let period = self
@@ -248,6 +262,7 @@ impl Duties {
                 Ok(())
             }
             "promote" => self.promote.tick(link).await,
+            TICK => self.ticks.tick(link).await,
             "sort" => sort::tick(link).await,
             "rescue" => self.rescue.tick(link).await,
             "look" => self.look.tick(link, &lows).await,

@@ -12,3 +12,4 @@ pub(crate) mod prune;
 pub(crate) mod replay;
 pub(crate) mod rescue;
 pub(crate) mod sort;
+pub(crate) mod tick;

@@ -19,6 +19,7 @@ pub(crate) mod run;
 pub(crate) mod runner;
 pub(crate) mod running;
 pub(crate) mod samples;
+pub(crate) mod schedule;
 pub(crate) mod served;
 pub(crate) mod start;
 pub(crate) mod sync;

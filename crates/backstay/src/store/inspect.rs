@@ -16,7 +16,9 @@ use crate::model::series::{self, Series, SeriesName, SeriesRange, Span};
 use crate::model::sought::Sought;
 use crate::model::state::State;
 use crate::model::status::{
-    AttemptRecord, AuditEntry, AuditFilter, ChannelStatus, DeadGroup, DeadLetter, JobFilter, JobTerms, KindStatus, MessageStatus, QueueStatus, ReplayStatus, RunningJob, ServerStatus, WorkerStatus,
+    AttemptRecord, AuditEntry, AuditFilter, ChannelStatus, DeadGroup, DeadLetter, JobFilter,
+    JobTerms, KindStatus, MessageStatus, QueueStatus, ReplayStatus, RunningJob, ServerStatus,
+    WorkerStatus,
 };
 use crate::model::why::Facts;
 
@@ -335,7 +337,7 @@ fn outcomes(filter: &JobFilter) -> Option<Vec<&'static str>> {
 }
 
 /// The documents that a statement finds.
-async fn seen<T: DeserializeOwned>(
+pub(super) async fn seen<T: DeserializeOwned>(
     database: &Database,
     sql: &'static Sql,
     params: &[Param<'_>],

@@ -14,6 +14,7 @@ mod cancel;
 mod complete;
 mod context;
 mod contract;
+mod cron;
 mod database;
 mod dead_letter;
 mod death;

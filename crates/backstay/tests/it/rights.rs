@@ -26,7 +26,8 @@ const ANYBODY: [&str; 6] = [
     "duty/durability",
     "duty/presence",
 ];
-const LOOKS: [&str; 7] = [
+const LOOKS: [&str; 8] = [
+    "duty/next_look",
     "attempt/mine",
     "attempt/peek",
     "attempt/verify",

@@ -62,7 +62,7 @@ fn levels(queue: &QueueStatus) -> String {
     levels.collect::<Vec<_>>().join(", ")
 }
 
-fn paused(printer: &Printer, pause: &PauseStatus) -> String {
+pub(crate) fn paused(printer: &Printer, pause: &PauseStatus) -> String {
     let why = pause.reason.as_deref().map(|why| format!(": {why}")).unwrap_or_default();
     let until = pause.until.map(|at| format!(", ends {}", ago(printer, at))).unwrap_or_default();
     format!("paused {} by {}{why}{until}", ago(printer, pause.since), pause.by)

@@ -15,6 +15,7 @@ fn nouns(what: Scope) -> (&'static str, &'static str) {
     match what {
         Scope::Queue => ("queues", "queue"),
         Scope::Kind => ("kinds", "kind"),
+        Scope::Schedule => ("cron", "schedule"),
     }
 }
 

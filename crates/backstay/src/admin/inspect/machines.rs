@@ -2,7 +2,8 @@
 
 use super::{ask, below, page};
 use crate::model::status::{
-    AuditEntry, AuditFilter, ChannelStatus, KindStatus, MessageStatus, Page, QueueStatus, ReplayStatus, RunningJob, ServerStatus, WorkerStatus,
+    AuditEntry, AuditFilter, ChannelStatus, KindStatus, MessageStatus, Page, QueueStatus,
+    ReplayStatus, RunningJob, ServerStatus, WorkerStatus,
 };
 use crate::store::StoreError;
 use crate::store::database::Database;

@@ -87,6 +87,10 @@ impl Writing<'_> {
             Rule::Isolation => {
                 format!("a job of {kind} was ended to save the others from want of memory")
             }
+            Rule::CronMissed if self.number("dropped") > 0 => {
+                format!("schedule {subject} has missed ticks")
+            }
+            Rule::CronMissed => format!("schedule {subject} is late"),
             Rule::AlertsFailing => format!("channel {subject} takes no alerts"),
             Rule::TooBig => format!("{subject} comes close to its memory limit"),
             Rule::InterruptedOften => format!("{subject} runs longer than your deploys allow"),
@@ -195,6 +199,14 @@ impl Writing<'_> {
                 self.number("jobs"),
                 self.number("job"),
                 self.number("job")
+            ),
+            Rule::CronMissed if self.number("dropped") > 0 => format!(
+                "Ticks that nobody ran in time and that its policy drops: {}. What to do: see that workers run; \
+                 backstay cron list, and for what is needed all the same: backstay cron backfill {subject} FROM TO",
+                self.number("dropped")
+            ),
+            Rule::CronMissed => format!(
+                "A tick ran {waited} late, for no worker was there before. What to do: backstay workers list"
             ),
             Rule::AlertsFailing => format!(
                 "Messages that wait for it: {}. The last answer: {}. They are tried for three days. \

@@ -103,6 +103,10 @@ pub(super) fn undeclared(tree: &Value, settings: &Settings) -> Vec<Fault> {
         let path = section::join(&section::join("kinds", name), "queue");
         note(&mut notes, value.get("queue"), path, "queue", &queues);
     }
+    for (name, value) in tree.get("cron").and_then(Value::entries).unwrap_or_default() {
+        let path = section::join(&section::join("cron", name), "kind");
+        note(&mut notes, value.get("kind"), path, "kind", &kinds);
+    }
     let routes = tree.get("alerts").and_then(|alerts| alerts.get("routes"));
     let Some(Value { shape: Shape::List(routes), .. }) = routes else { return notes };
     for (n, route) in routes.iter().enumerate() {

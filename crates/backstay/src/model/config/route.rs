@@ -12,8 +12,8 @@ use crate::model::bounds::{ROUTE_STEPS, ROUTES};
 use crate::model::hours::{Hold, QuietHours};
 use crate::model::nearest::nearest;
 
-/// Rules that come with circuit breakers and cron.
-const LATER: [Rule; 2] = [Rule::BreakerOpen, Rule::CronMissed];
+/// Rules that come with circuit breakers.
+const LATER: [Rule; 1] = [Rule::BreakerOpen];
 
 const ROUTE: Keys = Keys {
     now: &[

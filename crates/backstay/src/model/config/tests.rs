@@ -78,9 +78,9 @@ fn an_unknown_key_gets_the_nearest_or_the_list() {
 #[test]
 fn a_key_of_a_later_version_is_refused_by_name() {
     check(
-        json!({"queues": {"q": {"fair": true, "fairr": true}}, "cron": {}}),
+        json!({"queues": {"q": {"fair": true, "fairr": true}}, "limits": {}}),
         &[
-            "BS401 cron: `cron` is not available in this version",
+            "BS401 limits: `limits` is not available in this version",
             "BS401 queues.q.fair: `fair` is not available in this version",
             "BS401 queues.q.fairr: unknown key; `fair` is meant? It is not available in this version",
         ],

@@ -257,6 +257,18 @@ fn of_others(event: &Event) -> Fields<'_> {
         Event::BackendsLeft { name, error } => {
             Fields { subject: Some(name), error: one_line(error), ..Fields::default() }
         }
+        Event::CronTicked { schedule, job } => {
+            Fields { subject: Some(schedule), job_id: Some(*job), ..Fields::default() }
+        }
+        Event::CronSkipped { schedule, reason } => {
+            Fields { subject: Some(schedule), reason: one_line(reason), ..Fields::default() }
+        }
+        Event::CronMissed { schedule, count } => {
+            Fields { subject: Some(schedule), count: Some(*count), ..Fields::default() }
+        }
+        Event::CronStuck { schedule, error } => {
+            Fields { subject: Some(schedule), error: one_line(error), ..Fields::default() }
+        }
         Event::DurabilityWeak { setting: subject }
         | Event::ConfigApplied { what: subject }
         | Event::ConfigDiffers { what: subject }

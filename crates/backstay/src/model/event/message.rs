@@ -223,6 +223,18 @@ fn of_others(event: &Event) -> String {
             "alert {rule} of `{subject}` given up for channel `{channel}` after three days{}",
             colon(error)
         ),
+        Event::CronTicked { schedule, job } => {
+            format!("schedule `{schedule}` has ticked: job {job}")
+        }
+        Event::CronSkipped { schedule, reason } => {
+            format!("a tick of schedule `{schedule}` made no job{}", colon(reason))
+        }
+        Event::CronMissed { schedule, count } => {
+            format!("{count} missed ticks of schedule `{schedule}` were dropped")
+        }
+        Event::CronStuck { schedule, error } => {
+            format!("the next tick of schedule `{schedule}` is not known{}", colon(error))
+        }
         Event::PruneDone { count } => format!("{count} rows past their retention deleted"),
         Event::MigrateApplied { version, name } => format!("migration {version:04} {name} applied"),
         Event::ConfigApplied { what } => format!("settings applied: {what}"),

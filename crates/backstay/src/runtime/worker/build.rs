@@ -13,11 +13,12 @@ use super::queue::{Command, Http, Queue};
 use super::runner::Runner;
 use super::running::Running;
 use super::samples::Samples;
+use super::schedule::{self, Cron, Schedule};
 use super::start::{self, Parts, StartError};
 use super::ways::{Connect, Setting, StateError};
 use super::{Allowance, FINISHED, bulkhead, control, memory, requests, tail};
 use crate::model::config::{Fault, History, KindSettings, Origin, Settings, Value};
-use crate::model::request::Job;
+use crate::model::request::{Job, Request, RequestError};
 use crate::runtime::around::Next;
 use crate::runtime::context::Ctx;
 use crate::runtime::deliver::{Channels, Deliver};
@@ -38,6 +39,17 @@ pub enum BuildError {
     /// Settings that make no sense; each says where and what to do.
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
     Settings(Vec<Fault>),
+    /// Two schedules of one name.
+    #[error("the schedule `{0}` is declared twice; rename one of them")]
+    DuplicateSchedule(String),
+    /// A schedule whose job cannot be written as JSON.
+    #[error("the job of schedule `{schedule}`: {error}")]
+    Schedule {
+        /// Which schedule.
+        schedule: String,
+        /// What is wrong with its job.
+        error: RequestError,
+    },
     /// A kind whose contract names a queue that this worker does not serve.
     #[error(
         "the kind `{kind}` belongs to the queue `{queue}`, which this worker does not serve; add `.queue(Queue::new(\"{queue}\"))`"
@@ -54,7 +66,9 @@ impl BuildError {
     /// The stable code.
     pub fn code(&self) -> &'static str {
         match self {
-            BuildError::Duplicate(_) => "BS405",
+            BuildError::Duplicate(_) | BuildError::DuplicateSchedule(_) => "BS405",
+            BuildError::Schedule { error: RequestError::Args(_), .. } => "BS104",
+            BuildError::Schedule { .. } => "BS102",
             BuildError::UnknownQueue { .. } => "BS404",
             BuildError::Settings(faults) => faults.first().map_or("BS402", |fault| fault.code),
         }
@@ -91,6 +105,7 @@ pub struct Worker<S> {
     commands: BTreeMap<String, Vec<String>>,
     addresses: BTreeMap<&'static str, Http>,
     queues: Vec<Queue>,
+    schedules: Vec<Schedule>,
     channels: Channels,
     pushes: Pushes,
     duplicate: Option<String>,
@@ -142,6 +157,7 @@ impl<S: Clone + Send + Sync + 'static> Worker<S> {
             commands: BTreeMap::new(),
             addresses: BTreeMap::new(),
             queues: Vec::new(),
+            schedules: Vec::new(),
             channels: Channels::default(),
             pushes: Pushes::new(),
             duplicate: None,
@@ -188,6 +204,29 @@ impl<S: Clone + Send + Sync + 'static> Worker<S> {
             self.duplicate.get_or_insert_with(|| J::KIND.to_owned());
         }
         self.contracts.insert(J::KIND, J::contract().to_json());
+    }
+
+    /// Enqueues a job again and again, each tick at most once however many workers run; the file's `[cron.NAME]` wins over it.
+    ///
+    /// ```
+    /// use backstay::{Cron, Job, Missed, Options, Overlap, Request, Worker};
+    /// use serde::{Deserialize, Serialize};
+    ///
+    /// #[derive(Serialize, Deserialize, Job)]
+    /// #[job(kind = "digest")]
+    /// struct Digest { user: u32 }
+    ///
+    /// let daily = Cron::new("digest", "0 6 * * *").zone("Europe/Paris").missed(Missed::Once).overlap(Overlap::Skip);
+    /// let low = Request::from(Digest { user: 1 }).with(Options::new().priority("low"));
+    /// let worker = Worker::without_state()
+    ///     .cron(daily, Digest { user: 0 })
+    ///     .cron(Cron::new("digest-of-one", "@weekly"), low)
+    ///     .build();
+    /// assert!(worker.is_ok());
+    /// ```
+    pub fn cron(mut self, cron: Cron, job: impl Into<Request>) -> Worker<S> {
+        self.schedules.push(Schedule { cron, job: job.into() });
+        self
     }
 
     /// Puts a function around every run of a handler: for timing, tracing, or what all of them need. The first is outermost.
@@ -243,6 +282,7 @@ impl<S: Clone + Send + Sync + 'static> Worker<S> {
         if let Some(kind) = self.duplicate {
             return Err(BuildError::Duplicate(kind));
         }
+        schedule::check(&self.schedules)?;
         let settings = Settings::from_value(&self.tree()).map_err(BuildError::Settings)?;
         for kind in &settings.kinds {
             let Some(queue) = &kind.queue else { continue };
@@ -282,6 +322,9 @@ impl<S: Clone + Send + Sync + 'static> Worker<S> {
             for (key, value) in &queue.keys {
                 lay(&["queues", &queue.name, key], value.clone());
             }
+        }
+        for schedule in &self.schedules {
+            lay(&["cron", &schedule.cron.name], schedule.to_json());
         }
         for (kind, contract) in &self.contracts {
             lay(&["kinds", kind], contract.clone());

@@ -15,7 +15,7 @@ use super::control::{self, Control, Heard, Shared};
 use super::memory::Plan;
 use super::room::Room;
 use super::running::Running;
-use super::sync::sync;
+use super::sync::{sync, sync_schedules};
 use super::{Allowance, Finished, Runner, Signal, pools, pressure, release, requests, tail};
 use crate::failpoint::failpoint;
 use crate::model::config::Settings;
@@ -130,6 +130,11 @@ pub enum StartError {
         /// What stands against it.
         why: String,
     },
+    /// Schedules that the settings declare and the database has of its own.
+    #[error(
+        "declared here and made in the database: schedule {0}; rename it here, or remove the other"
+    )]
+    Schedules(String),
     /// A thread or a folder cannot be made.
     #[error("the operating system refused")]
     Io(#[from] std::io::Error),
@@ -164,7 +169,7 @@ impl StartError {
             StartError::Store(error) => error.code(),
             StartError::Schema(error) => error.code(),
             StartError::Boot { code, .. } => code,
-            StartError::Duplicate { .. } => "BS405",
+            StartError::Duplicate { .. } | StartError::Schedules(_) => "BS405",
             StartError::NotDurable(_) => "BS508",
             StartError::NotEntered | StartError::EnteredLate | StartError::State(_) => "BS604",
             StartError::NoPush { .. } => "BS402",
@@ -290,12 +295,16 @@ async fn settle_in(id: Uuid, database: &Database, settings: &Settings) -> Result
     durable(&link, settings.database.require_durable).await?;
     budget::tell(&link, settings).await?;
     let mut tries = 0;
-    while let Err(error) = prepare(&link, settings).await {
-        // Workers that start at the same time wait for each other's locks.
-        tries += 1;
-        if error.remedy() != Remedy::Retry || tries == PREPARE_TRIES {
-            return Err(error.into());
+    let theirs = loop {
+        match prepare(id, &link, settings).await {
+            Ok(theirs) => break theirs,
+            // Workers that start at the same time wait for each other's locks.
+            Err(error) if error.remedy() == Remedy::Retry && tries < PREPARE_TRIES => tries += 1,
+            Err(error) => return Err(error.into()),
         }
+    };
+    if !theirs.is_empty() {
+        return Err(StartError::Schedules(theirs.join(", ")));
     }
     for (worker, jobs) in duty::predecessors(&link, id, &control::host_name()).await? {
         event::emit(&Event::PredecessorLost { worker, jobs: jobs.unsigned_abs() });
@@ -371,15 +380,17 @@ async fn durable(link: &Link, required: bool) -> Result<(), StartError> {
     Ok(())
 }
 
-/// Brings the database to where this worker can begin.
-async fn prepare(link: &Link, settings: &Settings) -> Result<(), StoreError> {
+/// Brings the database to where this worker can begin; the schedules of the settings that the database has of its own.
+async fn prepare(id: Uuid, link: &Link, settings: &Settings) -> Result<Vec<String>, StoreError> {
+    let mut theirs = Vec::new();
     if settings.worker.apply {
         sync(link, settings).await?;
+        theirs = sync_schedules(link, settings, id).await?;
     }
     if settings.worker.housekeeping {
         duty::partitions(link, &settings.retention).await?;
     }
-    Ok(())
+    Ok(theirs)
 }
 
 /// The life of a worker: claims until it is drained, with the duties beside it.

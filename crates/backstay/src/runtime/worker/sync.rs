@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use serde_json::json;
+use uuid::Uuid;
 
 use crate::model::config::{KindSettings, Settings};
 use crate::model::event::{self, Event};
 use crate::model::unit::{format_duration, format_size};
 use crate::store::statement::{Link, millis};
-use crate::store::{StoreError, duty};
+use crate::store::{StoreError, duty, schedule};
 
 /// Writes the fleet's part of the settings to the database.
 pub(crate) async fn sync(link: &Link, settings: &Settings) -> Result<i64, StoreError> {
@@ -48,6 +49,40 @@ pub(crate) async fn sync(link: &Link, settings: &Settings) -> Result<i64, StoreE
         event::emit(&Event::ConfigApplied { what: format!("{changed} queues, kinds or bounds") });
     }
     Ok(changed)
+}
+
+/// Writes the schedules of the settings to the database; the names that it has of its own already.
+pub(crate) async fn sync_schedules(
+    link: &Link,
+    settings: &Settings,
+    worker: Uuid,
+) -> Result<Vec<String>, StoreError> {
+    let schedules: BTreeMap<&str, serde_json::Value> = settings
+        .cron
+        .iter()
+        .map(|schedule| {
+            let said = json!({
+                "line": schedule.line,
+                "zone": schedule.zone,
+                "kind": schedule.kind,
+                "args": schedule.args,
+                "options": schedule.options,
+                "missed": schedule.missed,
+                "missed_within_ms": millis(schedule.missed_within),
+                "missed_max": schedule.missed_max,
+                "overlap": schedule.overlap,
+            });
+            (schedule.name.as_str(), said)
+        })
+        .collect();
+    if schedules.is_empty() {
+        return Ok(Vec::new());
+    }
+    let (changed, theirs) = schedule::sync(link, &json!(schedules).to_string(), worker).await?;
+    if changed > 0 {
+        event::emit(&Event::ConfigApplied { what: format!("{changed} schedules") });
+    }
+    Ok(theirs)
 }
 
 fn contract(kind: &KindSettings) -> serde_json::Value {
