@@ -46,6 +46,7 @@ fn settings(allowed: &[&str], channels: Vec<(&str, Way)>) -> AlertSettings {
         allow_networks: allowed.iter().map(|text| text.parse().unwrap()).collect(),
         channels: channels.into_iter().map(channel).collect(),
         routes: Vec::new(),
+        rules: Vec::new(),
         dead_man: None,
     }
 }

@@ -328,7 +328,6 @@ Examples:
         subcommand,
         after_help = "\
 Examples:
-  backstay cron list
   backstay cron next nightly -n 5
   backstay cron pause nightly --for 2d"
     )]

@@ -290,6 +290,7 @@ mod tests {
             workers: Vec::new(),
             groups: Vec::new(),
             messages: Vec::new(),
+            server: ServerStatus::default(),
             schedules: Vec::new(),
         };
         let page = seen.page(SystemTime::UNIX_EPOCH + Duration::from_secs(70));
@@ -303,6 +304,6 @@ mod tests {
         );
         assert!(!page.contains("q200") && page.ends_with("# EOF\n"));
         let families = page.lines().filter(|line| line.starts_with("# TYPE")).count();
-        assert_eq!(families, 7, "{page}");
+        assert_eq!(families, 11, "{page}");
     }
 }

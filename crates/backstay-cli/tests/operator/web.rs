@@ -774,7 +774,7 @@ fn figures_are_given_as_prometheus_reads_them() {
         "backstay_alerts_undelivered 0",
         "backstay_horizon_age_seconds ",
         "backstay_dead_rows ",
-        "backstay_connections{state=\"idle\"} ",
+        "backstay_connections{state=\"active\"} ",
         "backstay_build_info{",
     ] {
         assert!(page.body.contains(&format!("\n{line}")), "{line}\n{}", page.body);

@@ -167,7 +167,7 @@ mod tests {
         assert_eq!([0, 5, 6, 9].map(level), ["urgent", "normal", "low (6)", "low (9)"]);
         assert_eq!([0, 999, 1000, 1_234_567].map(grouped), ["0", "999", "1,000", "1,234,567"]);
         assert_eq!((many(&1, "job"), many(&2, "job")), ("1 job".into(), "2 jobs".into()));
-        assert_eq!((level(5), level(4)), ("normal".into(), "4".into()));
+        assert_eq!((level(5), level(4)), ("normal".into(), "normal (4)".into()));
         let at = SystemTime::UNIX_EPOCH + Duration::from_millis(1_500);
         assert_eq!(to_the_second(at), "1970-01-01T00:00:01Z");
         assert_eq!(relative(at, at + Duration::from_secs(180)), "3 min ago");

@@ -464,6 +464,16 @@ pub async fn acknowledge(
 /// Has the worker that tells alerts send a test through one of its channels, and waits up to `wait` for what came of it: a message
 /// that is `sent`, `undeliverable` with what the channel said, or still `waiting`. It is tried once.
 ///
+/// ```no_run
+/// use std::time::Duration;
+///
+/// # async fn shown(database: &backstay::Database) -> Result<(), Box<dyn std::error::Error>> {
+/// let came = backstay::operate::test_channel(database, "ops", Duration::from_secs(20), "is it read?").await?;
+/// println!("{}", came.map_or("it is gone".to_owned(), |message| message.state));
+/// # Ok(())
+/// # }
+/// ```
+///
 /// # Errors
 ///
 /// BS301 for a channel that no worker has, BS5xx from the database.

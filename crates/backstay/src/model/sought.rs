@@ -11,11 +11,11 @@ use super::bounds::{SOUGHT_BYTES, has_nul};
 /// What is looked for in the args of jobs, as people may see them: what is hidden from them is not found either.
 ///
 /// ```
-/// use backstay::inspect::Sought;
+/// use backstay::inspect::{Sought, SoughtError};
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// assert_eq!("ana@example.org".parse(), Ok(Sought::Text("ana@example.org".into())));
 /// assert!(matches!(r#"{"month": "2026-11"}"#.parse()?, Sought::Members(_)));
-/// assert!(r#"{"month": "#.parse::<Sought>().is_err());
+/// assert!(matches!(r#"{"month": "#.parse::<Sought>(), Err(SoughtError::NoObject { .. })));
 /// # Ok(())
 /// # }
 /// ```

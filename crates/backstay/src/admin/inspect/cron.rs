@@ -1,4 +1,32 @@
 //! Schedules: what they are, which instants come next, and what became of those that have passed.
+//!
+//! ```no_run
+//! use backstay::config::{ScheduleSettings, Settings, Value};
+//! use backstay::inspect::{self, COMING_MOST, ComingTick, ScheduleStatus, TickStatus};
+//! use backstay::{Database, operate};
+//!
+//! # async fn shown(database: &Database) -> Result<(), Box<dyn std::error::Error>> {
+//! let settings = Settings::from_value(&Value::empty()).map_err(|faults| faults[0].to_string())?;
+//! let declared: &[ScheduleSettings] = &settings.cron;
+//! assert!(declared.is_empty());
+//!
+//! for ScheduleStatus { name, next, .. } in inspect::schedules(database, COMING_MOST.min(3)).await? {
+//!     for ComingTick { at, local, .. } in next {
+//!         println!("{name}: {at}, there {local}");
+//!     }
+//! }
+//! if inspect::schedule(database, "nightly", 1).await?.is_some() {
+//!     let ticks: Vec<TickStatus> = inspect::ticks(database, "nightly", None, 50).await?.items;
+//!     operate::run(database, "nightly", "the figures were wrong").await?;
+//!     if let [newest, .., oldest] = &ticks[..] {
+//!         let passed = inspect::ticks_between(database, "nightly", oldest.tick_at, newest.tick_at).await?;
+//!         operate::backfill(database, "nightly", &passed, "the queue was paused").await?;
+//!     }
+//!     operate::resume_and_catch_up(database, "nightly", "the warehouse is back").await?;
+//! }
+//! # Ok(())
+//! # }
+//! ```
 
 use jiff::Timestamp;
 

@@ -13,7 +13,7 @@ use super::queue::{Command, Http, Queue};
 use super::runner::Runner;
 use super::running::Running;
 use super::samples::Samples;
-use super::schedule::{self, Cron, Schedule};
+use super::schedule::{Cron, Schedule};
 use super::start::{self, Parts, StartError};
 use super::ways::{Connect, Setting, StateError};
 use super::{Allowance, FINISHED, bulkhead, control, memory, requests, tail};
@@ -209,7 +209,7 @@ impl<S: Clone + Send + Sync + 'static> Worker<S> {
     /// Enqueues a job again and again, each tick at most once however many workers run; the file's `[cron.NAME]` wins over it.
     ///
     /// ```
-    /// use backstay::{Cron, Job, Missed, Options, Overlap, Request, Worker};
+    /// use backstay::{Cron, Job, Missed, Options, Overlap, Priority, Request, Worker};
     /// use serde::{Deserialize, Serialize};
     ///
     /// #[derive(Serialize, Deserialize, Job)]
@@ -217,7 +217,7 @@ impl<S: Clone + Send + Sync + 'static> Worker<S> {
     /// struct Digest { user: u32 }
     ///
     /// let daily = Cron::new("digest", "0 6 * * *").zone("Europe/Paris").missed(Missed::Once).overlap(Overlap::Skip);
-    /// let low = Request::from(Digest { user: 1 }).with(Options::new().priority("low"));
+    /// let low = Request::from(Digest { user: 1 }).with(Options::new().priority(Priority::LOW));
     /// let worker = Worker::without_state()
     ///     .cron(daily, Digest { user: 0 })
     ///     .cron(Cron::new("digest-of-one", "@weekly"), low)
@@ -282,7 +282,7 @@ impl<S: Clone + Send + Sync + 'static> Worker<S> {
         if let Some(kind) = self.duplicate {
             return Err(BuildError::Duplicate(kind));
         }
-        schedule::check(&self.schedules)?;
+        check_schedules(&self.schedules)?;
         let settings = Settings::from_value(&self.tree()).map_err(BuildError::Settings)?;
         for kind in &settings.kinds {
             let Some(queue) = &kind.queue else { continue };
@@ -483,6 +483,19 @@ impl<S: Clone + Send + Sync + 'static> Worker<S> {
         channels.environment.clone_from(&settings.environment);
         channels
     }
+}
+
+/// Each name once, and each job can be written down.
+fn check_schedules(schedules: &[Schedule]) -> Result<(), BuildError> {
+    for (n, schedule) in schedules.iter().enumerate() {
+        let name = &schedule.cron.name;
+        if schedules[..n].iter().any(|earlier| earlier.cron.name == *name) {
+            return Err(BuildError::DuplicateSchedule(name.clone()));
+        }
+        let job = schedule.job.args().map(drop).and(schedule.job.options().map(drop));
+        job.map_err(|error| BuildError::Schedule { schedule: name.clone(), error })?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]

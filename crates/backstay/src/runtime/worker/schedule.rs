@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
-use super::build::BuildError;
 use crate::model::cron::{Missed, Overlap};
 use crate::model::request::Request;
 use crate::model::unit::format_duration;
@@ -85,17 +84,4 @@ impl Schedule {
         }
         Value::Object(keys)
     }
-}
-
-/// Each name once, and each job can be written down.
-pub(super) fn check(schedules: &[Schedule]) -> Result<(), BuildError> {
-    for (n, schedule) in schedules.iter().enumerate() {
-        let name = &schedule.cron.name;
-        if schedules[..n].iter().any(|earlier| earlier.cron.name == *name) {
-            return Err(BuildError::DuplicateSchedule(name.clone()));
-        }
-        let job = schedule.job.args().map(drop).and(schedule.job.options().map(drop));
-        job.map_err(|error| BuildError::Schedule { schedule: name.clone(), error })?;
-    }
-    Ok(())
 }
