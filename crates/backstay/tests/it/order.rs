@@ -74,7 +74,6 @@ async fn low_jobs_that_have_waited_get_their_tenth_under_urgent_load() {
     assert_eq!(t.drain().await.completed, 160);
     let places: Vec<usize> =
         notes.all().iter().enumerate().filter(|(_, n)| **n >= 1000).map(|(at, _)| at).collect();
-    // What is held for the slot begins most urgent first, so a turn of age may come some places later.
-    assert!(places[0] <= 10 && places[8] <= 100, "low ones ran at {places:?}");
+    assert!(places[0] <= 10 && places[9] <= 100, "low ones ran at {places:?}");
     assert!(places[9] >= 80, "age took more than its share: {places:?}");
 }

@@ -35,7 +35,10 @@ impl Claims {
     /// Gives a claimed job its slot, or lets it wait for one.
     pub(super) fn admit_or_hold(&mut self, claimed: Box<Claimed>, stopping: Stopping) {
         let Some(hand) = self.state.hands.get(&claimed.info.id) else { return };
-        let (room, level) = (hand.room, hand.level);
+        let room = hand.room;
+        // A turn that age was given is not taken back here: it begins as the most urgent would.
+        let is_aged = claimed.waited >= self.rooms[room].queue.ageing.after;
+        let level = if is_aged { 0 } else { hand.level };
         let next = Next { claimed, stopping, room, level, since: Instant::now() };
         if self.rooms[room].has_slot() {
             return self.enter_slot(next);
