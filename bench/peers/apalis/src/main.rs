@@ -62,8 +62,8 @@ impl Queue for Apalis {
         let config = Config::default()
             .queue(LINE)
             .batch_size(BATCH)
-            .lock_tasks(false)
-            .persist_results(false);
+            // Results stay on: with them off a job that has run is never marked as done.
+            .lock_tasks(false);
         let looks = Strategy::new().interval(LOOKS);
         let backend = PostgresStorage::<Noop>::new(&pool)
             .with_config(config)

@@ -37,6 +37,7 @@ pub(crate) struct Ask {
     pub(crate) kinds: Option<Vec<String>>,
     pub(crate) aged: i32,
     pub(crate) ageing: Duration,
+    /// The longest that a job which says nothing of it may run.
     pub(crate) timeout: Duration,
     pub(crate) slack: Duration,
 }

@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 use tokio_postgres::Client;
 
 use crate::act::{Act, Live, until};
-use crate::database::{claim, connect};
+use crate::database::{claim, connect, fresh};
 
 /// A worker row as a beat would write it; `lease` is an interval from now.
 async fn worker_row(client: &Client, fence: &Fence, lease: &str, presence: &str, more: &str) {
@@ -190,6 +190,28 @@ async fn a_worker_that_has_lost_its_lease_stops_what_others_hold_and_only_that()
     .await;
     let job = live.shown(taken).await;
     assert_eq!((job.state, job.attempt), (JobState::Running, 2), "the other's job is untouched");
+    live.stop().await;
+}
+
+#[tokio::test]
+async fn a_job_from_before_its_kind_was_known_is_left_to_its_worker_for_as_long_as_its_kind_may_run()
+ {
+    let Some(place) = fresh() else { return };
+    let client = connect(&place.url).await;
+    client.batch_execute("select backstay.enqueue('act', '{\"n\": 1}')").await.unwrap();
+    let handler = async |_: Act, ctx: Ctx| {
+        ctx.cancelled().await;
+        Ok::<_, Fail>(())
+    };
+    let live = Live::on(place, 1, handler, |settings| {
+        let kind = settings.kinds.iter_mut().find(|kind| kind.name == "act").unwrap();
+        kind.timeout = Some(mins(40));
+    })
+    .await;
+    let net = "select (deadline_at > claimed_at + interval '40 min') from backstay.running";
+    let seen = async || client.query_opt(net, &[]).await.unwrap().map(|row| row.get::<_, bool>(0));
+    until("it runs", async || seen().await.is_some()).await;
+    assert_eq!(seen().await, Some(true), "another worker would take it while it may still run");
     live.stop().await;
 }
 

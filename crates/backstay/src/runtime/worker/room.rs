@@ -19,6 +19,8 @@ const SLACK: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub(crate) struct Room {
     pub(crate) queue: QueueSettings,
+    /// The longest that a job which says nothing of it may run here.
+    longest: Duration,
     /// Slots that its programs were started for; a reload cannot give more.
     slots_most: u16,
     /// Jobs of this queue that this worker holds, by level.
@@ -37,10 +39,11 @@ pub(crate) struct Room {
 }
 
 impl Room {
-    pub(crate) fn new(queue: QueueSettings, kinds: Option<Vec<String>>) -> Room {
+    pub(crate) fn new(queue: QueueSettings, longest: Duration, kinds: Option<Vec<String>>) -> Room {
         Room {
             slots_most: queue.slots,
             queue,
+            longest,
             running: [0; LEVELS],
             in_slots: 0,
             ahead: Ahead::default(),
@@ -136,7 +139,7 @@ impl Room {
             kinds: None,
             aged: 0,
             ageing: self.queue.ageing.after,
-            timeout: self.queue.timeout,
+            timeout: self.longest,
             slack: self.queue.grace + SLACK,
         }
     }
@@ -198,7 +201,7 @@ mod tests {
     fn a_reload_takes_slots_up_to_those_of_the_start_and_ends_nothing() {
         let settings = Settings::from_value(&Value::empty()).unwrap();
         let queue = |slots| QueueSettings { slots, ..settings.queues[0].clone() };
-        let mut room = Room::new(queue(4), None);
+        let mut room = Room::new(queue(4), Duration::ZERO, None);
         let none = [0; LEVELS];
         (0..3).for_each(|seq| room.took(Duration::ZERO, 5, seq));
         room.reload(&queue(2));

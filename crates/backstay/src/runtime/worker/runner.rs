@@ -16,6 +16,7 @@ use super::run::{self, Bounds, Stopping};
 use super::served::Served;
 use super::way::Way;
 use crate::model::claim::Claimed;
+use crate::model::config::QueueSettings;
 use crate::model::event::Event;
 use crate::runtime::ended::{Terms, job_ref};
 use crate::runtime::figures::Tally;
@@ -163,6 +164,13 @@ impl Runner {
         let Some(queue) = self.queues.get(queue) else { return Some(Vec::new()) };
         let is_sound = |kind: &String| queue.way(kind).is_some_and(Way::is_sound);
         Some(queue.known().into_keys().filter(is_sound).collect())
+    }
+
+    /// The longest that an attempt of this queue may take whose job says nothing of it.
+    pub(crate) fn longest(&self, queue: &QueueSettings) -> Duration {
+        let kinds = self.queues.get(&queue.name).map(QueueWays::known).unwrap_or_default();
+        let own = kinds.keys().filter_map(|kind| self.kind_timeouts.get(kind));
+        own.copied().fold(queue.timeout, Duration::max)
     }
 
     /// The kinds whose programs do not boot, by queue.

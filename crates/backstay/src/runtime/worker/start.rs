@@ -227,7 +227,7 @@ pub(crate) async fn start(id: Uuid, mut parts: Parts) -> Result<Running, StartEr
     let rooms = settings
         .queues
         .iter()
-        .map(|queue| Room::new(queue.clone(), runner.kinds_of(&queue.name)))
+        .map(|queue| Room::new(queue.clone(), runner.longest(queue), runner.kinds_of(&queue.name)))
         .collect();
     let grace = settings.queues.iter().map(|queue| queue.grace).max().unwrap_or_default();
     let drain = Drain::new(settings.worker.drain_timeout, grace);
