@@ -39,10 +39,12 @@ fn wherever_groups_are_granted() {
     if launcher().level().name == LevelName::Cgroup {
         return natively();
     }
-    let missing = match kernel() {
-        Some(kernel) if runs_here(kernel) => return in_user_mode(kernel),
-        Some(_) => "`linux.uml` cannot save the registers of this processor",
+    let missing = match found() {
         None => "`linux.uml` is not installed (Debian: apt install user-mode-linux)",
+        Some(program) => match Kernel::that_runs(program) {
+            Some(kernel) => return in_user_mode(&kernel),
+            None => "`linux.uml` does not get as far as its first program",
+        },
     };
     let why = launcher().level().why.clone().unwrap_or_default();
     if std::env::var_os(REQUIRE).is_some() {
@@ -53,23 +55,50 @@ fn wherever_groups_are_granted() {
     );
 }
 
-/// Whether it gets as far as its first program: on processors with more registers than it knows (AMX) it does not.
-fn runs_here(kernel: &str) -> bool {
-    !run_kernel(kernel, "probe", "echo 'it runs'", CASES_MOST).contains("set fp regs failed")
-}
-
 /// A kernel that runs as a program, if there is one.
-fn kernel() -> Option<&'static str> {
+fn found() -> Option<&'static str> {
     let places = ["/usr/bin/linux.uml", "/usr/local/bin/linux.uml"];
     places.into_iter().find(|it| Path::new(it).exists())
 }
 
+struct Kernel {
+    program: &'static str,
+    /// What it needs on a processor with more registers than it knows, as a library.
+    registers: Option<PathBuf>,
+}
+
+impl Kernel {
+    fn that_runs(program: &'static str) -> Option<Kernel> {
+        let runs = |kernel: &Kernel| {
+            run_kernel(kernel, "probe", "echo 'it runs'", CASES_MOST).contains("it runs")
+        };
+        let plain = Kernel { program, registers: None };
+        if runs(&plain) {
+            return Some(plain);
+        }
+        let helped = Kernel { program, registers: Some(registers()?) };
+        runs(&helped).then_some(helped)
+    }
+}
+
+/// Builds the library with the compiler that links this binary.
+fn registers() -> Option<PathBuf> {
+    let library = Path::new(env!("CARGO_TARGET_TMPDIR")).join("registers.so");
+    let own = format!("{}.{}", library.display(), std::process::id());
+    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/children/registers.c");
+    let built =
+        Command::new("cc").args(["-shared", "-fPIC", "-O1", "-o", &own, source]).status().ok()?;
+    // Another run may read it.
+    (built.success() && fs::rename(&own, &library).is_ok()).then_some(library)
+}
+
 /// The soak where groups hold the limits (`-- --ignored soak_at_cgroup`; `SOAK_JOBS` says how many jobs).
 pub(crate) fn soak_at_cgroup() {
-    let kernel = kernel().expect("Debian: apt install user-mode-linux");
+    let program = found().expect("Debian: apt install user-mode-linux");
+    let kernel = Kernel::that_runs(program).expect("it does not run on this machine");
     let jobs =
         std::env::var("SOAK_JOBS").map_or(String::new(), |n| format!("export SOAK_JOBS={n}\n"));
-    boot(kernel, "soak", &[&jobs, "EXE cgroup-suite soak 2>&1"].concat(), 1, SOAK_MOST);
+    boot(&kernel, "soak", &[&jobs, "EXE cgroup-suite soak 2>&1"].concat(), 1, SOAK_MOST);
 }
 
 fn natively() {
@@ -82,7 +111,7 @@ fn natively() {
 }
 
 /// Runs this binary once per case as the first process of a kernel of its own.
-fn in_user_mode(kernel: &str) {
+fn in_user_mode(kernel: &Kernel) {
     // Each kernel has one processor: two of them at once.
     std::thread::scope(|scope| {
         let outcomes = scope.spawn(|| boot(kernel, "outcomes", OUTCOMES, 1, CASES_MOST));
@@ -91,7 +120,7 @@ fn in_user_mode(kernel: &str) {
     });
 }
 
-fn boot(kernel: &str, name: &str, cases: &str, number: usize, most: Duration) {
+fn boot(kernel: &Kernel, name: &str, cases: &str, number: usize, most: Duration) {
     let text = run_kernel(kernel, name, cases, most);
     let told = |line: &&str| ["ok ", "case ", "soak: "].iter().any(|it| line.starts_with(it));
     for line in text.lines().filter(told) {
@@ -102,7 +131,7 @@ fn boot(kernel: &str, name: &str, cases: &str, number: usize, most: Duration) {
 }
 
 /// Gives all that it printed.
-fn run_kernel(kernel: &str, name: &str, cases: &str, most: Duration) -> String {
+fn run_kernel(kernel: &Kernel, name: &str, cases: &str, most: Duration) -> String {
     let place = std::env::temp_dir().join(format!("backstay-uml-{}-{name}", std::process::id()));
     fs::create_dir_all(&place).unwrap();
     let init = place.join("init");
@@ -115,12 +144,13 @@ fn run_kernel(kernel: &str, name: &str, cases: &str, most: Duration) -> String {
     fs::write(&init, script.replace("FILE", &large.display().to_string())).unwrap();
     fs::set_permissions(&init, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
     let output = Command::new("timeout")
-        .args(["-k", "2", &most.as_secs().to_string(), kernel])
+        .args(["-k", "2", &most.as_secs().to_string(), kernel.program])
         .args(["mem=1G", "rootfstype=hostfs", "rootflags=/", "rw"])
         .arg(format!("init={}", init.display()))
         .arg(format!("uml_dir={}/", place.display()))
         .args(["con=null", "con0=fd:0,fd:1", "quiet"])
         .env("TMPDIR", &place)
+        .envs(kernel.registers.as_ref().map(|library| ("LD_PRELOAD", library)))
         .stdin(Stdio::null())
         .output()
         .unwrap();
