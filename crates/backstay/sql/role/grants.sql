@@ -67,7 +67,7 @@ begin
   if exists (select from pg_roles where rolname = 'backstay_viewer') then
     grant usage on schema backstay to backstay_viewer;
     grant execute on function
-      backstay.find(text, text), backstay.show(bigint), backstay.contract(text), backstay.abi(), backstay.tail(bigint), backstay.know_token(text, text),
+      backstay.find(text, text), backstay.show(bigint), backstay.why(bigint), backstay.why_facts(bigint), backstay.contract(text), backstay.abi(), backstay.tail(bigint), backstay.know_token(text, text),
       backstay.sign_in(text, text, text, text), backstay.know_session(text), backstay.sign_out(text),
       backstay.clock(), backstay.redact(jsonb, text[]), backstay.step_into(text[], text)
       to backstay_viewer;
@@ -95,7 +95,7 @@ begin
     grant usage on schema backstay to backstay_operator;
     grant execute on function
       backstay.enqueue(text, jsonb, jsonb), backstay.enqueue_many(jsonb, jsonb), backstay.enqueue_rows(text, jsonb[], jsonb),
-      backstay.cancel(bigint, jsonb), backstay.find(text, text), backstay.show(bigint), backstay.contract(text), backstay.abi(),
+      backstay.cancel(bigint, jsonb), backstay.find(text, text), backstay.show(bigint), backstay.why(bigint), backstay.why_facts(bigint), backstay.contract(text), backstay.abi(),
       backstay.promote(bigint, jsonb), backstay.edit(bigint, jsonb, jsonb), backstay.bury(bigint, jsonb),
       backstay.revive(bigint[], jsonb), backstay.discard(bigint[], jsonb), backstay.restore(bigint[], jsonb),
       backstay.reveal(bigint[], jsonb), backstay.acknowledge(text, jsonb), backstay.mute(text, jsonb), backstay.test_channel(text, jsonb), backstay.pause(text, text, jsonb), backstay.resume(text, text, jsonb),

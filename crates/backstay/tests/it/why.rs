@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use backstay::inspect::{self, Reason, Why};
+use backstay::model::instant::Instant;
 use backstay::unit::{hours, mins, secs};
 use backstay::{Database, Fail, JobState, Options, Priority, Request, enqueue};
 use serde_json::{Value, json};
@@ -34,7 +35,29 @@ impl Stage {
     async fn why(&mut self, id: i64) -> Why {
         let why = inspect::why(&self.database, id).await.unwrap();
         self.told.insert(why.reason.as_str());
+        self.says_the_same_by_sql(id, &why).await;
         why
+    }
+
+    /// The door has rules of its own: whoever changes those of one side sees here that the other side differs.
+    async fn says_the_same_by_sql(&self, id: i64, why: &Why) {
+        let told = self.client.query_one("select backstay.why($1)::text", &[&id]).await.unwrap();
+        let told: Value = serde_json::from_str(told.get(0)).unwrap();
+        let state = why.state.map(JobState::as_str);
+        let of = |field: &str| told[field].as_str();
+        assert_eq!((of("state"), of("reason")), (state, Some(why.reason.as_str())), "{told}");
+        assert_eq!(of("remedy"), why.remedy.as_deref(), "{told}");
+        let text = of("text").unwrap();
+        assert!(!text.is_empty() && !text.contains("  "), "{told}");
+        assert_eq!(told.as_object().unwrap().len(), 6, "{told}");
+        let at = |field: &str| of(field).map(|at| at.parse::<Instant>().unwrap());
+        assert_eq!(at("since"), why.since, "{told}");
+        // What is told of the future is told from the moment of the look on.
+        let (by_sql, by_rust) = (at("start_at"), why.start_at);
+        assert_eq!(by_sql.is_some(), by_rust.is_some(), "{told} {why:?}");
+        if let (Some(one), Some(other)) = (by_sql, by_rust) {
+            assert!(one.age(other.into()).max(other.age(one.into())) < secs(5), "{told} {why:?}");
+        }
     }
 
     #[track_caller]

@@ -29,14 +29,14 @@ begin
   perform pg_temp.same(pg_temp.may('backstay_enqueuer'),
     'abi assert_lease cancel checkpoint complete contract enqueue enqueue_many enqueue_rows find progress show', 'enqueuer: functions');
   perform pg_temp.same(row(pg_temp.reads('backstay_enqueuer'), pg_temp.writes('backstay_enqueuer'))::text, '(,)', 'enqueuer: tables');
-  perform pg_temp.same(pg_temp.may('backstay_viewer'), 'abi clock contract find know_session know_token redact show sign_in sign_out step_into tail', 'viewer: functions');
+  perform pg_temp.same(pg_temp.may('backstay_viewer'), 'abi clock contract find know_session know_token redact show sign_in sign_out step_into tail why why_facts', 'viewer: functions');
   perform pg_temp.same(pg_temp.reads('backstay_viewer'), 'alert attempts body channel check_alert check_audit check_claim check_job check_place check_queue check_unique dead_group dead_letters declared depth duty ended figure installation job jobs kind leader message migration output_log parked pause ' ||
     'peak progress queue queues ready replay replay_job running schedule scheduled terms tick workers', 'viewer: tables');
   perform pg_temp.same((has_column_privilege('backstay_viewer', 'backstay.job', 'args', 'select') or has_column_privilege('backstay_viewer', 'backstay.job', 'meta', 'select')
     or has_column_privilege('backstay_viewer', 'backstay.kind', 'contract', 'select'))::text, 'false', 'viewer: neither args nor contracts');
   perform pg_temp.same(pg_temp.writes('backstay_viewer'), null, 'viewer: no writing');
   perform pg_temp.same(pg_temp.may('backstay_operator'), 'abi acknowledge backfill bury cancel clock contract create_token discard drain edit enqueue enqueue_many enqueue_rows find know_session know_token ' ||
-    'mute pause promote redact replay restore resume resume_replay reveal revive revoke_token run show sign_in sign_out step_into stop_replay tail test_channel', 'operator: functions');
+    'mute pause promote redact replay restore resume resume_replay reveal revive revoke_token run show sign_in sign_out step_into stop_replay tail test_channel why why_facts', 'operator: functions');
   perform pg_temp.same((has_column_privilege('backstay_operator', 'backstay.token', 'hash', 'select') or has_column_privilege('backstay_viewer', 'backstay.token', 'name', 'select'))::text,
     'false', 'tokens: their hashes are for nobody, their names for operators');
   perform pg_temp.same(pg_temp.writes('backstay_operator'), null, 'operator: no writing past the verbs');

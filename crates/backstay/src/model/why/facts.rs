@@ -7,7 +7,7 @@ use crate::model::instant::Instant;
 use crate::model::priority::Priority;
 use crate::model::status::{PauseStatus, WorkerStatus};
 
-/// The answer of `sql/inspect/why.sql`.
+/// The answer of `sql/inner/why_facts.sql`.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub(crate) struct Facts {
     /// The database's time.
