@@ -7,13 +7,14 @@ pub(super) const CODES: &[Code] = &[
         code: "BS301",
         name: "not_found",
         status: Some(404),
-        title: "there is no such job, group, queue or worker",
+        title: "there is no such job, group, queue, schedule or worker",
         meaning: "Nothing of this id or name exists, or this login may not see it: an application sees \
                   only the jobs that it enqueued itself.",
         causes: &[
             "the job has ended and is past its retention (completed jobs: 7 days)",
             "the id belongs to another installation, such as staging",
             "the job was enqueued in a transaction that was rolled back",
+            "a schedule that no worker has declared yet: it stands in `backstay cron list` once one has started",
             "a job id that lost its last digits as a JavaScript number: ids are texts in JSON",
         ],
         remedy: "Look for it by what you know: `backstay jobs list --kind report`, `backstay dead list`.",
@@ -30,6 +31,8 @@ pub(super) const CODES: &[Code] = &[
             "it has moved since you looked: a worker has just claimed or finished it",
             "the same command was sent twice",
             "it was discarded: `backstay dead restore` brings it back for seven days",
+            "a schedule that no worker declares any more is retired, and is not run",
+            "a tick that is to be filled in has its job already: there is one at most, ever",
         ],
         remedy: "Look at it again with `backstay jobs show ID`; its state says which verbs fit.",
         example: "$ backstay jobs promote 4211\nBS302 job 4211 is running; only what waits for its time can be promoted",
@@ -44,6 +47,7 @@ pub(super) const CODES: &[Code] = &[
         causes: &[
             "the same work was asked for again after the job had died",
             "two dead letters with one key are revived together",
+            "a schedule is run, or a tick filled in, while another job holds the key that its options name",
         ],
         remedy: "If the new job does the work, discard the dead letter. Otherwise wait until it has \
                  ended, or revive with `--without-unique`.",
@@ -60,6 +64,7 @@ pub(super) const CODES: &[Code] = &[
             "jobs go on dying while you look at them",
             "the filter is wider than it was meant to be",
             "a script passes a number in `--expect` that is long out of date",
+            "a back-fill whose span ends now holds another tick by now; its number must be the same",
         ],
         remedy: "Look at the number again and repeat the command; narrow the filter with `--before`, so \
                  that nothing new falls into it.",

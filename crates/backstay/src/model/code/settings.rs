@@ -30,6 +30,7 @@ pub(super) const CODES: &[Code] = &[
             "a duration or a size without its unit: \"30s\", \"512MiB\"",
             "a number in quotes, or a text without them",
             "a value that contradicts another, such as a `timeout` above `timeout_max`",
+            "a line of a schedule that cannot be read, a date that never comes, or a time zone that is unknown",
             "an address of an alert channel or an `http` handler that lies in an inner network which `allow_networks` does not name",
         ],
         remedy: "Change the value as the message says; it shows the bounds.",
@@ -68,14 +69,18 @@ pub(super) const CODES: &[Code] = &[
         name: "duplicate",
         status: None,
         title: "something is declared twice",
-        meaning: "Two handlers serve the same kind, or two sections have the same name, so it would be \
-                  chance which of them counts.",
+        meaning: "Two handlers serve the same kind, two sections or two schedules have the same name, so \
+                  it would be chance which of them counts.",
         causes: &[
             "a handler registered twice, after moving it to another file",
             "two Rust types with the same KIND",
             "a kind with a handler in Rust and a `command` in the file",
+            "a schedule under [cron.NAME] whose name somebody wrote to `backstay.schedule` by hand; one \
+             of the file takes no such row over",
         ],
-        remedy: "Keep one of them. Two versions of a handler need two kinds.",
+        remedy: "Keep one of them. Two versions of a handler need two kinds. A schedule gets another name, \
+                 or whoever owns the database deletes the row; `backstay cron list --json` says by its \
+                 `origin` whose a schedule is.",
         example: "Worker::new(App::connect).handle(report).handle(report)    // BS405: kind `report`",
     },
     Code {
