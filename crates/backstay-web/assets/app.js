@@ -193,6 +193,8 @@ const EVENTS = ["job.buried", "queue.counters", "queue.paused", "queue.resumed",
   "worker.stopped", "worker.lost", "alert.sent", "alert.failed", "alert.undeliverable", "reset"];
 let stream = null, due = null;
 function hear() {
+  // Whoever sees the audit alone is told of nothing else.
+  if ("still" in document.body.dataset) return;
   const light = document.querySelector(".live");
   const soon = () => { due ??= setTimeout(() => { due = null; renew(); }, 2000); };
   const show = (isOn) => {

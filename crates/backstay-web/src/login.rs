@@ -25,6 +25,9 @@ use crate::query::{decoded, encoded};
 pub(crate) const PATHS: [(&str, &[&str]); 2] =
     [("/login", &["GET", "POST"]), ("/logout", &["POST"])];
 
+/// The first page.
+const FIRST: &str = "./";
+
 /// Adds them; whoever may come to the server may see them.
 pub(crate) fn routes(router: Router, service: &Arc<Service>) -> Router {
     let (show, enter, leave) = (Arc::clone(service), Arc::clone(service), Arc::clone(service));
@@ -77,7 +80,8 @@ async fn sign_in(service: &Service, request: Request) -> Result<Response, Proble
         gate.note_wrong(peer);
         return Err(Problem::new("BS801", "this token is unknown, has expired or was revoked"));
     };
-    let mut response = see(&next_of(parts.uri.query().unwrap_or("")));
+    let next = next_of(parts.uri.query().unwrap_or(""));
+    let mut response = see(if next == FIRST { home(&begun.person) } else { &next });
     let cookie = cookie::keep(&parts.headers, begun.session.expose());
     response.headers_mut().insert(SET_COOKIE, cookie);
     Ok(response)
@@ -99,12 +103,17 @@ fn peer(parts: &Parts) -> Option<std::net::IpAddr> {
     parts.extensions.get::<Peer>().map(|peer| peer.0.ip())
 }
 
+/// The page that somebody who has signed in begins with: an auditor may see no other.
+fn home(person: &TokenHolder) -> &'static str {
+    if Role::of(&person.scopes) == Some(Role::Auditor) { "./audit" } else { FIRST }
+}
+
 /// Where somebody goes after signing in: a page of this server, which a link of somebody else cannot change into another.
 fn next_of(query: &str) -> String {
     let next = query.split('&').find_map(|pair| pair.strip_prefix("next="));
     let next = next.and_then(|next| decoded(next).ok()).unwrap_or_default();
     let is_place = !next.is_empty() && next.len() <= 2_000 && is_ours(&next);
-    if is_place { next } else { "./".into() }
+    if is_place { next } else { FIRST.into() }
 }
 
 /// The page, for somebody who has signed in and for who has not.
@@ -116,16 +125,19 @@ struct Login<'a> {
     wrong: Option<&'a str>,
     person: Option<&'a TokenHolder>,
     role: String,
+    home: &'static str,
 }
 
 fn form(next: &str, wrong: Option<&str>) -> Result<String, Problem> {
     let next = encoded(next);
-    text(&Login { title: "Sign in", next: &next, wrong, person: None, role: String::new() })
+    let (role, person) = (String::new(), None);
+    text(&Login { title: "Sign in", next: &next, wrong, person, role, home: FIRST })
 }
 
 fn signed_in(person: &TokenHolder) -> Result<String, Problem> {
     let role = Role::of(&person.scopes).map_or_else(String::new, |role| format!(" ({role})"));
-    text(&Login { title: "Signed in", next: "", wrong: None, person: Some(person), role })
+    let home = home(person);
+    text(&Login { title: "Signed in", next: "", wrong: None, person: Some(person), role, home })
 }
 
 fn text(page: &Login<'_>) -> Result<String, Problem> {

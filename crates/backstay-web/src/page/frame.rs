@@ -36,6 +36,8 @@ pub(crate) struct Frame {
     pub(super) title: String,
     /// Who looks; none for whoever has not said so.
     pub(super) who: Option<String>,
+    /// Whether there is more to see than the audit.
+    pub(super) may_read: bool,
     pub(super) may_operate: bool,
     pub(super) may_admin: bool,
     /// This page itself, from the first page on, for what comes back to it.
@@ -53,6 +55,7 @@ impl Frame {
             place,
             title: title.into(),
             who: call.caller.person().map(str::to_owned),
+            may_read: call.caller.check(&Scope::Read).is_ok(),
             may_operate: call.caller.check(&Scope::Operate).is_ok(),
             may_admin: call.caller.check(&Scope::Admin).is_ok(),
             here: around.here,
@@ -61,8 +64,9 @@ impl Frame {
         }
     }
 
+    /// The pages that lead on from here; an auditor has one.
     pub(super) fn places(&self) -> &'static [(&'static str, &'static str, &'static str)] {
-        PLACES
+        if self.may_read { PLACES } else { &PLACES[PLACES.len() - 1..] }
     }
 
     /// Changes with the assets, so that browsers may keep them for ever.
@@ -139,6 +143,7 @@ pub(crate) fn tell(problem: Problem, around: Around) -> Response {
         title: problem.title().to_owned(),
         // It may not be known; the page behind this link knows.
         who: (problem.status_code() != StatusCode::UNAUTHORIZED).then(|| "Account".into()),
+        may_read: true,
         may_operate: false,
         may_admin: false,
         here: around.here,

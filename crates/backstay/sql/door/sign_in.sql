@@ -1,4 +1,4 @@
--- Begins the session of a person who shows a token that allows at least to look; null where the token opens nothing. Either way
+-- Begins the session of a person who shows a token that allows at least to look, be it at the audit alone; null where the token opens nothing. Either way
 -- it stands in the audit, with the address. A session ends after 12 h; a token has at most 50, and the oldest makes room.
 -- role: viewer, operator
 -- needs: inner/refuse.sql inner/record.sql inner/clock.sql
@@ -19,7 +19,7 @@ begin
   if found.id is null then
     perform backstay.record('auth.failed', left(sign_in.id, 8), null, 0, null, null, place);
     return null;
-  elsif not found.scopes && array['read', 'operate', 'admin'] then
+  elsif not found.scopes && array['read', 'operate', 'admin', 'audit'] then
     perform backstay.refuse('BS802', format('token %s (%s) may not look at anything: it needs the scope `read`', found.id, found.name), null,
       'backstay tokens create --name NAME --scope read');
   end if;

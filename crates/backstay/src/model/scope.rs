@@ -42,6 +42,8 @@ impl Scope {
 /// What a person may do, in one word.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Role {
+    /// Looks at the audit, and at nothing else.
+    Auditor,
     /// Looks.
     #[default]
     Viewer,
@@ -59,7 +61,8 @@ impl Role {
             Scope::Read => Some(Role::Viewer),
             Scope::Operate => Some(Role::Operator),
             Scope::Admin => Some(Role::Admin),
-            Scope::Audit | Scope::Enqueue(_) => None,
+            Scope::Audit => Some(Role::Auditor),
+            Scope::Enqueue(_) => None,
         };
         scopes.iter().filter_map(of_one).max()
     }
@@ -68,6 +71,7 @@ impl Role {
     #[must_use]
     pub fn scope(self) -> Scope {
         match self {
+            Role::Auditor => Scope::Audit,
             Role::Viewer => Scope::Read,
             Role::Operator => Scope::Operate,
             Role::Admin => Scope::Admin,
@@ -78,6 +82,7 @@ impl Role {
 impl fmt::Display for Role {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Role::Auditor => "auditor",
             Role::Viewer => "viewer",
             Role::Operator => "operator",
             Role::Admin => "admin",
@@ -167,7 +172,9 @@ mod tests {
         let role = |words: &[&str]| {
             Role::of(&words.iter().map(|word| scope(word)).collect::<Vec<Scope>>())
         };
-        assert_eq!(role(&["audit", "enqueue"]), None);
+        assert_eq!(role(&["enqueue"]), None);
+        assert_eq!(role(&["audit", "enqueue"]), Some(Role::Auditor));
+        assert_eq!(role(&["audit", "read"]), Some(Role::Viewer));
         assert_eq!(role(&["read", "enqueue:a"]), Some(Role::Viewer));
         assert_eq!(role(&["admin", "read"]), Some(Role::Admin));
         assert_eq!(role(&["operate"]).map(|role| role.to_string()), Some("operator".into()));
