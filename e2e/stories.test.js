@@ -227,7 +227,8 @@ story('jobs are found by what is in their args, ticked, counted, and cancelled w
   await page.getByRole('button', { name: 'Cancel …' }).click();
   assert.match(await page.locator('h1').innerText(), /Cancel 2 jobs/);
   await page.fill('[name=reason]', 'ordered twice');
-  await Promise.all([page.waitForURL(/with_args=x-&.*did=bulk\.2\.0/), page.locator('main form button').click()]);
+  await Promise.all([page.waitForURL(/with_args=x-&.*did=cancel\.2\.0/), page.locator('main form button').click()]);
+  assert.match(await page.locator('.notice').innerText(), /^2 jobs cancelled/);
   assert.deepEqual(ids.map((id) => scene.state(id)), ['cancelled', 'scheduled', 'cancelled']);
   await accessible('jobs?with_args=x-');
 });
@@ -245,7 +246,7 @@ story('what was put aside by mistake is found and comes back', {}, async (page) 
   await page.locator(`input[name=id][value="${id}"]`).check();
   await page.getByRole('button', { name: 'Restore …' }).click();
   await page.fill('[name=reason]', 'it was not');
-  await Promise.all([page.waitForURL(/did=bulk/), page.locator('main form button').click()]);
+  await Promise.all([page.waitForURL(/did=restore/), page.locator('main form button').click()]);
   await page.getByText('Nothing is put aside').waitFor();
 });
 
@@ -311,7 +312,7 @@ story('without JavaScript everything can be read, filtered and done', { javaScri
   await page.locator(`input[name=id][value="${late}"]`).check();
   await page.getByRole('button', { name: 'Promote …' }).click();
   await page.fill('[name=reason]', 'now, too');
-  await Promise.all([page.waitForURL(/did=bulk/), page.locator('main form button').click()]);
+  await Promise.all([page.waitForURL(/did=promote/), page.locator('main form button').click()]);
   await scene.untilIn(late, 'completed');
 });
 

@@ -121,6 +121,7 @@ fn trial(environment: Option<&str>) -> Alert {
         first_at: now,
         last_at: now,
         fingerprint: None,
+        owner: None,
         kind: None,
         queue: None,
         job: None,

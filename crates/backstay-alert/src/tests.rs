@@ -32,6 +32,7 @@ pub(crate) fn alert() -> Alert {
         first_at: "2026-11-24T09:00:00Z".parse().unwrap(),
         last_at: "2026-11-24T09:00:09Z".parse().unwrap(),
         fingerprint: Some("a3f19c02".into()),
+        owner: None,
         kind: Some("report".into()),
         queue: Some("reports".into()),
         job: Some(json!({ "id": "41", "kind": "report", "attempt": 4 })),

@@ -23,7 +23,7 @@ pub(crate) use bench::{BenchArgs, BenchCommand, BulkheadArgs, Measure};
 pub(crate) use cron::{BackfillArgs, CronCommand, CronResumeArgs, NextArgs, TicksArgs};
 pub(crate) use dead::{
     AcknowledgeArgs, DeadCommand, DeadListArgs, DeadShowArgs, ExportArgs, LettersArgs, MuteArgs,
-    ReplayArgs, ReplaysCommand, ReviveArgs,
+    OwnArgs, ReplayArgs, ReplaysCommand, ReviveArgs,
 };
 pub(crate) use doctor::{DoctorArgs, Runaway};
 pub(crate) use enqueue::EnqueueArgs;
@@ -276,7 +276,7 @@ Examples:
   backstay cancel 4187 --reason \"wrong month\"
   backstay cancel --kind digest --group tenant-7 --expect 12")]
     Cancel(CancelArgs),
-    /// Look at dead letters, revive, discard, acknowledge or mute them
+    /// Look at dead letters, revive, discard, acknowledge, own or mute them
     #[command(
         infer_subcommands = true,
         subcommand,

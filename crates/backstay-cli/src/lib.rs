@@ -206,6 +206,7 @@ async fn dead(command: DeadCommand, desk: &Desk<'_>) -> Result<Exit, Failure> {
         DeadCommand::Discard(args) => operate::discard(desk, &args).await,
         DeadCommand::Restore(args) => operate::restore(desk, &args).await,
         DeadCommand::Acknowledge(args) => operate::acknowledge(desk, &args).await,
+        DeadCommand::Own(args) => operate::own(desk, &args).await,
         DeadCommand::Mute(args) => operate::mute(desk, &args).await,
     }
 }

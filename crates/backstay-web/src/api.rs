@@ -1,5 +1,6 @@
 //! Every path of `/api/v1`, once: the router and the description of the API are made from this table.
 
+pub(crate) mod backfill;
 pub(crate) mod bulk;
 mod dead;
 mod enqueue;
@@ -44,6 +45,7 @@ const IN_ARGS: Field = field(
 const WORKER: Field = field("worker", Form::Text, "Only in the hands of this worker");
 const OUTCOME: Field = field("outcome", Form::Texts, "Only with an attempt that came to this");
 const FINGERPRINT: Field = field("fingerprint", Form::Text, "Only dead of this error");
+const OWNER: Field = field("owner", Form::Text, "Only of groups that this one looks after");
 const BACK: Field = field("back", Form::Text, "The page to go back to");
 const SINCE: Field =
     field("since", Form::When, "Only since then: an instant, or a duration back from now");
@@ -65,13 +67,14 @@ pub(crate) const OF_LETTERS: &[Field] = &[
     OUTCOME,
     IN_ARGS,
     FINGERPRINT,
+    OWNER,
     SINCE,
     BEFORE,
     field("discarded", Form::Flag, "Those that were put aside instead"),
     LIMIT,
     CURSOR,
 ];
-pub(crate) const OF_GROUPS: &[Field] = &[KIND, QUEUE, FINGERPRINT, LIMIT, CURSOR];
+pub(crate) const OF_GROUPS: &[Field] = &[KIND, QUEUE, FINGERPRINT, OWNER, LIMIT, CURSOR];
 pub(crate) const PAGE: &[Field] = &[LIMIT, CURSOR];
 pub(crate) const OF_DISCARDED: &[Field] =
     &[KIND, QUEUE, GROUP, TAG, IN_ARGS, FINGERPRINT, LIMIT, CURSOR];
@@ -172,11 +175,27 @@ const TO_REVIVE: &[Field] = &[
     REASON,
 ];
 const TO_ACKNOWLEDGE: &[Field] = &[field("note", Form::Text, "What people should know"), REASON];
+const TO_OWN: &[Field] = &[
+    field("owner", Form::Text, "A person or a team, up to 128 bytes; none: nobody any more"),
+    REASON,
+];
 const TO_MUTE: &[Field] = &[FOR_IN, REASON];
 const TO_PAUSE: &[Field] =
     &[FOR_IN, field("cancel_running", Form::Flag, "Also stop what runs"), REASON];
 const TO_RESUME_CRON: &[Field] =
     &[field("catch_up", Form::Flag, "What it missed in its pause counts as missed"), REASON];
+const TO_BACKFILL: &[Field] = &[
+    field("from", Form::When, "From then on: an instant, or a duration back from now"),
+    field("to", Form::When, "Up to then [now]"),
+    field("dry_run", Form::Flag, "Only count and name the ticks"),
+    field("expect", Form::Whole(0, 1_000), "So many ticks were counted; another number is refused"),
+    REASON,
+];
+/// The span of a back-fill, on its page.
+pub(crate) const OF_BACKFILL: &[Field] = &[
+    field("from", Form::When, "From then on: an instant, or a duration back from now"),
+    field("to", Form::When, "Up to then [now]"),
+];
 const TO_BULK: &[Field] = &[
     field("verb", Form::Words(bulk::VERBS), "What to do"),
     field("filter", Form::Object, "To which; the fields of the lists"),
@@ -248,6 +267,7 @@ pub(crate) static ENDPOINTS: &[Endpoint] = &[
     act("/api/v1/dead/{id}/discard", "Put a dead letter aside; for seven days it can be restored", WHY, |call| Box::pin(verbs::discard(call))),
     act("/api/v1/dead/{id}/restore", "Take back a discard", WHY, |call| Box::pin(verbs::restore(call))),
     act("/api/v1/dead/groups/{fingerprint}/acknowledge", "Mark a group as seen; a further death opens it again", TO_ACKNOWLEDGE, |call| Box::pin(verbs::acknowledge(call))),
+    act("/api/v1/dead/groups/{fingerprint}/own", "Say who looks after a group, whatever becomes of it", TO_OWN, |call| Box::pin(verbs::own(call))),
     act("/api/v1/dead/groups/{fingerprint}/mute", "Send no alerts about a group for a while", TO_MUTE, |call| Box::pin(verbs::mute(call))),
     Endpoint { answers: One(200, "Done"),
         ..act("/api/v1/bulk", "Do one thing to all that pass a filter: counted first, then done; 202 for a revive, which is a replay", TO_BULK, |call| Box::pin(bulk::act(call))) },
@@ -266,6 +286,7 @@ pub(crate) static ENDPOINTS: &[Endpoint] = &[
     act("/api/v1/cron/{name}/pause", "Let a schedule not tick", TO_PAUSE, |call| Box::pin(verbs::pause(call, Of::Schedule))),
     act("/api/v1/cron/{name}/resume", "Let a schedule tick again", TO_RESUME_CRON, |call| Box::pin(verbs::resume_schedule(call))),
     act("/api/v1/cron/{name}/run", "Make a job of a schedule now", WHY, |call| Box::pin(verbs::run(call))),
+    act("/api/v1/cron/{name}/backfill", "Make the jobs of ticks that have passed, up to 1,000 and each at most once ever: counted first, then done", TO_BACKFILL, |call| Box::pin(backfill::act(call))),
     look("/api/v1/workers", "Workers, the youngest first", Page("Worker"), OF_WORKERS, |call| Box::pin(machines::workers(call))),
     act("/api/v1/workers/{id}/drain", "Let a worker finish what it runs, and leave", WHY, |call| Box::pin(verbs::drain(call))),
     look("/api/v1/events", "What happens, as it happens; Last-Event-ID goes on for five minutes", Stream, OF_EVENTS, |call| Box::pin(events::events(call))),

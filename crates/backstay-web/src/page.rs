@@ -24,7 +24,7 @@ use crate::api::{self, OF_AUDIT, OF_BULK_PAGE, OF_DISCARDED, OF_GROUPS, OF_JOBS,
 use crate::ask::{Answering, Answers, Call, Endpoint, Needs, Verb};
 use crate::problem::Problem;
 use crate::query::{Field, Form, field};
-pub(crate) use act::{done, path as form_path, read as read_form};
+pub(crate) use act::{Sent, done, path as form_path, read as read_form};
 pub(crate) use around::Around;
 pub(crate) use frame::tell;
 
@@ -57,6 +57,7 @@ pub(crate) static PAGES: &[Endpoint] = &[
     page("/kinds/{name}", "One kind over time, with its memory against its limit", OF_CHARTS, |call| Box::pin(machines::kind(call))),
     page("/cron", "Schedules with their next and their last ticks", &[], |call| Box::pin(cron::list(call))),
     page("/cron/{name}", "One schedule with what is to come and what has come", api::PAGE, |call| Box::pin(cron::show(call))),
+    page("/cron/{name}/backfill", "What a back-fill of one schedule would do", api::OF_BACKFILL, |call| Box::pin(cron::backfill(call))),
     page("/workers", "Workers with what they run", OF_WORKERS, |call| Box::pin(machines::workers(call))),
     page("/alerts", "What people were told", api::PAGE, |call| Box::pin(machines::alerts(call))),
     Endpoint { needs: Needs::Audit,

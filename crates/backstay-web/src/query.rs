@@ -180,6 +180,7 @@ impl Query {
             outcomes: self.parsed("outcome")?,
             with_args: self.parsed("with_args")?.pop(),
             fingerprint: self.text("fingerprint"),
+            owner: self.text("owner"),
             since: self.when("since")?,
             before: self.when("before")?,
         })

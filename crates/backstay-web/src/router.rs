@@ -21,7 +21,7 @@ use crate::kept::Kept;
 use crate::limit::Limits;
 use crate::live::Live;
 use crate::options::Options;
-use crate::page::{self, Around};
+use crate::page::{self, Around, Sent};
 use crate::problem::Problem;
 use crate::query::Query;
 use crate::{api, asset, health, login, openapi};
@@ -168,11 +168,11 @@ async fn answer(
         };
         if door == Door::Form {
             let form = Form::receive(&parts, stream).await?;
-            let (body, back) = page::read_form(&form, endpoint)?;
+            let Sent { body, verb, back } = page::read_form(&form, endpoint)?;
             let around = Around::of(&parts);
             let answered =
                 (endpoint.run)(Call { service, caller, path, query, body, parts }).await?;
-            return page::done(endpoint, &around, &back, answered).await;
+            return page::done(&around, &verb, &back, answered).await;
         }
         let bytes = body::receive(&parts.headers, stream).await?;
         let body = Body::read(&parts.headers, &bytes, endpoint.body)?;

@@ -65,6 +65,12 @@ Examples:
   backstay dead acknowledge a3f19c02 --note \"provider is down\""
     )]
     Acknowledge(AcknowledgeArgs),
+    /// Say who looks after a group, also when it opens again
+    #[command(after_help = "\
+Examples:
+  backstay dead own a3f19c02 ana
+  backstay dead own a3f19c02 --nobody --reason \"ana has left\"")]
+    Own(OwnArgs),
     /// Send no alerts about a group for a while
     #[command(after_help = "\
 Examples:
@@ -90,6 +96,9 @@ pub(crate) struct DeadListArgs {
     /// Only of this dead group
     #[arg(long, value_name = "GROUP", help_heading = "Filters")]
     pub(crate) fingerprint: Option<String>,
+    /// Only of groups that this one looks after
+    #[arg(long, value_name = "NAME", help_heading = "Filters")]
+    pub(crate) owner: Option<String>,
     #[command(flatten)]
     pub(crate) filter: Filter,
     #[command(flatten)]
@@ -140,6 +149,19 @@ pub(crate) struct AcknowledgeArgs {
     /// What is known about it
     #[arg(long, value_name = "TEXT")]
     pub(crate) note: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct OwnArgs {
+    /// The group's fingerprint
+    #[arg(value_name = "GROUP")]
+    pub(crate) group: String,
+    /// A person or a team
+    #[arg(value_name = "NAME", required_unless_present = "nobody")]
+    pub(crate) owner: Option<String>,
+    /// Nobody does any more
+    #[arg(long, conflicts_with = "owner")]
+    pub(crate) nobody: bool,
 }
 
 #[derive(Debug, Args)]

@@ -1,4 +1,4 @@
-//! The verbs of operators: cancel, promote, edit, bury, revive, discard, restore, acknowledge, mute, pause, resume, drain, replays.
+//! The verbs of operators: cancel, promote, edit, bury, revive, discard, restore, acknowledge, own, mute, pause, resume, drain, replays.
 
 mod dead;
 mod edit;
@@ -6,7 +6,7 @@ mod jobs;
 mod machines;
 mod replay;
 
-pub(crate) use dead::{acknowledge, discard, mute, restore, revive};
+pub(crate) use dead::{acknowledge, discard, mute, own, restore, revive};
 pub(crate) use edit::{bury, edit};
 pub(crate) use jobs::{cancel, promote};
 pub(crate) use machines::{drain, pause, resume};

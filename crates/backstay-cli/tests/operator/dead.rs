@@ -1,4 +1,4 @@
-//! `dead list`, `show`, `revive`, `discard`, `restore`, `acknowledge`; `replays`.
+//! `dead list`, `show`, `revive`, `discard`, `restore`, `acknowledge`, `own`; `replays`.
 
 use crate::{Desk, desk};
 
@@ -101,6 +101,31 @@ fn an_acknowledged_group_shows_who_has_seen_it() {
     assert!(list.out.contains("\tacknowledged (backstay: provider is down)\n"), "{}", list.out);
     let unknown = desk.run(&["dead", "acknowledge", "0badc0de"]).exits(1);
     assert!(unknown.err.starts_with("0badc0de: BS301 "), "{}", unknown.err);
+}
+
+#[test]
+fn a_group_is_listed_with_its_owner_until_nobody_looks_after_it() {
+    let Some(desk) = desk() else { return };
+    desk.die("report");
+    let fingerprint = group(&desk);
+    let done = desk.run(&["dead", "own", &fingerprint, "ana", "--reason", "hers"]).exits(0);
+    assert_eq!(done.out, format!("ana looks after {fingerprint}, also when it opens again\n"));
+    let list = |more: &[&str]| desk.run(&[&["dead", "list"], more].concat()).exits(0).out;
+    assert!(list(&[]).contains("\tana\topen\n"), "{}", list(&[]));
+    assert_eq!((list(&["--owner", "ana"]), list(&["--owner", "ben"])), (list(&[]), String::new()));
+    assert!(list(&["--flat", "--owner", "ana"]).contains("\treport\t"));
+    let shown = desk.run(&["dead", "show", &fingerprint]).exits(0);
+    assert!(shown.out.contains("\n  owner ana\n"), "{}", shown.out);
+    // An acknowledgement and the next death leave it as it is.
+    desk.run(&["dead", "ack", &fingerprint]).exits(0);
+    desk.die("report");
+    assert!(list(&[]).contains("\tana\t"), "{}", list(&[]));
+    let away = desk.run(&["dead", "own", &fingerprint, "--nobody"]).exits(0);
+    assert_eq!(away.out, format!("nobody looks after {fingerprint} any more\n"));
+    assert_eq!(list(&["--owner", "ana"]), "");
+    desk.run(&["dead", "own", &fingerprint]).exits(2);
+    desk.run(&["dead", "own", &fingerprint, "ana", "--nobody"]).exits(2);
+    desk.run(&["dead", "own", "0badc0de", "ana"]).exits(1);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::json;
 
 use super::web::login::OWN_PAGE;
-use super::web::{Answer, Site, site};
+use super::web::{Answer, HOURLY, Site, paths, site};
 
 /// What a browser says of itself.
 const BROWSER: (&str, &str) = ("Accept", "text/html,application/xhtml+xml,*/*;q=0.8");
@@ -301,7 +301,7 @@ fn forms_do_what_the_api_does_and_go_back_to_where_they_stood() {
     assert!(page.body.contains("Promote 1 job") && page.body.contains("Of 2 jobs"), "{page:?}");
     let ticked = format!("verb=promote&filter=%7B%22id%22%3A%5B%22{late}%22%5D%7D&expect=1");
     let done = send(&site, &cookie, "/do/bulk", &format!("{ticked}&reason=now&back=jobs"));
-    assert_eq!(place(&done), "../jobs?did=bulk.1.0", "{done:?}");
+    assert_eq!(place(&done), "../jobs?did=promote.1.0", "{done:?}");
     let none = site.with(&cookie, "GET", "/bulk/cancel?back=jobs");
     assert!(none.status == 422 && none.body.contains("nothing is ticked"), "{none:?}");
     site.desk.run(&["jobs", "cancel", &late]).exits(0);
@@ -315,7 +315,7 @@ fn forms_do_what_the_api_does_and_go_back_to_where_they_stood() {
     let refused = send(&site, &cookie, "/do/bulk", filter);
     assert!(refused.status == 422 && refused.body.contains("BS305"), "{refused:?}");
     let done = send(&site, &cookie, "/do/bulk", &format!("{filter}&reason=why&back=jobs"));
-    assert_eq!(place(&done), "../jobs?did=bulk.1.0");
+    assert_eq!(place(&done), "../jobs?did=cancel.1.0");
     let dead = site.desk.die("report");
     let done = send(&site, &cookie, &format!("/do/dead/{dead}/revive"), "reason=mended");
     assert_eq!((done.status, place(&done)), (303, "../../../?did=revive.1.0"));
@@ -333,6 +333,16 @@ fn forms_do_what_the_api_does_and_go_back_to_where_they_stood() {
     assert_eq!(place(&seen), format!("../../../../dead/{fingerprint}?did=acknowledge.1.0"));
     let group_page = site.page(&format!("/dead/{fingerprint}"));
     assert!(group_page.contains("acknowledged by t:"), "the token's name: {group_page}");
+    let back = format!("back=dead/{fingerprint}");
+    let owned =
+        send(&site, &cookie, &format!("{group}/own"), &format!("owner=ana%20%3Cb%3E&{back}"));
+    assert_eq!(place(&owned), format!("../../../../dead/{fingerprint}?did=own.1.0"), "{owned:?}");
+    let group_page = site.page(&format!("/dead/{fingerprint}"));
+    assert!(group_page.contains(">ana &lt;b&gt;</a>"), "{group_page}");
+    assert!(site.page("/dead?owner=ana%20%3Cb%3E").contains(&fingerprint));
+    assert!(site.page("/dead?owner=ben").contains("No group passes this filter"));
+    assert_eq!(send(&site, &cookie, &format!("{group}/own"), "owner=").status, 303);
+    assert!(site.page(&format!("/dead/{fingerprint}")).contains("<dt>owner</dt><dd>nobody</dd>"));
     // What is put aside is on a page of its own, with who did it, and can be brought back from there.
     let done = send(&site, &cookie, &format!("/do/dead/{dead}/discard"), "reason=old&back=dead");
     assert_eq!(place(&done), "../../../dead?did=discard.1.0", "{done:?}");
@@ -346,7 +356,7 @@ fn forms_do_what_the_api_does_and_go_back_to_where_they_stood() {
     let restore = format!("verb=restore&filter=%7B%22id%22%3A%5B%22{dead}%22%5D%7D&expect=1");
     let done =
         send(&site, &cookie, "/do/bulk", &format!("{restore}&reason=back&back=dead/discarded"));
-    assert_eq!(place(&done), "../dead/discarded?did=bulk.1.0", "{done:?}");
+    assert_eq!(place(&done), "../dead/discarded?did=restore.1.0", "{done:?}");
     assert!(site.page("/dead/discarded").contains("Nothing is put aside"));
     let wrong = send(&site, &cookie, &format!("{group}/mute"), "for_in=soon");
     assert!(
@@ -368,6 +378,149 @@ fn forms_do_what_the_api_does_and_go_back_to_where_they_stood() {
     for page in ["/bulk/revive?kind=report", "/replays", "/alerts", "/workers?gone=true"] {
         check_tags(page, &site.page(page));
     }
+}
+
+#[test]
+fn a_schedule_is_filled_in_from_its_page_after_a_look_at_the_ticks() {
+    let Some(site) = site(&[]) else { return };
+    site.desk.sql(HOURLY);
+    assert!(site.page("/cron/hourly").contains("action=\"../cron/hourly/backfill\""));
+    let look = site.page("/cron/hourly/backfill?from=5h&to=");
+    check_tags("/cron/hourly/backfill", &look);
+    assert!(look.contains("Back-fill 5 ticks?") && look.contains("<button disabled>"), "{look}");
+    let cookie = site.sign_in(&site.token("operate"));
+    let look = site.with(&cookie, "GET", "/cron/hourly/backfill?from=5h").body;
+    assert!(!look.contains("disabled"), "{look}");
+    let value = |name: &str| {
+        let of = |tag: &&str| attribute(tag, "name") == Some(name);
+        attribute(tags(&look).into_iter().find(of).unwrap(), "value").unwrap().replace(':', "%3A")
+    };
+    let (from, to, expect) = (value("from"), value("to"), value("expect"));
+    let form = format!("from={from}&to={to}&expect={expect}&back=cron/hourly");
+    let mute = send(&site, &cookie, "/do/cron/hourly/backfill", &form);
+    assert!(mute.status == 422 && mute.body.contains("BS305"), "{mute:?}");
+    let done = send(&site, &cookie, "/do/cron/hourly/backfill", &format!("{form}&reason=down"));
+    assert_eq!(place(&done), "../../../cron/hourly?did=backfill.5.0", "{done:?}");
+    assert!(site.page("/cron/hourly?did=backfill.5.0").contains(">5 jobs enqueued.</p>"));
+    assert!(site.page("/cron/hourly/backfill?from=1s").contains("No tick lies in this span"));
+    let wrong = site.ask("GET", "/cron/hourly/backfill", &[BROWSER], "");
+    assert!(wrong.status == 422 && wrong.body.contains("needs a beginning"), "{wrong:?}");
+}
+
+/// Who may see a page, and who may send a form: `v` viewer, `o` operator, `a` admin, `u` auditor.
+const MAY: &[(&str, &str, &str)] = &[
+    ("GET", "/", "voa"),
+    ("GET", "/jobs", "voa"),
+    ("GET", "/jobs/1", "voa"),
+    ("GET", "/bulk/default?kind=mail", "voa"),
+    ("GET", "/dead", "voa"),
+    ("GET", "/dead/discarded", "voa"),
+    ("GET", "/dead/0a0a0a0a", "voa"),
+    ("GET", "/queues", "voa"),
+    ("GET", "/queues/default", "voa"),
+    ("GET", "/kinds", "voa"),
+    ("GET", "/kinds/default", "voa"),
+    ("GET", "/cron", "voa"),
+    ("GET", "/cron/default", "voa"),
+    ("GET", "/cron/default/backfill?from=1h", "voa"),
+    ("GET", "/workers", "voa"),
+    ("GET", "/alerts", "voa"),
+    ("GET", "/replays", "voa"),
+    ("GET", "/replays/1", "voa"),
+    ("GET", "/find?q=mail", "voa"),
+    ("GET", "/audit", "u"),
+    ("POST", "/do/jobs/1/edit", "oa"),
+    ("POST", "/do/jobs/1/cancel", "oa"),
+    ("POST", "/do/jobs/1/promote", "oa"),
+    ("POST", "/do/jobs/1/bury", "oa"),
+    ("POST", "/do/dead/1/revive", "oa"),
+    ("POST", "/do/dead/1/discard", "oa"),
+    ("POST", "/do/dead/1/restore", "oa"),
+    ("POST", "/do/dead/groups/0a0a0a0a/acknowledge", "oa"),
+    ("POST", "/do/dead/groups/0a0a0a0a/own", "oa"),
+    ("POST", "/do/dead/groups/0a0a0a0a/mute", "oa"),
+    ("POST", "/do/bulk", "oa"),
+    ("POST", "/do/bulk/1/stop", "oa"),
+    ("POST", "/do/bulk/1/resume", "oa"),
+    ("POST", "/do/queues/default/pause", "oa"),
+    ("POST", "/do/queues/default/resume", "oa"),
+    ("POST", "/do/kinds/default/pause", "oa"),
+    ("POST", "/do/kinds/default/resume", "oa"),
+    ("POST", "/do/cron/default/pause", "oa"),
+    ("POST", "/do/cron/default/resume", "oa"),
+    ("POST", "/do/cron/default/run", "oa"),
+    ("POST", "/do/cron/default/backfill", "oa"),
+    ("POST", "/do/workers/1/drain", "oa"),
+    ("POST", "/do/alerts/channels/default/test", "oa"),
+];
+
+#[test]
+fn each_role_sees_its_pages_and_sends_its_forms_and_no_other() {
+    let Some(site) = site(&[("BACKSTAY_WEB__AUTH", "token")]) else { return };
+    let cookie = |scope: &str| site.sign_in(&site.token(scope));
+    let roles = [("v", "read"), ("o", "operate"), ("a", "admin"), ("u", "audit")];
+    let roles = roles.map(|(letter, scope)| (letter, cookie(scope)));
+    for (verb, path, may) in MAY {
+        let ask = |cookie: &str| match *verb {
+            "GET" => site.with(cookie, "GET", path).status,
+            _ => send(&site, cookie, path, "").status,
+        };
+        assert_eq!(ask(""), 401, "{verb} {path} for nobody");
+        for (letter, cookie) in &roles {
+            let status = ask(cookie);
+            assert_eq!(status != 403, may.contains(letter), "{verb} {path} for {letter}: {status}");
+            assert!(status != 401 && status < 500, "{verb} {path} for {letter}: {status}");
+        }
+    }
+}
+
+#[test]
+fn the_table_of_roles_has_every_page_and_every_form() {
+    let Some(site) = site(&[]) else { return };
+    let has = |wanted: &str| MAY.iter().any(|(_, path, _)| path.split('?').next() == Some(wanted));
+    let filled = |path: &str| {
+        let path = path.replace("{id}", "1").replace("{fingerprint}", "0a0a0a0a");
+        path.replace("{name}", "default").replace("{verb}", "default")
+    };
+    let pages = include_str!("../../../backstay-web/src/page.rs");
+    let pages: Vec<&str> =
+        pages.split("page(\"").skip(1).filter_map(|it| it.split('"').next()).collect();
+    assert!(pages.len() >= 19, "{pages:?}");
+    for page in pages {
+        assert!(has(&filled(page)), "{page} stands in no line");
+    }
+    let described = site.get("/api/v1/openapi.json").json();
+    for (verb, path, needs) in paths(&described) {
+        if needs == "operate" {
+            let path = path.replace("/api/v1", "/do");
+            let form = if verb == "PATCH" { format!("{path}/edit") } else { path };
+            assert!(has(&form), "{form} stands in no line");
+        }
+    }
+}
+
+#[test]
+fn an_auditor_signs_in_and_is_led_to_the_audit_and_nowhere_else() {
+    let Some(site) = site(&[("BACKSTAY_WEB__AUTH", "token")]) else { return };
+    let token = site.token("audit");
+    let landed = site.form("/login", &OWN_PAGE, &format!("token={token}"));
+    assert_eq!((landed.status, place(&landed)), (303, "./audit"), "{landed:?}");
+    let cookie = site.sign_in(&token);
+    let page = site.with(&cookie, "GET", "/audit");
+    assert!(page.status == 200 && page.body.contains("sign_in"), "{page:?}");
+    assert!(page.body.contains("title=\"auditor\""), "{}", page.body);
+    // Nothing on it leads where an auditor may not go.
+    for to in addresses("/audit", &page.body) {
+        let path = to.split('?').next().unwrap();
+        let is_open = path.starts_with("/assets/") || path == "/login";
+        assert!(is_open || path == "/audit", "{to}");
+    }
+    let account = site.with(&cookie, "GET", "/login").body;
+    assert!(account.contains("(auditor)") && account.contains("href=\"./audit\""), "{account}");
+    // Together with another scope it is that role, which sees the audit as well.
+    let both = site.sign_in(&site.token("read,audit"));
+    assert_eq!(site.with(&both, "GET", "/").status, 200);
+    assert_eq!(site.with(&both, "GET", "/audit").status, 200);
 }
 
 #[test]

@@ -189,7 +189,7 @@ impl Site {
 }
 
 /// Every path of the description with its methods; what stands in braces is filled in.
-fn paths(description: &Value) -> Vec<(String, String, String)> {
+pub(crate) fn paths(description: &Value) -> Vec<(String, String, String)> {
     let mut all = Vec::new();
     for (path, verbs) in description["paths"].as_object().unwrap() {
         for (verb, operation) in verbs.as_object().unwrap() {
@@ -233,6 +233,13 @@ fn a_job_is_enqueued_looked_at_and_steered_over_http() {
     let seen = json!({ "note": "known" });
     assert_eq!(by("POST", &format!("/api/v1/dead/groups/{group}/acknowledge"), seen).status, 200);
     assert_eq!(site.get("/api/v1/dead").json()["items"][0]["note"], "known");
+    let own = |body: Value| by("POST", &format!("/api/v1/dead/groups/{group}/own"), body).status;
+    assert_eq!(own(json!({ "owner": "team a", "reason": "theirs" })), 200);
+    let owned = site.get("/api/v1/dead?owner=team%20a").json();
+    assert_eq!(owned["items"][0]["owner"], "team a");
+    assert_eq!(own(json!({ "owner": "x".repeat(129) })), 422);
+    assert_eq!(own(json!({})), 200);
+    assert_eq!(site.get("/api/v1/dead?owner=team%20a").json()["items"], json!([]));
     assert_eq!(by("POST", &format!("/api/v1/dead/{id}/revive"), Value::Null).status, 200);
     assert_eq!(by("POST", &path("/cancel"), Value::Null).json()["answer"], "cancelled");
     assert_eq!(by("POST", &path("/cancel"), Value::Null).code(), "409 BS302");
@@ -245,10 +252,61 @@ fn a_job_is_enqueued_looked_at_and_steered_over_http() {
     let doer = format!("serve {} t", &token[4..12]);
     site.desk.sql(&format!(
         "do $$ begin
-           assert (select count(*) from backstay.audit where source = '{doer}') = 7;
+           assert (select count(*) from backstay.audit where source = '{doer}') = 9;
            assert (select reason from backstay.audit where verb = 'edit') = 'it is wanted';
          end $$"
     ));
+}
+
+/// A schedule that ticks each hour, as the owner of a database writes it by hand.
+pub(crate) const HOURLY: &str =
+    "insert into backstay.schedule (name, set_at, counted_to, look_at, missed_within_ms, missed_max, line, zone, kind, args, options, missed, overlap, origin, hash, set_by)
+     values ('hourly', now(), now(), now() + interval '1 hour', 86400000, 10, '0 * * * *', 'UTC', 'report', '{}', '{}', 'once', 'allow', 'database', '', 'me')";
+
+#[test]
+fn the_ticks_of_a_span_are_counted_and_then_filled_in_at_most_once() {
+    let Some(site) = site(&[]) else { return };
+    site.desk.sql(HOURLY);
+    let token = site.token("operate");
+    let fill = |body: Value| site.by(&token, "POST", "/api/v1/cron/hourly/backfill", &body);
+    // A span that no tick enters or leaves while the test runs.
+    let counted = fill(json!({ "from": "5h", "dry_run": true })).json();
+    let ticks = counted["ticks"].as_array().unwrap().clone();
+    assert_eq!((counted["count"].as_u64(), ticks.len()), (Some(5), 5), "{counted}");
+    let span = |more: Value| {
+        let mut body = json!({ "from": ticks[0], "to": ticks[4], "reason": "it was down" });
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        fill(body)
+    };
+    assert_eq!(span(json!({})).code(), "409 BS304", "nobody said how many");
+    assert_eq!(span(json!({ "expect": 4 })).code(), "409 BS304");
+    assert_eq!(span(json!({ "expect": 5, "reason": "" })).code(), "422 BS305");
+    assert_eq!(
+        site.get("/api/v1/cron/hourly/ticks").json()["items"],
+        json!([]),
+        "nothing was done"
+    );
+    assert_eq!(span(json!({ "expect": 5 })).json()["count"], 5);
+    let again = span(json!({ "expect": 5 })).json();
+    assert_eq!((&again["count"], &again["skipped"][0]["code"]), (&json!(0), &json!("BS302")));
+    assert_eq!(site.get("/api/v1/jobs?kind=report").json()["items"].as_array().unwrap().len(), 5);
+    for (body, code) in [
+        (json!({ "dry_run": true }), "422 BS102"),
+        (json!({ "from": "soon", "dry_run": true }), "422 BS102"),
+        (json!({ "from": "1h", "to": "2100-01-01T00:00:00Z", "dry_run": true }), "422 BS102"),
+        (json!({ "from": "60d", "dry_run": true }), "413 BS109"),
+        (json!({ "from": "86d", "to": "2160h", "expect": 0 }), "422 BS305"),
+    ] {
+        assert_eq!(fill(body.clone()).code(), code, "{body}");
+    }
+    let unknown = json!({ "from": "1h", "dry_run": true });
+    let unknown = site.by(&token, "POST", "/api/v1/cron/other/backfill", &unknown);
+    assert_eq!(unknown.code(), "404 BS301");
+    site.desk.sql(
+        "do $$ begin
+           assert (select string_agg(reason || ' ' || affected, ', ' order by id) from backstay.audit where verb = 'backfill') = 'it was down 5, it was down 0';
+         end $$",
+    );
 }
 
 #[test]

@@ -116,6 +116,13 @@ pub(super) async fn acknowledge(call: Call) -> Result<Response, Problem> {
     one(operate::acknowledge(&call.acting(), group, note.as_deref(), &reason).await)
 }
 
+pub(super) async fn own(call: Call) -> Result<Response, Problem> {
+    let (owner, reason) = (call.body.text("owner")?, call.body.reason()?);
+    let owner = owner.filter(|owner| !owner.trim().is_empty());
+    let group = call.part("fingerprint");
+    one(operate::own(&call.acting(), group, owner.as_deref(), &reason).await)
+}
+
 pub(super) async fn mute(call: Call) -> Result<Response, Problem> {
     let needed = || {
         Problem::new("BS102", "a mute needs an end").hint("add {\"for_in\": \"7d\"}").at("/for_in")

@@ -22,7 +22,7 @@ const DOCUMENTS: &[(&str, &str)] = &[
     (
         "DeadGroup",
         "fingerprint:text kind:text queue:text reason:text title:text sample:text letters:count deaths:whole first_at:time \
-         last_at:time oldest_at:time state:text by:text? note:text? until:time? releases:texts",
+         last_at:time oldest_at:time state:text by:text? note:text? until:time? owner:text? releases:texts",
     ),
     (
         "Letter",
@@ -88,7 +88,10 @@ const DOCUMENTS: &[(&str, &str)] = &[
     ("NewToken", "id:text name:text scopes:texts expires_at:time token:text"),
     ("Enqueued", "id:text created:flag"),
     ("EnqueuedMany", "items:objects"),
-    ("Done", "count:whole skipped:objects groups:whole? cancelling:whole? replay:text? job:text?"),
+    (
+        "Done",
+        "count:whole skipped:objects groups:whole? cancelling:whole? replay:text? job:text? ticks:texts",
+    ),
     ("Cancelled", "id:text answer:text"),
     ("Why", "state:text? reason:text text:text since:time? remedy:text? start_at:time?"),
     ("Doctor", "ready:flag findings:objects"),

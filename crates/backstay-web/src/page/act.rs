@@ -24,10 +24,22 @@ pub(crate) fn path(endpoint: &Endpoint) -> Option<String> {
     }
 }
 
-/// What a form sent, as the verb takes it, and the page to go back to.
-pub(crate) fn read(form: &Form, endpoint: &Endpoint) -> Result<(Body, String), Problem> {
+/// A form that was sent: what the verb takes of it, which verb that is, and the page to go back to.
+pub(crate) struct Sent {
+    pub(crate) body: Body,
+    pub(crate) verb: String,
+    pub(crate) back: String,
+}
+
+pub(crate) fn read(form: &Form, endpoint: &Endpoint) -> Result<Sent, Problem> {
     let body = Body::of_form(form.pairs().filter(|(name, _)| *name != "back"), endpoint.body)?;
-    Ok((body, ours(form.text("back")).to_owned()))
+    let verb = match endpoint.path.rsplit('/').next().unwrap_or("") {
+        _ if endpoint.verb == Verb::Patch => "edit",
+        // It stands in the form which of several it is; the verb itself refuses others.
+        "bulk" => form.text("verb"),
+        verb => verb,
+    };
+    Ok(Sent { body, verb: verb.to_owned(), back: ours(form.text("back")).to_owned() })
 }
 
 /// A page of this server, which a link of somebody else cannot turn into another; the first page for anything else.
@@ -37,8 +49,8 @@ pub(super) fn ours(back: &str) -> &str {
 
 /// Sends the browser back to where the form stood, with what was done in the address.
 pub(crate) async fn done(
-    endpoint: &Endpoint,
     around: &Around,
+    verb: &str,
     back: &str,
     answered: Response,
 ) -> Result<Response, Problem> {
@@ -56,8 +68,6 @@ pub(crate) async fn done(
     if let Some(replay) = answer.replay {
         return Ok(see(&format!("{base}replays/{replay}?did=replay.1.0")));
     }
-    let verb = endpoint.path.rsplit('/').next().unwrap_or("");
-    let verb = if endpoint.verb == Verb::Patch { "edit" } else { verb };
     let (page, query) = back.split_once('?').unwrap_or((back, ""));
     let kept = query.split('&').filter(|pair| !pair.is_empty() && !pair.starts_with("did="));
     let did = format!("did={verb}.{}.{}", answer.count.unwrap_or(1), answer.skipped.len());
@@ -71,30 +81,30 @@ pub(super) fn told(query: &str) -> Option<String> {
     let mut parts = did.split('.');
     let (verb, count, skipped) = (parts.next()?, parts.next()?, parts.next()?);
     let (count, skipped): (u64, u64) = (count.parse().ok()?, skipped.parse().ok()?);
-    let said = match verb {
-        "cancel" => "cancelled, or told to stop",
-        "promote" => "brought into line",
-        "bury" => "buried",
-        "edit" => "changed",
-        "revive" => "revived",
-        "discard" => "discarded; for seven days it can be restored",
-        "restore" => "restored",
-        "acknowledge" => "acknowledged",
-        "mute" => "muted",
-        "pause" => "paused",
-        "resume" => "resumed",
-        "drain" => "told to finish and leave",
-        "run" => "enqueued",
-        "stop" => "stopped",
-        "test" => "tested; what the channel answered stands first below",
+    let (what, said) = match verb {
+        "cancel" => ("job", "cancelled, or told to stop"),
+        "promote" => ("job", "brought into line"),
+        "bury" => ("job", "buried"),
+        "edit" => ("job", "changed"),
+        "revive" => ("dead letter", "revived"),
+        "discard" => ("dead letter", "discarded; to be restored within seven days"),
+        "restore" => ("dead letter", "restored"),
+        "acknowledge" => ("group", "acknowledged"),
+        "own" => ("group", "has the owner that you named"),
+        "mute" => ("group", "muted"),
+        "pause" => ("line", "paused"),
+        "resume" => ("line", "resumed"),
+        "drain" => ("worker", "told to finish and leave"),
+        "run" | "backfill" => ("job", "enqueued"),
+        "stop" => ("replay", "stopped"),
+        "test" => ("channel", "tested; what it answered stands first below"),
         "replay" => return Some("The replay has begun".into()),
-        "bulk" => "done",
         _ => return None,
     };
     let rest = if skipped > 0 { format!("; {skipped} passed over") } else { String::new() };
     Some(match count {
         1 => format!("{}{rest}", super::text::title(said)),
-        n => format!("{}: {said}{rest}", super::text::grouped(n)),
+        n => format!("{} {said}{rest}", super::text::many(&n, what)),
     })
 }
 
@@ -121,7 +131,10 @@ mod tests {
     #[test]
     fn what_was_done_is_told_in_words_of_ours() {
         assert_eq!(told("a=b&did=cancel.1.0").as_deref(), Some("Cancelled, or told to stop"));
-        assert_eq!(told("did=bulk.1200.3").as_deref(), Some("1,200: done; 3 passed over"));
+        let many = told("did=cancel.1200.3");
+        assert_eq!(many.as_deref(), Some("1,200 jobs cancelled, or told to stop; 3 passed over"));
+        assert_eq!(told("did=restore.2.0").as_deref(), Some("2 dead letters restored"));
+        assert_eq!(told("did=backfill.0.5").as_deref(), Some("0 jobs enqueued; 5 passed over"));
         for odd in ["", "did=", "did=<b>.1.0", "did=cancel", "did=cancel.x.0", "did=cancel.1"] {
             assert_eq!(told(odd), None, "{odd}");
         }

@@ -1,12 +1,17 @@
 //! Schedules: what ticks when, what became of the last ticks, and a job now.
 
+use std::time::SystemTime;
+
 use axum::response::Response;
 use backstay::inspect::{self, ComingTick, ScheduleStatus, TickStatus};
+use backstay::model::instant::Instant;
 
 use super::frame::{Frame, respond};
 use super::text;
+use crate::api::backfill;
 use crate::ask::Call;
 use crate::problem::Problem;
+use crate::query::when;
 
 /// Coming ticks on the page of one schedule.
 const COMING: usize = 10;
@@ -43,6 +48,30 @@ pub(super) async fn show(call: Call) -> Result<Response, Problem> {
     let frame = Frame::of(&call, "cron", format!("Schedule {name}"));
     let next = call.next(page.next);
     respond(&Schedule { frame, schedule, ticks: page.items, next })
+}
+
+#[derive(askama::Template)]
+#[template(path = "backfill.html")]
+struct Backfill {
+    frame: Frame,
+    name: String,
+    from: Instant,
+    to: Instant,
+    ticks: Vec<Instant>,
+}
+
+/// Before the jobs of ticks that have passed are made: which ticks they are.
+pub(super) async fn backfill(call: Call) -> Result<Response, Problem> {
+    let name = call.part("name").to_owned();
+    let span = |name: &str| call.query.text(name).map(|text| when(name, &text)).transpose();
+    let needed = || Problem::new("BS102", "a back-fill needs a beginning").at("?from");
+    let from = span("from")?.ok_or_else(needed)?;
+    let now = Instant::try_from(SystemTime::now());
+    let now = now.map_err(|error| Problem::new("BS999", error.to_string()))?;
+    let to = span("to")?.unwrap_or(now);
+    let ticks = backfill::ticks(call.pages(), &name, from, Some(to)).await?;
+    let frame = Frame::of(&call, "cron", format!("Back-fill {name}"));
+    respond(&Backfill { frame, name, from, to, ticks })
 }
 
 /// The next tick; one that is paused has none.

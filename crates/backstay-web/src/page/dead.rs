@@ -43,7 +43,7 @@ pub(super) async fn groups(call: Call) -> Result<Response, Problem> {
 
 impl Groups {
     fn is_filtered(&self) -> bool {
-        ["kind", "queue"].into_iter().any(|name| self.call.query.text(name).is_some())
+        ["kind", "queue", "owner"].into_iter().any(|name| self.call.query.text(name).is_some())
     }
 }
 

@@ -13,7 +13,7 @@ with recent as materialized (
 asked as materialized (
   select i.*, case when i.rule = 'death' then array['first', 'again', 'burst'] else array[i.rule] end as words
     from unnest($1::text[], $2::text[], $3::text[]) with ordinality i(rule, subject, kind, n))
-select g.state, (extract(epoch from g.last_at) * 1000)::bigint as last_at_ms,
+select g.state, g.owner, (extract(epoch from g.last_at) * 1000)::bigint as last_at_ms,
        (extract(epoch from g.until) * 1000)::bigint as muted_until_ms,
        m.rule as told_rule, (extract(epoch from x.due_at) * 1000)::bigint as told_due_at_ms, x.closed as told_closed,
        m.body ->> 'state' = 'resolved' as told_resolved,

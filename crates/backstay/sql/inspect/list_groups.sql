@@ -1,6 +1,6 @@
 -- Lists groups of dead letters, the one that was hit last first: how many letters each has now, up to 1,000 counted.
 -- role: viewer
--- $1 kinds text[], $2 queues text[], $3 fingerprint text, $4 before_us bigint, $5 before text, $6 n int
+-- $1 kinds text[], $2 queues text[], $3 fingerprint text, $4 before_us bigint, $5 before text, $6 n int, $7 owner text
 -- plan: one look into dead_letter_group for each fingerprint, at most 10,000 of them
 with recursive mark (fingerprint, n) as (
   (select d.fingerprint, 1 from backstay.dead_letters d where $3::text is null or d.fingerprint = $3 order by d.fingerprint limit 1)
@@ -12,7 +12,7 @@ select jsonb_build_object(
          'letters', jsonb_build_object('count', least(c.n, 1000), 'more', c.n > 1000),
          'deaths', greatest(g.count, c.n), 'first_at', least(g.first_at, old.died_at), 'last_at', last.died_at, 'oldest_at', old.died_at,
          'state', case when g.state = 'muted' and g.until <= backstay.clock() or g.state = 'empty' then 'open' else coalesce(g.state, 'open') end,
-         'by', g.by, 'note', g.note, 'until', g.until, 'releases', to_jsonb(coalesce(g.releases, '{}')))::text as document,
+         'by', g.by, 'note', g.note, 'until', g.until, 'owner', g.owner, 'releases', to_jsonb(coalesce(g.releases, '{}')))::text as document,
        (extract(epoch from last.died_at) * 1000000)::bigint as last_us, m.fingerprint
   from mark m
  cross join lateral (
@@ -27,5 +27,6 @@ select jsonb_build_object(
   left join backstay.dead_group g on g.fingerprint = m.fingerprint
  where ($1::text[] is null or last.kind = any($1))
    and ($2::text[] is null or last.queue = any($2))
+   and ($7::text is null or g.owner = $7)
    and ($4::bigint is null or (last.died_at, m.fingerprint) < (timestamptz 'epoch' + $4 * interval '1 us', $5::text collate "C"))
  order by last.died_at desc, m.fingerprint desc limit $6::int

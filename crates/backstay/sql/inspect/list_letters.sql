@@ -3,7 +3,7 @@
 -- $1 before_us bigint and $2 before bigint (death and id of the last one of the page before), $3 n int, $4 kinds text[], $5 queues text[],
 -- $6 group text, $7 tags text[], $8 unique text, $9 limit_key text, $10 fingerprint text, $11 since text, $12 before text, $13 discarded boolean,
 -- $14 outcomes text[], $15 ids bigint[], $16 members jsonb as text, $17 words text: whether its args have them, is a column, so that whoever
--- asks knows how far was looked
+-- asks knows how far was looked; $18 owner text
 -- plan: dead_letter_died, or dead_letter_group where the fingerprint is given
 select d.id, (extract(epoch from d.died_at) * 1000000)::bigint as died_us, d.fingerprint,
        coalesce(($16::text is null or d.args @> $16::jsonb) and ($17::text is null or strpos(lower(d.args::text), lower($17)) > 0), false) as fits
@@ -21,4 +21,5 @@ select d.id, (extract(epoch from d.died_at) * 1000000)::bigint as died_us, d.fin
    and ($12::text is null or d.died_at < $12::timestamptz)
    and ($14::text[] is null or exists (select from jsonb_array_elements(d.errors) e where e ->> 'outcome' = any($14)))
    and ($15::bigint[] is null or d.id = any($15))
+   and ($18::text is null or d.group_owner = $18)
  order by d.died_at desc, d.id limit $3::int

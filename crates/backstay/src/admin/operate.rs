@@ -25,6 +25,7 @@
 //! operate::bury(database, &[id], "it cannot work").await?;
 //! let group = &inspect::dead_groups(database, &Default::default(), None, 10).await?.items[0].fingerprint;
 //! operate::acknowledge(database, group, Some("fixed with the next release"), "seen").await?;
+//! operate::own(database, group, Some("ana"), "hers").await?;
 //! operate::mute(database, group, hours(1), "seen").await?;
 //! let Done { count, skipped, .. } = operate::discard(database, &[id, 99], "not wanted").await?;
 //! assert_eq!(count, 1);
@@ -340,7 +341,8 @@ impl<'a> Letters<'a> {
             && filter.states.is_empty()
             && filter.outcomes.is_empty()
             && filter.ids.is_empty()
-            && filter.with_args.is_none();
+            && filter.with_args.is_none()
+            && filter.owner.is_none();
         if known && !filter.is_empty() {
             Letters::Filter { filter, expect: ids.len() as u64 }
         } else {
@@ -498,6 +500,21 @@ pub async fn test_channel(
         }
         tokio::time::sleep(LOOK_AGAIN).await;
     }
+}
+
+/// Says who looks after a group of dead letters, in up to 128 bytes, or that nobody does any more. It stays so when the group opens
+/// again, and alerts about it say so.
+///
+/// # Errors
+///
+/// BS102 for a name that cannot be one, BS5xx from the database.
+pub async fn own(
+    database: &Database,
+    fingerprint: &str,
+    owner: Option<&str>,
+    reason: &str,
+) -> Result<Done, StoreError> {
+    store::own(database, fingerprint, owner, &only(reason)).await
 }
 
 /// Sends no alerts about a group of dead letters for a while.

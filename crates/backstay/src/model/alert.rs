@@ -257,6 +257,8 @@ pub struct Alert {
     pub last_at: Timestamp,
     /// The group of equal errors.
     pub fingerprint: Option<String>,
+    /// Who looks after that group.
+    pub owner: Option<String>,
     /// The kind of job.
     pub kind: Option<String>,
     /// The queue.

@@ -43,6 +43,8 @@ pub struct JobFilter {
     pub with_args: Option<Sought>,
     /// Dead of this error; concerns dead letters only.
     pub fingerprint: Option<String>,
+    /// Of a group that this one looks after; concerns dead letters only.
+    pub owner: Option<String>,
     /// Enqueued at this instant or later; for dead letters: died.
     pub since: Option<Instant>,
     /// Enqueued before this instant; for dead letters: died.
@@ -180,6 +182,8 @@ pub struct DeadGroup {
     pub note: Option<String>,
     /// Until when it is muted.
     pub until: Option<Instant>,
+    /// Who looks after it.
+    pub owner: Option<String>,
     /// In which releases of the application it was seen.
     pub releases: Vec<String>,
 }

@@ -137,6 +137,7 @@ fn incident(row: &Row) -> Incident {
         state: GroupState::of(state),
         last_at: at(row.get::<_, Option<i64>>("last_at_ms").unwrap_or(0)),
         muted_until: row.get::<_, Option<i64>>("muted_until_ms").map(at),
+        owner: row.get("owner"),
     });
     let rule = row.get::<_, Option<&str>>("told_rule").and_then(|word| word.parse().ok());
     let told = rule.map(|rule| Told {

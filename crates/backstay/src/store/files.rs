@@ -104,6 +104,10 @@ pub(crate) const SCHEMA: &[(&str, &str)] = &[
         "0018_schedules",
         include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/sql/schema/0018_schedules.sql")),
     ),
+    (
+        "0019_owners",
+        include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/sql/schema/0019_owners.sql")),
+    ),
 ];
 
 const BODIES: &[(&str, &str)] = &[
@@ -140,6 +144,7 @@ const BODIES: &[(&str, &str)] = &[
     file!("door/know_token"),
     file!("door/make_partitions"),
     file!("door/mute"),
+    file!("door/own"),
     file!("door/pause"),
     file!("door/progress"),
     file!("door/promote"),
@@ -159,6 +164,7 @@ const BODIES: &[(&str, &str)] = &[
     file!("door/tail"),
     file!("door/test_channel"),
     file!("door/tick"),
+    file!("door/why"),
     file!("door/workers"),
     file!("inner/absent"),
     file!("inner/accept"),
@@ -225,4 +231,8 @@ const BODIES: &[(&str, &str)] = &[
     file!("inner/take_keys"),
     file!("inner/tally"),
     file!("inner/wake"),
+    file!("inner/why_facts"),
+    file!("inner/why_line"),
+    file!("inner/why_paused"),
+    file!("inner/why_waits"),
 ];

@@ -43,7 +43,7 @@ static LIST_LETTERS: Sql = sql!(
     "inspect/list_letters",
     [
         INT8, INT8, INT4, TEXT_ARRAY, TEXT_ARRAY, TEXT, TEXT_ARRAY, TEXT, TEXT, TEXT, TEXT, TEXT,
-        BOOL, TEXT_ARRAY, INT8_ARRAY, TEXT, TEXT
+        BOOL, TEXT_ARRAY, INT8_ARRAY, TEXT, TEXT, TEXT
     ]
 );
 static LAST_ID: Sql = sql!("inspect/last_id", []);
@@ -53,7 +53,7 @@ static SHOW_JOB: Sql = sql!("inspect/show_job", [INT8]);
 static LIST_ATTEMPTS: Sql = sql!("inspect/list_attempts", [INT8]);
 static OUTPUT: Sql = sql!("inspect/output", [INT8, INT4, INT4, INT4, INT4]);
 static LIST_GROUPS: Sql =
-    sql!("inspect/list_groups", [TEXT_ARRAY, TEXT_ARRAY, TEXT, INT8, TEXT, INT4]);
+    sql!("inspect/list_groups", [TEXT_ARRAY, TEXT_ARRAY, TEXT, INT8, TEXT, INT4, TEXT]);
 static SHOW_LETTERS: Sql = sql!("inspect/show_letters", [INT8_ARRAY]);
 static LIST_QUEUES: Sql = sql!("inspect/list_queues", []);
 static LIST_KINDS: Sql = sql!("inspect/list_kinds", []);
@@ -298,6 +298,7 @@ pub(crate) async fn list_letters(
                     &one_of,
                     &members,
                     &text,
+                    &filter.owner,
                 ],
             )
             .await?;
@@ -418,9 +419,9 @@ pub(crate) async fn list_groups(
     let (kinds, queues) = (some(&filter.kinds), some(&filter.queues));
     let (us, fingerprint) = after.unzip();
     look(database, async |link| {
-        let rows = link
-            .query(&LIST_GROUPS, &[&kinds, &queues, &filter.fingerprint, &us, &fingerprint, &n])
-            .await?;
+        let all: [Param<'_>; 7] =
+            [&kinds, &queues, &filter.fingerprint, &us, &fingerprint, &n, &filter.owner];
+        let rows = link.query(&LIST_GROUPS, &all).await?;
         let groups = documents(&rows)?;
         Ok(groups.into_iter().zip(rows.iter().map(|row| row.get(1))).collect())
     })

@@ -28,6 +28,7 @@ static DISCARD: Sql = sql!("call/discard", [TEXT, TEXT]);
 static RESTORE: Sql = sql!("call/restore", [TEXT, TEXT]);
 static ACKNOWLEDGE: Sql = sql!("call/acknowledge", [TEXT, TEXT]);
 static TAIL: Sql = sql!("call/tail", [TEXT]);
+static OWN: Sql = sql!("call/own", [TEXT, TEXT, TEXT]);
 static MUTE: Sql = sql!("call/mute", [TEXT, TEXT]);
 static TEST_CHANNEL: Sql = sql!("call/test_channel", [TEXT, TEXT]);
 static DRAIN: Sql = sql!("call/drain", [TEXT, TEXT]);
@@ -226,6 +227,17 @@ pub(crate) async fn test_channel(
     }
     let made: Made = verb(database, &TEST_CHANNEL, &[name, options]).await?;
     made.id.parse().map_err(StoreError::garbled)
+}
+
+/// Says who looks after a group of dead letters, or that nobody does.
+pub(crate) async fn own(
+    database: &Database,
+    fingerprint: &str,
+    owner: Option<&str>,
+    options: &str,
+) -> Result<Done, StoreError> {
+    let owner = serde_json::Value::from(owner).to_string();
+    verb(database, &OWN, &[fingerprint, &owner, options]).await
 }
 
 /// Silences the alerts of a group for a while.

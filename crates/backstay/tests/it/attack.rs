@@ -36,7 +36,7 @@ const OWNERS: [&str; 24] = [
 ];
 
 /// Every door and view once, so that whatever they use inside is looked up.
-const CALLS: [&str; 34] = [
+const CALLS: [&str; 37] = [
     r#"select backstay.enqueue('report', '{"a": 1}', '{"queue": "q", "priority": "high", "tags": ["x"], "run_in": "1h"}')"#,
     r#"select backstay.enqueue('report', '{"a": 1}', '{"unique": {"key": "k"}, "max_retries": 3, "timeout": "30s", "meta": {"m": 1}}')"#,
     r#"select backstay.enqueue_many('[{"kind": "report", "args": {}}, {"kind": "mail", "args": {"n": [1]}}]', '{}')"#,
@@ -45,6 +45,8 @@ const CALLS: [&str; 34] = [
     "select backstay.show(WAITS)",
     "select backstay.show(DEAD)",
     "select backstay.tail(DEAD)",
+    "select backstay.why(WAITS)",
+    "select backstay.why_facts(DEAD)",
     "select backstay.contract('report')",
     "select backstay.abi()",
     "select backstay.clock()",
@@ -59,6 +61,7 @@ const CALLS: [&str; 34] = [
     r#"select backstay.edit(WAITS, '{"priority": "low"}', '{"reason": "r"}')"#,
     r#"select backstay.reveal(array[WAITS]::pg_catalog.int8[], '{"reason": "r"}')"#,
     r#"select backstay.acknowledge('x', '{"reason": "r"}')"#,
+    r#"select backstay.own('x', 'ana', '{"reason": "r"}')"#,
     r#"select backstay.mute('x', '{"reason": "r", "for_in": "1h"}')"#,
     r#"select backstay.pause('queue', 'q', '{"reason": "r"}')"#,
     r#"select backstay.resume('queue', 'q', '{"reason": "r"}')"#,

@@ -161,3 +161,30 @@ async fn an_acknowledged_group_says_by_whom_and_with_which_note() {
     let unknown = operate::acknowledge(&database, "0badc0de", None, "").await.unwrap();
     assert_eq!((unknown.count, unknown.skipped[0].code.as_str()), (0, "BS301"));
 }
+
+#[tokio::test]
+async fn a_group_has_an_owner_by_whom_it_is_found_until_nobody_looks_after_it() {
+    let Some(db) = fresh() else { return };
+    let database = Database::connect(&db.url).await.unwrap();
+    let reports = die(&database, &db.url, "report", 2).await;
+    die(&database, &db.url, "mail", 1).await;
+    let groups = dead_groups(&database, &of_kind("report"), None, 1).await.unwrap();
+    let fingerprint = &groups.items[0].fingerprint;
+    assert_eq!(groups.items[0].owner, None);
+    assert_eq!(operate::own(&database, fingerprint, Some("ana"), "hers").await.unwrap().count, 1);
+    let group = dead_group(&database, fingerprint).await.unwrap().unwrap();
+    assert_eq!((group.owner.as_deref(), group.state.as_str()), (Some("ana"), "open"));
+    let of = |owner: &str| JobFilter { owner: Some(owner.into()), ..JobFilter::default() };
+    let found = dead_groups(&database, &of("ana"), None, 50).await.unwrap().items;
+    assert_eq!((found.len(), &found[0].fingerprint), (1, fingerprint));
+    let mut ids = dead_letter_ids(&database, &of("ana"), false).await.unwrap().0;
+    ids.sort_unstable();
+    assert_eq!(ids, reports, "its letters are found by it, too");
+    // The door of replays does not know owners, so that they are frozen as ids.
+    assert_eq!(Letters::of(&of("ana"), &ids), Letters::Ids(&ids));
+    assert_eq!(dead_groups(&database, &of("ben"), None, 50).await.unwrap().items, []);
+    assert_eq!(operate::own(&database, fingerprint, None, "").await.unwrap().count, 1);
+    assert_eq!(dead_groups(&database, &of("ana"), None, 50).await.unwrap().items, []);
+    let bad = operate::own(&database, fingerprint, Some("a\u{7}b"), "").await.unwrap_err();
+    assert_eq!(bad.code(), "BS102");
+}

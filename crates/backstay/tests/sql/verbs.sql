@@ -101,6 +101,14 @@ begin
   perform pg_temp.same(backstay.acknowledge('aabbccdd', '{"note": "seen"}'), pg_temp.answer(1), 'acknowledge');
   perform pg_temp.same(backstay.acknowledge('00000000'), pg_temp.answer(0, '00000000', 'BS301'), 'acknowledge nothing');
   perform pg_temp.same((select row(state, note, count)::text from backstay.dead_group where fingerprint = 'aabbccdd'), '(acknowledged,seen,0)', 'a group that is not folded yet');
+  perform pg_temp.same(backstay.own('aabbccdd', 'ana', '{"reason": "hers"}'), pg_temp.answer(1), 'own');
+  perform pg_temp.same(backstay.own('aabbccdd', 'ben'), pg_temp.answer(1), 'own, once more');
+  perform pg_temp.same((select row(owner, state)::text from backstay.dead_group where fingerprint = 'aabbccdd'), '(ben,acknowledged)', 'the state is another matter');
+  perform pg_temp.same((select string_agg(row(reason, before ->> 'owner', after ->> 'owner')::text, ' ' order by id) from backstay.audit where verb = 'own'), '(hers,,ana) (,ana,ben)', 'own: the audit');
+  perform pg_temp.refused($q$select backstay.own('aabbccdd', '')$q$, 'BS102', 'empty');
+  perform pg_temp.refused($q$select backstay.own('aabbccdd', repeat('x', 129))$q$, 'BS102', '128');
+  perform pg_temp.same(backstay.own('aabbccdd', null), pg_temp.answer(1), 'own: nobody');
+  perform pg_temp.same(backstay.own('00000000', 'ana'), pg_temp.answer(0, '00000000', 'BS301'), 'own nothing');
   perform pg_temp.refused($q$select backstay.mute('aabbccdd')$q$, 'BS102', 'for_in');
   perform pg_temp.same(backstay.mute('aabbccdd', '{"for_in": "7d"}'), pg_temp.answer(1), 'mute');
 

@@ -19,6 +19,7 @@ const LINES: usize = 20;
 pub(crate) async fn list(desk: &Desk<'_>, args: &DeadListArgs) -> Result<Exit, Failure> {
     let mut filter = args.filter.read()?;
     filter.fingerprint.clone_from(&args.fingerprint);
+    filter.owner.clone_from(&args.owner);
     if args.flat || args.discarded {
         return letters(desk, args, &filter).await;
     }
@@ -42,18 +43,23 @@ fn only_groups(filter: &JobFilter) -> Result<(), Failure> {
         kinds: filter.kinds.clone(),
         queues: filter.queues.clone(),
         fingerprint: filter.fingerprint.clone(),
+        owner: filter.owner.clone(),
         ..JobFilter::default()
     };
     if *filter == groups {
         return Ok(());
     }
-    Err(Failure::new("BS102", "groups are filtered by --kind, --queue and --fingerprint only")
-        .hint("for single letters add --flat")
-        .exit(Exit::Usage))
+    Err(Failure::new(
+        "BS102",
+        "groups are filtered by --kind, --queue, --fingerprint and --owner only",
+    )
+    .hint("for single letters add --flat")
+    .exit(Exit::Usage))
 }
 
 fn table(printer: &Printer, groups: &[DeadGroup]) -> Table {
-    let mut table = Table::new(&["GROUP", "JOBS", "FIRST", "LAST", "KIND", "WHAT", "STATE"]);
+    let mut table =
+        Table::new(&["GROUP", "JOBS", "FIRST", "LAST", "KIND", "WHAT", "OWNER", "STATE"]);
     for group in groups {
         table.row([
             group.fingerprint.clone(),
@@ -62,6 +68,7 @@ fn table(printer: &Printer, groups: &[DeadGroup]) -> Table {
             ago(printer, group.last_at),
             group.kind.clone(),
             brief(&group.title),
+            group.owner.clone().unwrap_or_default(),
             state(group),
         ]);
     }
@@ -182,6 +189,9 @@ async fn show_group(desk: &Desk<'_>, group: &DeadGroup) -> Result<Exit, Failure>
     printer.line(format!("  {}", visible(&group.title)));
     let (first, last) = (ago(printer, group.first_at), ago(printer, group.last_at));
     printer.line(format!("  first {first}, last {last}"));
+    if let Some(owner) = &group.owner {
+        printer.line(format!("  owner {}", visible(owner)));
+    }
     if !group.releases.is_empty() {
         printer.line(format!("  releases {}", group.releases.join(", ")));
     }

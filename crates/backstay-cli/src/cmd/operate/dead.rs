@@ -1,4 +1,4 @@
-//! `backstay dead revive`, `discard`, `restore`, `acknowledge`, `mute`.
+//! `backstay dead revive`, `discard`, `restore`, `acknowledge`, `own`, `mute`.
 
 use backstay::inspect::{self, JobFilter};
 use backstay::operate::{self, Letters, Pace, Revive};
@@ -7,7 +7,7 @@ use backstay::unit::format_duration;
 use super::super::connect::of_store;
 use super::super::desk::{Desk, both_named, count, nothing_named};
 use super::{none_fit, replay, tell};
-use crate::args::{AcknowledgeArgs, LettersArgs, MuteArgs, ReviveArgs};
+use crate::args::{AcknowledgeArgs, LettersArgs, MuteArgs, OwnArgs, ReviveArgs};
 use crate::failure::{Exit, Failure};
 
 /// What was meant: ids, and the filter that found them.
@@ -92,6 +92,17 @@ pub(crate) async fn acknowledge(desk: &Desk<'_>, args: &AcknowledgeArgs) -> Resu
     let done = operate::acknowledge(&desk.database, &args.group, note, desk.reason()).await;
     let done = done.map_err(|error| of_store(&error))?;
     let sentence = format!("{} acknowledged; a further death opens it again", args.group);
+    Ok(tell(desk, &done, &sentence))
+}
+
+pub(crate) async fn own(desk: &Desk<'_>, args: &OwnArgs) -> Result<Exit, Failure> {
+    let (group, owner) = (&args.group, args.owner.as_deref());
+    let done = operate::own(&desk.database, group, owner, desk.reason()).await;
+    let done = done.map_err(|error| of_store(&error))?;
+    let sentence = match owner {
+        Some(owner) => format!("{owner} looks after {group}, also when it opens again"),
+        None => format!("nobody looks after {group} any more"),
+    };
     Ok(tell(desk, &done, &sentence))
 }
 

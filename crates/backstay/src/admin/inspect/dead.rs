@@ -9,7 +9,7 @@ use crate::store::StoreError;
 use crate::store::database::Database;
 use crate::store::inspect as store;
 
-/// Lists groups, the one that was hit last first. Of the filter, kinds, queues and fingerprint count.
+/// Lists groups, the one that was hit last first. Of the filter, kinds, queues, fingerprint and owner count.
 ///
 /// # Errors
 ///

@@ -18,6 +18,8 @@ pub struct Scene<'a> {
     pub detail: Value,
     /// The document of the newest job, without its args.
     pub job: Option<Value>,
+    /// Who looks after the group of a death.
+    pub owner: Option<&'a str>,
 }
 
 /// Writes the document of a message; its id is known once the message has its row.
@@ -25,7 +27,8 @@ pub struct Scene<'a> {
 pub fn compose(news: &News, rule: Rule, scene: Scene<'_>) -> Alert {
     let state = if news.resolved { AlertState::Resolved } else { AlertState::Open };
     let severity = if news.resolved { Severity::Info } else { rule.severity() };
-    let writing = Writing { news, rule, detail: &scene.detail, job: scene.job.as_ref() };
+    let (job, owner) = (scene.job.as_ref(), scene.owner);
+    let writing = Writing { news, rule, detail: &scene.detail, job, owner };
     Alert {
         id: String::new(),
         dedupe_key: dedupe_key(scene.environment, rule, &news.subject),
@@ -41,6 +44,7 @@ pub fn compose(news: &News, rule: Rule, scene: Scene<'_>) -> Alert {
         first_at: news.first_at,
         last_at: news.newest.raised_at,
         fingerprint: news.fingerprint.clone(),
+        owner: scene.owner.map(str::to_owned),
         kind: news.newest.kind.clone(),
         queue: news.newest.queue.clone(),
         job: scene.job,
@@ -53,6 +57,7 @@ struct Writing<'a> {
     rule: Rule,
     detail: &'a Value,
     job: Option<&'a Value>,
+    owner: Option<&'a str>,
 }
 
 impl Writing<'_> {
@@ -231,7 +236,8 @@ impl Writing<'_> {
             Some(fingerprint) => format!("backstay dead show {fingerprint}"),
             None => format!("backstay dead list --kind {kind}"),
         };
-        format!("{kind}{job}{queue} died{tried}, reason {reason}. What to do: {look}")
+        let owner = self.owner.map_or(String::new(), |owner| format!(" Owner: {owner}."));
+        format!("{kind}{job}{queue} died{tried}, reason {reason}.{owner} What to do: {look}")
     }
 
     fn word(&self, field: &str, without: &str) -> String {
@@ -304,6 +310,10 @@ mod tests {
             "report 41 (queue reports) died in attempt 4, reason failed. \
              What to do: backstay dead show a3f19c02"
         );
+        let hers = Scene { owner: Some("ana"), ..Scene::default() };
+        let owned = compose(&news(Rule::Again, "a3f19c02", Some("a3f19c02")), Rule::Again, hers);
+        assert!(owned.text.contains("reason failed. Owner: ana. What to do:"), "{}", owned.text);
+        assert_eq!((owned.owner.as_deref(), alert.owner.as_deref()), (Some("ana"), None));
         assert_eq!(alert.dedupe_key, "production/dead/a3f19c02");
         assert_eq!((alert.count, alert.severity), (2, Severity::Error));
     }

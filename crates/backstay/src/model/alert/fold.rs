@@ -94,6 +94,8 @@ pub struct Group {
     pub last_at: Timestamp,
     /// The end of a mute; nothing is for ever.
     pub muted_until: Option<Timestamp>,
+    /// Who looks after it.
+    pub owner: Option<String>,
 }
 
 /// What people have done about a group.

@@ -16,6 +16,7 @@ fn alert(count: u64) -> Alert {
         first_at: "2026-11-24T09:00:00Z".parse().unwrap(),
         last_at: "2026-11-24T10:00:00+01:00".parse().unwrap(),
         fingerprint: Some("a3f19c02".into()),
+        owner: None,
         kind: Some("report".into()),
         queue: Some("reports".into()),
         job: None,

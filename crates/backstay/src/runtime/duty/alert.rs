@@ -15,7 +15,8 @@ use tokio::sync::{Mutex, Notify};
 use self::courier::Courier;
 use crate::failpoint::failpoint;
 use crate::model::alert::{
-    Alert, Deaths, Folding, How, News, Pace, Raised, Rule, Scene, compose, fold, subjects,
+    Alert, Deaths, Folding, How, Incident, News, Pace, Raised, Rule, Scene, Subject, compose, fold,
+    subjects,
 };
 use crate::model::bounds::ALERTS_PER_ROUND;
 use crate::model::config::Settings;
@@ -119,7 +120,8 @@ impl Alerts {
         let folding = fold(now, &raised, &known, &self.pace);
         alert::fold_groups(link, &each_group_once(&folding)).await?;
         let details = raised.iter().map(|row| row.id).zip(details).collect();
-        let told = self.tell(link, now, &folding.news, details).await?;
+        let owners = owners(&known);
+        let told = self.tell(link, now, &folding.news, details, &owners).await?;
         let silent = folding.silent.iter().map(|id| (*id, 0));
         let (ids, messages): (Vec<i64>, Vec<i64>) = told.into_iter().chain(silent).unzip();
         alert::alerts_folded(link, &ids, &messages).await
@@ -132,6 +134,7 @@ impl Alerts {
         now: Timestamp,
         news: &[News],
         mut details: HashMap<i64, Value>,
+        owners: &HashMap<&str, &str>,
     ) -> Result<Vec<(i64, i64)>, StoreError> {
         let jobs: Vec<i64> = news.iter().filter_map(|one| one.newest.job).collect();
         let mut jobs = alert::told_jobs(link, &jobs).await?;
@@ -141,6 +144,7 @@ impl Alerts {
                 environment: self.channels.environment.as_deref(),
                 detail: details.remove(&one.newest.id).unwrap_or_default(),
                 job: one.newest.job.and_then(|job| jobs.remove(&job)),
+                owner: one.fingerprint.as_deref().and_then(|group| owners.get(group).copied()),
             };
             let message = self.tell_one(link, now, one, scene).await?;
             told.extend(one.rows.iter().map(|row| (*row, message)));
@@ -262,6 +266,17 @@ fn joining(first: &[Turn], later: Vec<Turn>, reached: &[String]) -> Vec<Turn> {
         }
     }
     joining
+}
+
+/// Who looks after which group.
+fn owners(known: &HashMap<Subject, Incident>) -> HashMap<&str, &str> {
+    let mut owners = HashMap::new();
+    for (subject, incident) in known {
+        if let Some(owner) = incident.group.as_ref().and_then(|group| group.owner.as_deref()) {
+            owners.insert(subject.subject.as_str(), owner);
+        }
+    }
+    owners
 }
 
 /// Two kinds may share a fingerprint by chance; one statement counts into a group once.

@@ -105,7 +105,8 @@ impl World {
     }
 
     fn count(&mut self, now: i64, deaths: &Deaths) {
-        let fresh = Group { state: GroupState::Open, last_at: at(now), muted_until: None };
+        let (state, owner) = (GroupState::Open, None);
+        let fresh = Group { state, last_at: at(now), muted_until: None, owner };
         let entry = self.groups.entry(deaths.fingerprint.clone()).or_insert((fresh.clone(), 0));
         entry.1 += deaths.count;
         entry.0.last_at = at(now);

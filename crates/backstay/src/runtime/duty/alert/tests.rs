@@ -238,14 +238,20 @@ async fn a_mute_silences_and_counts_and_an_acknowledged_group_opens_again() {
     assert_eq!(bench.number("select count(*) from backstay.alert where message_id = 0").await, 2);
     assert_eq!(bench.number("select count from backstay.dead_group").await, 3);
 
-    bench.run("update backstay.dead_group set state = 'acknowledged', until = null").await;
+    bench
+        .run("update backstay.dead_group set state = 'acknowledged', until = null, owner = 'ana'")
+        .await;
     bench.run("update backstay.message set due_at = now() - interval '2 min'").await;
     bench.die("a3f19c02", "report", 1).await;
     bench.tick().await;
     bench.deliver().await;
     let alert = teams.recv().await.unwrap();
     assert_eq!((alert.rule, alert.state), (Rule::Again, AlertState::Open));
-    let open = "select count(*) from backstay.dead_group where state = 'open'";
+    assert!(
+        alert.owner.as_deref() == Some("ana") && alert.text.contains("Owner: ana."),
+        "{alert:?}"
+    );
+    let open = "select count(*) from backstay.dead_group where state = 'open' and owner = 'ana'";
     assert_eq!(bench.number(open).await, 1);
 }
 
