@@ -66,7 +66,8 @@ pub struct JobInfo {
     pub tags: Vec<String>,
     /// For people and tools: a JSON object.
     pub meta: Option<Box<RawValue>>,
-    /// The caller's W3C trace.
+    /// The W3C trace of the attempt, or of who enqueued the job where nobody traces attempts: `traceparent`, with its
+    /// `tracestate` behind a blank where there is one.
     pub trace: Option<String>,
     /// The nominal instant of a scheduled job.
     pub cron_tick: Option<String>,
@@ -84,6 +85,15 @@ impl JobInfo {
     /// Proves that this attempt holds the job.
     pub fn fence(&self) -> Fence {
         Fence { job: self.id, attempt: self.attempt, worker: self.worker }
+    }
+
+    /// The trace as programs and servers expect it: `traceparent`, and beside it `tracestate`.
+    pub(crate) fn trace_parts(&self) -> Option<(&str, Option<&str>)> {
+        let trace = self.trace.as_deref()?;
+        Some(match trace.split_once(' ') {
+            Some((parent, state)) => (parent, Some(state)),
+            None => (trace, None),
+        })
     }
 }
 

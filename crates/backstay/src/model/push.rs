@@ -75,11 +75,18 @@ impl PushRequest {
             ("Backstay-Timeout-Ms", info.timeout_ms.to_string()),
             ("Idempotency-Key", info.id.to_string()),
         ];
-        // What is no header would undo the whole request; the body has it in any case.
-        let trace = info.trace.iter().filter(|trace| trace.bytes().all(|b| b.is_ascii_graphic()));
-        headers.extend(trace.map(|trace| ("traceparent", trace.clone())));
+        headers.extend(trace_headers(info));
         PushRequest { headers, body }
     }
+}
+
+/// What is no header would undo the whole request; the body has it in any case.
+fn trace_headers(info: &JobInfo) -> impl Iterator<Item = (&'static str, String)> {
+    let (parent, state) = info.trace_parts().unzip();
+    let both = [("traceparent", parent), ("tracestate", state.flatten())];
+    let both = both.into_iter().filter_map(|(name, value)| Some((name, value?)));
+    both.filter(|(_, value)| value.bytes().all(|b| b.is_ascii_graphic() || b == b' '))
+        .map(|(name, value)| (name, value.to_owned()))
 }
 
 fn about(info: &JobInfo, deadline: Timestamp) -> About<'_> {

@@ -35,7 +35,7 @@ pub struct HttpHandler {
 }
 
 /// What is not the user's to set: what we send, and what belongs to the connection.
-const TAKEN: [&str; 18] = [
+const TAKEN: [&str; 19] = [
     "accept-encoding",
     "connection",
     "content-encoding",
@@ -50,6 +50,7 @@ const TAKEN: [&str; 18] = [
     "proxy-connection",
     "te",
     "traceparent",
+    "tracestate",
     "trailer",
     "transfer-encoding",
     "upgrade",

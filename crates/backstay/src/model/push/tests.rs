@@ -58,6 +58,15 @@ fn a_request_carries_args_untouched_and_the_job_beside_them() {
 }
 
 #[test]
+fn the_state_of_a_trace_is_a_header_of_its_own() {
+    let parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    let info = JobInfo { trace: Some(format!("{parent} vendor=a, other=b")), ..info() };
+    let headers = PushRequest::of(&info, Timestamp::UNIX_EPOCH).headers;
+    let value = |name: &str| headers.iter().find(|(key, _)| *key == name).unwrap().1.as_str();
+    assert_eq!((value("traceparent"), value("tracestate")), (parent, "vendor=a, other=b"));
+}
+
+#[test]
 fn a_trace_that_is_no_header_stays_in_the_body() {
     let info = JobInfo { trace: Some("a\r\nX-Evil: 1".into()), ..info() };
     let request = PushRequest::of(&info, Timestamp::UNIX_EPOCH);

@@ -291,7 +291,10 @@ fn order(claimed: &Claimed, bounds: &Bounds) -> Order {
         ("BACKSTAY_DEADLINE", deadline),
     ];
     order.env.extend(pairs.map(|(name, value)| (name.to_owned(), value)));
-    order.env.extend(info.trace.iter().map(|trace| ("TRACEPARENT".to_owned(), trace.clone())));
+    if let Some((parent, state)) = info.trace_parts() {
+        order.env.push(("TRACEPARENT".to_owned(), parent.to_owned()));
+        order.env.extend(state.map(|state| ("TRACESTATE".to_owned(), state.to_owned())));
+    }
     order
 }
 
