@@ -38,7 +38,9 @@ mod reason;
 mod replay;
 pub mod sign;
 mod slack;
-mod tls;
+/// For the other crates of Backstay; it may change with any version.
+#[doc(hidden)]
+pub mod tls;
 mod webhook;
 
 pub use handler::pushes;

@@ -6,7 +6,12 @@ use rustls::{ClientConfig, RootCertStore};
 
 use crate::reason::Reason;
 
-pub(crate) fn client() -> Result<ClientConfig, Reason> {
+/// Makes the TLS of a client.
+///
+/// # Errors
+///
+/// Where the cryptography that is built in does not know the usual versions.
+pub fn client() -> Result<ClientConfig, Reason> {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     if roots.is_empty() {

@@ -19,6 +19,7 @@ mod print;
 #[path = "../../../fuzz/replay.rs"]
 mod replay;
 mod settings;
+mod traces;
 
 use std::process::ExitCode;
 

@@ -24,6 +24,8 @@ mod operator {
     pub(crate) mod roles;
     pub(crate) mod serve;
     pub(crate) mod tail;
+    #[cfg(feature = "otel")]
+    pub(crate) mod traces;
     pub(crate) mod web;
 }
 

@@ -134,6 +134,7 @@ mod worker_side {
     pub use crate::runtime::host::{enter, is_child};
     pub use crate::runtime::main::main;
     pub use crate::runtime::push::{Push, PushError, Pushes};
+    pub use crate::runtime::trace::{AttemptEnd, Traced};
     pub use crate::runtime::worker::build::{BuildError, Worker};
     pub use crate::runtime::worker::queue::{Command, Http, Queue};
     pub use crate::runtime::worker::schedule::Cron;

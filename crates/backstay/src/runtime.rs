@@ -15,4 +15,5 @@ pub(crate) mod looper;
 pub(crate) mod main;
 pub(crate) mod push;
 pub(crate) mod settle;
+pub(crate) mod trace;
 pub(crate) mod worker;

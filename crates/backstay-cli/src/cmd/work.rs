@@ -17,6 +17,7 @@ use crate::args::WorkArgs;
 use crate::failure::{Exit, Failure};
 use crate::print::Printer;
 use crate::settings::{self, Environment, FlagValue, Need, Sources};
+use crate::traces::Traces;
 
 pub(crate) fn run<S: Clone + Send + Sync + 'static>(
     args: &WorkArgs,
@@ -51,6 +52,8 @@ pub(crate) fn run<S: Clone + Send + Sync + 'static>(
     let settings = read()?;
     let dial = crate::log::start(&settings.log, environment, printer.verbosity());
     seal(printer);
+    let traces = Traces::start(environment);
+    let worker = traces.of(worker);
     let ended = runtime.block_on(async {
         let database = connect::database(&settings).await?;
         let turn = |new: &Settings| dial.turn(&new.log, environment, printer.verbosity());
@@ -64,6 +67,7 @@ pub(crate) fn run<S: Clone + Send + Sync + 'static>(
         ended
     });
     drop(runtime);
+    traces.end();
     if let Some(line) = private.and_then(Place::release) {
         printer.note(line);
     }

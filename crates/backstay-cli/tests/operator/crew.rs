@@ -17,6 +17,7 @@ use crate::{Desk, desk};
 pub(crate) struct Crew {
     pub(crate) desk: Desk,
     pub(crate) folder: PathBuf,
+    env: Vec<(String, String)>,
     worker: Child,
 }
 
@@ -30,7 +31,7 @@ impl Drop for Crew {
 
 /// Starts a worker with the settings that are made for its folder; none where tests with a database are switched off.
 pub(crate) fn crew(name: &str, settings: impl FnOnce(&Path) -> String) -> Option<Crew> {
-    crew_as(name, None, settings)
+    crew_with(name, None, Vec::new(), settings)
 }
 
 /// The same, as another user where one is named; the folder is that user's.
@@ -39,11 +40,21 @@ pub(crate) fn crew_as(
     user: Option<u32>,
     settings: impl FnOnce(&Path) -> String,
 ) -> Option<Crew> {
+    crew_with(name, user, Vec::new(), settings)
+}
+
+/// The same, with these variables.
+pub(crate) fn crew_with(
+    name: &str,
+    user: Option<u32>,
+    env: Vec<(String, String)>,
+    settings: impl FnOnce(&Path) -> String,
+) -> Option<Crew> {
     let desk = desk()?;
     let folder = std::env::temp_dir().join(format!("backstay-{name}-{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
     std::fs::write(folder.join("backstay.toml"), settings(&folder)).unwrap();
-    let mut command = work(&desk, &folder);
+    let mut command = work(&desk, &folder, &env);
     if let Some(user) = user {
         chown(&folder, Some(user), Some(user)).unwrap();
         command.uid(user).gid(user).env("TMPDIR", &folder);
@@ -56,7 +67,7 @@ pub(crate) fn crew_as(
         }
         spawned => spawned.unwrap(),
     };
-    let crew = Crew { desk, folder, worker };
+    let crew = Crew { desk, folder, env, worker };
     crew.wait_until("the worker is up", || {
         let workers = crew.desk.run(&["workers", "list", "--json"]).json();
         workers["items"][0]["state"] == "live"
@@ -64,10 +75,11 @@ pub(crate) fn crew_as(
     Some(crew)
 }
 
-fn work(desk: &Desk, folder: &Path) -> Command {
+fn work(desk: &Desk, folder: &Path, env: &[(String, String)]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_backstay"));
     command.args(["work", "--config"]).arg(folder.join("backstay.toml"));
     command.env_clear().env("PATH", "/usr/bin:/bin").env("DATABASE_URL", &desk.database.url);
+    command.envs(env.iter().cloned());
     let log = std::fs::File::options().create(true).append(true).open(folder.join("log")).unwrap();
     command.current_dir(folder).stdout(Stdio::null()).stderr(log);
     command
@@ -82,7 +94,7 @@ impl Crew {
 
     /// Starts another worker with the same settings, where the last one has ended.
     pub(crate) fn start_worker(&mut self) {
-        self.worker = work(&self.desk, &self.folder).spawn().unwrap();
+        self.worker = work(&self.desk, &self.folder, &self.env).spawn().unwrap();
     }
 
     pub(crate) fn wait_until(&self, what: &str, is_so: impl Fn() -> bool) {

@@ -220,6 +220,8 @@ pub enum Event {
     InstallationHeld { reason: String },
     /// An operator did something.
     AuditRecorded { verb: String, actor: String, target: String },
+    /// Spans of traces could not be handed to their collector, and are gone. Said once a minute at most.
+    TracesLost { count: u64, error: String },
     /// Somebody showed a token that opens nothing.
     AuthFailed { from: String },
     /// They did so too often, and are not listened to for a while.
@@ -339,6 +341,7 @@ impl Event {
             Self::ConfigRefused { .. } => ("config.refused", E),
             Self::ConfigDiffers { .. } => ("config.differs", W),
             Self::InstallationHeld { .. } => ("installation.held", E),
+            Self::TracesLost { .. } => ("traces.lost", W),
             Self::AuthFailed { .. } => ("auth.failed", W),
             Self::AuthLimited { .. } => ("auth.limited", W),
             Self::AuditRecorded { .. } => ("audit.recorded", I),

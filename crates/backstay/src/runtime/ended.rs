@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use tracing::Level;
 
 use super::fail::{Fail, Then};
+use super::trace::AttemptEnd;
 use crate::model::account::{self, Account};
 use crate::model::bounds;
 use crate::model::claim::{Claimed, JobInfo};
@@ -103,6 +104,23 @@ impl Ended {
             scratch_bytes: self.scratch_bytes,
             output_bytes: self.output_bytes,
             limits: self.terms.as_ref().map(|terms| &terms.limits),
+        }
+    }
+
+    /// The end as whoever traces the attempt is told it.
+    pub(crate) fn traced(&self) -> AttemptEnd {
+        let outcome = self.attempted.outcome;
+        let class = self.attempted.error_class.as_deref();
+        let bare = AttemptEnd::bare(outcome, self.wall);
+        let sentence = || {
+            bounds::clip(&account::sentence(outcome, &self.account()), bounds::ERROR_MESSAGE_BYTES)
+        };
+        AttemptEnd {
+            error_class: class.map(|text| bounds::clip(text, bounds::ERROR_CLASS_BYTES)),
+            message: bare.is_error.then(sentence),
+            cpu: self.cpu,
+            peak_bytes: self.peak_bytes,
+            ..bare
         }
     }
 

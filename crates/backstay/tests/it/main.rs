@@ -45,6 +45,7 @@ mod rescue;
 mod retry;
 mod rights;
 mod series;
+mod trace;
 mod unique;
 mod verbs;
 mod wake;

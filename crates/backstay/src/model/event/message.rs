@@ -245,6 +245,13 @@ fn of_others(event: &Event) -> String {
         Event::InstallationHeld { reason } => {
             format!("this installation starts nothing{}; look: backstay doctor", colon(reason))
         }
+        Event::TracesLost { count: 0, error } => format!("attempts are not traced{}", colon(error)),
+        Event::TracesLost { count: 1, error } => {
+            format!("1 span did not reach its collector and is gone{}", colon(error))
+        }
+        Event::TracesLost { count, error } => {
+            format!("{count} spans did not reach their collector and are gone{}", colon(error))
+        }
         Event::AuthFailed { from } => format!("a token that opens nothing came from {from}"),
         Event::AuthLimited { from } => {
             format!(

@@ -156,6 +156,8 @@ fn every_level_reaches_the_log() {
         (Event::Promoted { count: 1 }, Level::DEBUG),
         (Event::ListenRestored, Level::INFO),
         (Event::Expired { count: 2 }, Level::WARN),
+        (Event::TracesLost { count: 3, error: "no answer".into() }, Level::WARN),
+        (Event::TracesLost { count: 0, error: "no such protocol".into() }, Level::WARN),
         (Event::InstallationHeld { reason: "restored".into() }, Level::ERROR),
     ] {
         let (logged, _, fields) = logged(&event);

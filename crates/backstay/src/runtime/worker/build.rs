@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::future::Future;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 
@@ -17,6 +18,7 @@ use super::schedule::{Cron, Schedule};
 use super::start::{self, Parts, StartError};
 use super::ways::{Connect, Setting, StateError};
 use super::{Allowance, FINISHED, bulkhead, control, memory, requests, tail};
+use crate::model::claim::JobInfo;
 use crate::model::config::{Fault, History, KindSettings, Origin, Settings, Value};
 use crate::model::request::{Job, Request, RequestError};
 use crate::runtime::around::Next;
@@ -27,6 +29,7 @@ use crate::runtime::figures::Tally;
 use crate::runtime::handler::{Handler, Handlers};
 use crate::runtime::host;
 use crate::runtime::push::Pushes;
+use crate::runtime::trace::{Traced, Tracer};
 use crate::store::database::Database;
 
 /// What is wrong with a worker as it was put together.
@@ -108,6 +111,7 @@ pub struct Worker<S> {
     schedules: Vec<Schedule>,
     channels: Channels,
     pushes: Pushes,
+    tracer: Option<Tracer>,
     duplicate: Option<String>,
 }
 
@@ -160,6 +164,7 @@ impl<S: Clone + Send + Sync + 'static> Worker<S> {
             schedules: Vec::new(),
             channels: Channels::default(),
             pushes: Pushes::new(),
+            tracer: None,
             duplicate: None,
         }
     }
@@ -270,6 +275,28 @@ impl<S: Clone + Send + Sync + 'static> Worker<S> {
     /// `backstay_alert::pushes` makes of them.
     pub fn pushes(mut self, pushes: Pushes) -> Worker<S> {
         self.pushes.extend(pushes);
+        self
+    }
+
+    /// Tells a tracing system of each attempt: `begin` is called as one begins, with its job and how long that stood in line,
+    /// and says what its handler gets for a trace ([`Traced`]); or nothing, and the attempt is not traced. It is called on the
+    /// thread that claims, so it must not block. A later call takes the place of an earlier one.
+    ///
+    /// ```
+    /// use backstay::{AttemptEnd, Traced, Worker};
+    ///
+    /// let worker = Worker::without_state().trace(|job, waited| {
+    ///     println!("{} begins after {waited:?} in line", job.id);
+    ///     let trace = format!("00-{:032x}-{:016x}-01", job.id, job.attempt);
+    ///     Some(Traced { trace, end: Box::new(|end: &AttemptEnd| println!("{}", end.outcome)) })
+    /// });
+    /// # drop(worker);
+    /// ```
+    pub fn trace(
+        mut self,
+        begin: impl Fn(&JobInfo, Duration) -> Option<Traced> + Send + Sync + 'static,
+    ) -> Worker<S> {
+        self.tracer = Some(Arc::new(begin));
         self
     }
 
@@ -453,6 +480,7 @@ impl<S: Clone + Send + Sync + 'static> Worker<S> {
             }),
             home: OnceLock::new(),
             tally,
+            tracer: self.tracer.clone(),
         };
         let channels = self.channels_of(&settings);
         start::start(

@@ -41,6 +41,7 @@ use crate::model::job::JobMap;
 use crate::model::kind_brake::KindBrake;
 use crate::runtime::context::Denied;
 use crate::runtime::looper::{Dice, Patience, Redial};
+use crate::runtime::trace::Open;
 use crate::store::StoreError;
 use crate::store::attempt;
 use crate::store::database::{Database, Purpose};
@@ -85,6 +86,8 @@ struct Hand {
     /// Kept where a completion may turn out to be a failure: the handler's own transaction never commits, or the jobs
     /// that it enqueues are refused.
     claimed: Option<Box<Claimed>>,
+    /// Where somebody traces the attempt.
+    trace: Option<Box<Open>>,
 }
 
 /// The loop and all that it holds.

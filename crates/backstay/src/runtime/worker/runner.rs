@@ -20,6 +20,7 @@ use crate::model::config::QueueSettings;
 use crate::model::event::Event;
 use crate::runtime::ended::{Terms, job_ref};
 use crate::runtime::figures::Tally;
+use crate::runtime::trace::{Open, Tracer};
 
 /// One queue's handlers.
 pub(crate) struct QueueWays {
@@ -63,6 +64,8 @@ pub(crate) struct Runner {
     pub(crate) home: OnceLock<Handle>,
     /// What monitoring reads.
     pub(crate) tally: Tally,
+    /// Whoever traces attempts.
+    pub(crate) tracer: Option<Tracer>,
 }
 
 impl Runner {
@@ -84,6 +87,13 @@ impl Runner {
         if claimed.info.timeout_ms != timeout_ms {
             Arc::make_mut(&mut claimed.info).timeout_ms = timeout_ms;
         }
+    }
+
+    /// Tells whoever traces attempts that this one begins; its handler gets the trace that they give.
+    pub(crate) fn trace(&self, claimed: &mut Claimed) -> Option<Box<Open>> {
+        let traced = self.tracer.as_ref()?(&claimed.info, claimed.waited)?;
+        Arc::make_mut(&mut claimed.info).trace = Some(traced.trace);
+        Some(Box::new(Open::new(traced.end)))
     }
 
     /// Begins an attempt, looked after in a task of its own; its end comes over the channel.

@@ -1,10 +1,11 @@
-//! What the claim loop tells monitoring.
+//! What the claim loop tells monitoring, and whoever traces attempts.
 
 use super::Claims;
 use super::ahead::Place;
 use crate::model::claim::Claimed;
 use crate::model::figures::Standing;
 use crate::model::judge::Verdict;
+use crate::model::outcome::Outcome;
 use crate::runtime::ended::Ended;
 
 impl Claims {
@@ -26,6 +27,22 @@ impl Claims {
             let outcome = ended.attempted.outcome.as_str();
             figures.ran(&info.queue, &info.kind, outcome, ended.wall, ended.cpu, ended.peak_bytes);
         });
+    }
+
+    /// Keeps how a traced attempt ended, until that is written down.
+    pub(super) fn trace_end(&mut self, claimed: &Claimed, ended: &Ended) {
+        let hand = self.state.hands.get_mut(&claimed.info.id);
+        if let Some(open) = hand.and_then(|hand| hand.trace.as_mut()) {
+            open.ended(ended.traced());
+        }
+    }
+
+    /// Takes over what the database made of it.
+    pub(super) fn trace_settled(&mut self, job: i64, outcome: Outcome) {
+        let hand = self.state.hands.get_mut(&job);
+        if let Some(open) = hand.and_then(|hand| hand.trace.as_mut()) {
+            open.settled(outcome);
+        }
     }
 
     /// Notes that a verdict was written after which the job goes nowhere any more.

@@ -73,6 +73,7 @@ impl Claims {
                 self.hear(Signal::Drain);
             }
         }
+        self.trace_end(&claimed, &ended);
         self.count_end(&claimed, &ended);
         self.leave_slot(claimed.info.id);
         self.evicted_left(claimed.info.id);
@@ -130,6 +131,7 @@ impl Claims {
         if let Some(hand) = self.state.hands.remove(&job) {
             self.rooms[hand.room].left(hand.level);
             self.state.ledger.release(job);
+            hand.trace.into_iter().for_each(|open| open.close());
             match hand.place {
                 Place::Ahead => self.state.ahead.retain(|one| one.claimed.info.id != job),
                 Place::Slot(since) => {
@@ -288,6 +290,7 @@ impl Claims {
                 event::emit(&Event::SettleStale { job, outcome });
                 self.runner.tally.note(Figures::stale);
             }
+            self.trace_settled(job, if is_refused { Outcome::Stale } else { one.facts.outcome });
             if !is_refused {
                 self.count_settled(job, &one.verdict);
             }
@@ -324,7 +327,7 @@ impl Claims {
         let (stop, stopping) = stop_line();
         let (attempt, info) = (claimed.info.attempt, claimed.info.clone());
         let place = Place::Ahead;
-        let hand = Hand { attempt, stop, room, level, place, info, claimed: None };
+        let hand = Hand { attempt, stop, room, level, place, info, claimed: None, trace: None };
         self.state.hands.insert(claimed.info.id, hand);
         self.count_claim(&claimed);
         self.note_trial(claimed.info.id, &claimed.info.kind);

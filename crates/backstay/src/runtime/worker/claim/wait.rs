@@ -31,7 +31,7 @@ impl Claims {
     pub(super) fn admit(&mut self, claimed: Box<Claimed>, stopping: Stopping) {
         let bytes = self.runner.memory_of(&claimed);
         if self.may_begin(&claimed, bytes) {
-            return self.runner.begin(claimed, stopping);
+            return self.begin_now(claimed, stopping);
         }
         self.state.waiting.push(Waiting { claimed, stopping, bytes, since: Instant::now() });
     }
@@ -44,12 +44,20 @@ impl Claims {
             if let Some(end) = one.end(waited) {
                 self.gather(Finished { claimed: one.claimed, ended: Box::new(end) });
             } else if !is_blocked && self.may_begin(&one.claimed, one.bytes) {
-                self.runner.begin(one.claimed, one.stopping);
+                self.begin_now(one.claimed, one.stopping);
             } else {
                 is_blocked |= waited >= HAS_PATIENCE;
                 self.state.waiting.push(one);
             }
         }
+    }
+
+    fn begin_now(&mut self, mut claimed: Box<Claimed>, stopping: Stopping) {
+        let trace = self.runner.trace(&mut claimed);
+        if let Some(hand) = self.state.hands.get_mut(&claimed.info.id).filter(|_| trace.is_some()) {
+            hand.trace = trace;
+        }
+        self.runner.begin(claimed, stopping);
     }
 
     /// Reserves for an attempt that begins now; those that begin together may find one and the same child warm.
