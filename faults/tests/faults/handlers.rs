@@ -7,13 +7,14 @@ use std::process::ExitCode;
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use backstay::config::{ContactLost, Isolation, Memory, Secret, Settings};
+use backstay::config::{ContactLost, Isolation, Memory, Origin, Secret, Settings, Value};
 use backstay::model::lease::Times;
 use backstay::{
     Alert, Command, Contract, Ctx, Database, Deliver, DeliverError, Fail, Job, Queue, Worker,
 };
 use backstay_faults::history::{Op, Phase, Recorder, Role};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::effect;
@@ -48,6 +49,9 @@ pub(crate) struct Poison {}
 
 /// Its parent is the shim, whose parent is the worker.
 const KILL_THE_WORKER: &str = "sleep 0.2; kill -9 $(cut -d' ' -f4 /proc/$PPID/stat)";
+
+/// Schedules of a worker, as JSON of their section in the file.
+pub(crate) const CRON: &str = "FAULTS_CRON";
 
 /// Slots of each worker.
 pub(crate) const SLOTS: u16 = 4;
@@ -211,6 +215,11 @@ async fn live(isolation: &str, url: &str) -> ExitCode {
     if let Ok(root) = std::env::var("FAULTS_ROOT") {
         settings.worker.memory_look.root = root.into();
         settings.worker.memory_look.every = Duration::from_millis(50);
+    }
+    if let Ok(schedules) = std::env::var(CRON) {
+        let schedules: serde_json::Value = serde_json::from_str(&schedules).unwrap();
+        let file = Value::from_json(&json!({ "cron": schedules }), &Origin::Contract);
+        settings.cron = Settings::from_value(&file).unwrap().cron;
     }
     settings.database.url = Some(Secret::new(url));
     settings.worker.handler_database_url = std::env::var("FAULTS_HANDLERS").ok().map(Secret::new);

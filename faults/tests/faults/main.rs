@@ -36,6 +36,7 @@ mod run;
 mod server;
 mod sessions;
 mod soak;
+mod ticks;
 mod trail;
 mod upgrade;
 mod wire;
@@ -65,6 +66,10 @@ const FAULTS: &[(&str, fn())] = &[
     ("a_server_that_restarts_costs_no_job_and_no_start", server::restarts),
     ("what_a_worker_holds_that_is_cut_off_is_taken_over", wire::cut_off),
     ("a_worker_that_nobody_sees_claims_nothing", wire::unseen),
+    (
+        "a_schedule_whose_workers_all_die_at_the_tick_makes_one_job_of_each",
+        ticks::killed_at_the_tick,
+    ),
     ("two_suspects_run_one_after_the_other", poison::takes_turns),
     ("workers_of_the_version_before_serve_a_schema_that_has_only_gained", upgrade::some),
     ("the_trail_sees_every_move_and_its_rules_can_fail", trail::breaches),
