@@ -3,7 +3,8 @@
 -- needs: door/show.sql door/jobs.sql door/workers.sql door/dead_letters.sql door/ended.sql door/attempts.sql inner/clock.sql
 -- plan: looks by key, all that runs, one index range of a line up to 10,000, and of at most 50 kinds the last 500 ends of five minutes
 create or replace function backstay.why_facts(job_id bigint) returns jsonb
-language sql volatile set search_path = pg_catalog, backstay, pg_temp set enable_seqscan = off set jit = off as $$
+language sql volatile set search_path = pg_catalog, backstay, pg_temp set enable_seqscan = off set enable_sort = off set enable_hashjoin = off
+  set enable_mergejoin = off set jit = off as $$
   with doc as materialized (
     select s.document from backstay.show($1) s(document) where s.document is not null),
   place as materialized (
