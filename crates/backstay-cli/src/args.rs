@@ -33,8 +33,8 @@ pub(crate) use jobs::{
     WhyArgs,
 };
 pub(crate) use machines::{
-    AlertsCommand, AlertsTestArgs, DrainArgs, KindsCommand, PauseArgs, QueuesCommand, ResumeArgs,
-    SeriesArgs, TopArgs, WorkersCommand, WorkersListArgs,
+    AlertsAcknowledgeArgs, AlertsCommand, AlertsTestArgs, DrainArgs, KindsCommand, PauseArgs,
+    QueuesCommand, ResumeArgs, SeriesArgs, TopArgs, WorkersCommand, WorkersListArgs,
 };
 pub(crate) use value::bad_value;
 pub(crate) use web::{ServeArgs, TokensCommand, TokensCreateArgs, TokensRevokeArgs};
@@ -169,7 +169,7 @@ Examples:
     Runaway(Runaway),
     #[command(flatten)]
     Desk(Box<DeskCommand>),
-    /// Look at alerts and what became of their messages
+    /// Look at alerts and what became of their messages, take them in hand
     #[command(
         infer_subcommands = true,
         subcommand,

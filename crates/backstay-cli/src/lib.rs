@@ -132,6 +132,11 @@ fn run<S: Clone + Send + Sync + 'static>(
                 inspect::list_alerts(desk, &page).await
             })
         }
+        Command::Alerts(AlertsCommand::Acknowledge(args)) => {
+            cmd::desk::run(&sources, environment, printer, &consent, async |desk| {
+                operate::acknowledge_alert(desk, &args).await
+            })
+        }
         Command::Doctor(args) => cmd::doctor::run(&args, &sources, environment, printer, &consent),
         Command::Runaway(runaway) => cmd::doctor::run_away(&runaway),
         Command::Desk(command) => {

@@ -299,6 +299,7 @@ pub(crate) static ENDPOINTS: &[Endpoint] = &[
         ..look("/api/v1/audit", "Who did what, newest first", Page("AuditEntry"), OF_AUDIT, |call| Box::pin(machines::audit(call))) },
     look("/api/v1/alerts", "Messages about alerts, newest first", Page("Alert"), PAGE, |call| Box::pin(machines::alerts(call))),
     look("/api/v1/alerts/channels", "Alert channels of the worker that tells alerts, by name", Page("Channel"), &[], |call| Box::pin(machines::channels(call))),
+    act("/api/v1/alerts/{id}/acknowledge", "Take the incident of a message in hand: later steps are told to nobody, and what is raised after that begins anew", WHY, |call| Box::pin(verbs::acknowledge_alert(call))),
     Endpoint { answers: One(200, "Alert"),
         ..act("/api/v1/alerts/channels/{name}/test", "Send a test through an alert channel, and say what it answered; 202 where it has not by then", WHY, |call| Box::pin(verbs::test_channel(call))) },
     Endpoint { needs: Needs::Admin,

@@ -141,12 +141,28 @@ Examples:
   backstay alerts list
   backstay alerts list --json")]
     List(Page),
+    /// Take the incident of a message in hand: who would be told later is not, and what is raised after that begins anew
+    #[command(
+        visible_alias = "ack",
+        after_help = "\
+Examples:
+  backstay alerts acknowledge 17
+  backstay alerts ack 17 --reason \"the host was replaced\""
+    )]
+    Acknowledge(AlertsAcknowledgeArgs),
     /// Send a test alert through a channel, or through all of them
     #[command(after_help = "\
 Examples:
   backstay alerts test
   backstay alerts test team")]
     Test(AlertsTestArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct AlertsAcknowledgeArgs {
+    /// The message, as `backstay alerts list` shows it
+    #[arg(value_name = "MESSAGE")]
+    pub(crate) id: i64,
 }
 
 #[derive(Debug, Args)]

@@ -29,7 +29,10 @@ const TABLE: &[Ours] = &[
         &["dlq", "morgue", "failed", "failures", "errors"],
         "what has failed for good is listed by `backstay dead list`",
     ),
-    (&["ack", "resolve"], "a dead letter is marked as seen by `backstay dead acknowledge`"),
+    (
+        &["ack", "resolve"],
+        "a dead letter is marked as seen by `backstay dead acknowledge`, an alert by `backstay alerts acknowledge`",
+    ),
     (&["run", "start", "worker", "consume", "process"], "jobs are run by `backstay work`"),
     (
         &["push", "add", "submit", "publish", "perform", "send", "create"],

@@ -9,7 +9,7 @@ mod replay;
 pub(crate) use dead::{acknowledge, discard, mute, own, restore, revive};
 pub(crate) use edit::{bury, edit};
 pub(crate) use jobs::{cancel, promote};
-pub(crate) use machines::{drain, pause, resume};
+pub(crate) use machines::{acknowledge_alert, drain, pause, resume};
 pub(crate) use replay::{pace, resume as resume_replay, stop as stop_replay};
 
 use backstay::model::code::Code;

@@ -84,6 +84,33 @@ fn alerts_are_listed_with_what_became_of_them() {
 }
 
 #[test]
+fn the_incident_of_a_message_is_taken_in_hand_and_its_later_steps_end() {
+    let Some(desk) = desk() else { return };
+    desk.sql(
+        "insert into backstay.message (made_at, due_at, next_try_at, delivered_at, count, rule, subject, channel, dedupe_key, after_ms, body)
+         values (now(), now(), now(), now(), 1, 'worker_lost', 'w', 'team', 'k', 0, '{\"state\": \"open\"}'),
+                (now(), now(), now() + interval '1 h', null, 1, 'worker_lost', 'w', 'page', 'k', 3600000, '{\"state\": \"open\"}')",
+    );
+    let list = || desk.run(&["alerts", "list", "--json"]).exits(0).json()["items"].clone();
+    let first = list()[1].clone();
+    assert_eq!((&first["open"], &first["acknowledged_by"]), (&true.into(), &().into()));
+    let id = first["id"].as_str().unwrap().to_owned();
+    let done = desk.run(&["alerts", "ack", &id, "--reason", "the host was replaced"]).exits(0);
+    let told = format!("message {id}: its incident is acknowledged; no later step is told\n");
+    assert_eq!(done.out, told);
+    let left = list();
+    assert_eq!(left.as_array().unwrap().len(), 1, "{left}");
+    assert_eq!(
+        (&left[0]["open"], &left[0]["acknowledged_by"]),
+        (&false.into(), &"backstay".into())
+    );
+    let table = desk.run(&["alerts", "list"]).exits(0).out;
+    assert!(table.contains("\tsent, acknowledged (backstay)\t"), "{table}");
+    let unknown = desk.run(&["alerts", "acknowledge", "99"]).exits(1);
+    assert!(unknown.err.starts_with("99: BS301 "), "{}", unknown.err);
+}
+
+#[test]
 fn top_shows_running_jobs_with_what_their_worker_saw_of_them() {
     let Some(desk) = desk() else { return };
     let none = desk.run(&["top"]).exits(0);

@@ -407,6 +407,23 @@ fn a_schedule_is_filled_in_from_its_page_after_a_look_at_the_ticks() {
     assert!(wrong.status == 422 && wrong.body.contains("needs a beginning"), "{wrong:?}");
 }
 
+#[test]
+fn an_alert_is_taken_in_hand_on_its_page() {
+    let Some(site) = site(&[]) else { return };
+    site.desk.sql(
+        "insert into backstay.message (made_at, due_at, next_try_at, delivered_at, count, rule, subject, channel, dedupe_key, body)
+         values (now(), now(), now(), now(), 1, 'cron_missed', 'nightly', 'team', 'k', '{\"state\": \"open\", \"title\": \"it was missed\"}')",
+    );
+    let cookie = site.sign_in(&site.token("operate"));
+    let form = "/do/alerts/1/acknowledge";
+    assert!(site.page("/alerts").contains("do/alerts/1/acknowledge"));
+    let done = send(&site, &cookie, form, "reason=known&back=alerts");
+    assert_eq!(place(&done), "../../../alerts?did=acknowledge.1.0", "{done:?}");
+    let page = site.page("/alerts");
+    assert!(page.contains("acknowledged by t <time") && !page.contains(form), "{page}");
+    assert_eq!(send(&site, &cookie, "/do/alerts/99/acknowledge", "").status, 404);
+}
+
 /// Who may see a page, and who may send a form: `v` viewer, `o` operator, `a` admin, `u` auditor.
 const MAY: &[(&str, &str, &str)] = &[
     ("GET", "/", "voa"),
@@ -451,6 +468,7 @@ const MAY: &[(&str, &str, &str)] = &[
     ("POST", "/do/cron/default/run", "oa"),
     ("POST", "/do/cron/default/backfill", "oa"),
     ("POST", "/do/workers/1/drain", "oa"),
+    ("POST", "/do/alerts/1/acknowledge", "oa"),
     ("POST", "/do/alerts/channels/default/test", "oa"),
 ];
 

@@ -116,6 +116,11 @@ pub(super) async fn acknowledge(call: Call) -> Result<Response, Problem> {
     one(operate::acknowledge(&call.acting(), group, note.as_deref(), &reason).await)
 }
 
+pub(super) async fn acknowledge_alert(call: Call) -> Result<Response, Problem> {
+    let (id, reason) = (call.id()?, call.body.reason()?);
+    one(operate::acknowledge_alert(&call.acting(), id, &reason).await)
+}
+
 pub(super) async fn own(call: Call) -> Result<Response, Problem> {
     let (owner, reason) = (call.body.text("owner")?, call.body.reason()?);
     let owner = owner.filter(|owner| !owner.trim().is_empty());

@@ -59,7 +59,8 @@ const DOCUMENTS: &[(&str, &str)] = &[
     (
         "Alert",
         "id:text made_at:time rule:text subject:text channel:text count:whole state:text tries:whole after_ms:whole delivered_at:time? \
-         next_try_at:time? last_error:text? severity:text? title:text? fingerprint:text?",
+         next_try_at:time? last_error:text? severity:text? title:text? fingerprint:text? acknowledged_at:time? \
+         acknowledged_by:text? open:flag",
     ),
     (
         "Channel",

@@ -1,9 +1,10 @@
--- Adds to a message that waits for the end of the quiet time in one channel, and makes it due for a better reason.
+-- Adds to a message that waits for the end of the quiet time in one channel, and makes it due for a better reason;
+-- who has acknowledged what it told before has not acknowledged that.
 -- moves: none                          role: worker
 -- $1 rule text, $2 subject text, $3 channel text, $4 more int, $5 new_rule text, $6 due_in_ms bigint, $7 body text (fields that change)
 -- locks: one message row
 update backstay.message
-   set count = count + $4::int, rule = $5::text,
+   set count = count + $4::int, rule = $5::text, acknowledged_at = null, acknowledged_by = null,
        due_at = least(due_at, statement_timestamp() + $6::bigint * interval '1 ms'),
        next_try_at = least(due_at, statement_timestamp() + $6::bigint * interval '1 ms'),
        body = body || $7::text::jsonb || jsonb_build_object('count', (body ->> 'count')::bigint + $4::int)

@@ -16,7 +16,7 @@ asked as materialized (
 select g.state, g.owner, (extract(epoch from g.last_at) * 1000)::bigint as last_at_ms,
        (extract(epoch from g.until) * 1000)::bigint as muted_until_ms,
        m.rule as told_rule, (extract(epoch from x.due_at) * 1000)::bigint as told_due_at_ms, x.closed as told_closed,
-       m.body ->> 'state' = 'resolved' as told_resolved,
+       m.body ->> 'state' = 'resolved' as told_resolved, m.acknowledged_at is not null as told_acknowledged,
        coalesce(r.deaths, 0) as kind_deaths, coalesce(r.fingerprints, 0) as kind_fingerprints,
        (extract(epoch from statement_timestamp()) * 1000)::bigint as now_ms
   from asked i

@@ -98,7 +98,7 @@ begin
       backstay.cancel(bigint, jsonb), backstay.find(text, text), backstay.show(bigint), backstay.why(bigint), backstay.why_facts(bigint), backstay.contract(text), backstay.abi(),
       backstay.promote(bigint, jsonb), backstay.edit(bigint, jsonb, jsonb), backstay.bury(bigint, jsonb),
       backstay.revive(bigint[], jsonb), backstay.discard(bigint[], jsonb), backstay.restore(bigint[], jsonb),
-      backstay.reveal(bigint[], jsonb), backstay.acknowledge(text, jsonb), backstay.own(text, text, jsonb), backstay.mute(text, jsonb), backstay.test_channel(text, jsonb), backstay.pause(text, text, jsonb), backstay.resume(text, text, jsonb),
+      backstay.reveal(bigint[], jsonb), backstay.acknowledge(text, jsonb), backstay.acknowledge_alert(bigint, jsonb), backstay.own(text, text, jsonb), backstay.mute(text, jsonb), backstay.test_channel(text, jsonb), backstay.pause(text, text, jsonb), backstay.resume(text, text, jsonb),
       backstay.run(text, jsonb), backstay.backfill(text, timestamptz[], jsonb),
       backstay.drain(uuid, jsonb), backstay.replay(jsonb, jsonb), backstay.stop_replay(bigint, jsonb), backstay.resume_replay(bigint, jsonb),
       backstay.create_token(text, text, jsonb), backstay.revoke_token(text, jsonb), backstay.know_token(text, text),

@@ -502,6 +502,33 @@ pub async fn test_channel(
     }
 }
 
+/// Takes the incident that a message about an alert tells of in hand: its later steps are told to nobody, and what is raised after
+/// that begins anew. Where the message tells of dead letters, their group is acknowledged.
+///
+/// ```no_run
+/// use backstay::{inspect, operate};
+///
+/// # async fn shown(database: &backstay::Database) -> Result<(), Box<dyn std::error::Error>> {
+/// for message in inspect::alerts(database, None, 50).await?.items {
+///     if message.open && message.rule == "worker_lost" {
+///         operate::acknowledge_alert(database, message.id.parse()?, "the host was replaced").await?;
+///     }
+/// }
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors
+///
+/// BS5xx from the database. A message that there is not is skipped with BS301, one whose incident is over with BS302.
+pub async fn acknowledge_alert(
+    database: &Database,
+    message: i64,
+    reason: &str,
+) -> Result<Done, StoreError> {
+    store::acknowledge_alert(database, message, &only(reason)).await
+}
+
 /// Says who looks after a group of dead letters, in up to 128 bytes, or that nobody does any more. It stays so when the group opens
 /// again, and alerts about it say so.
 ///

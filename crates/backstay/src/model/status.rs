@@ -661,6 +661,15 @@ pub struct MessageStatus {
     pub title: Option<String>,
     /// The dead group it is about.
     pub fingerprint: Option<String>,
+    /// When somebody took its incident in hand.
+    #[serde(default)]
+    pub acknowledged_at: Option<Instant>,
+    /// Who did.
+    #[serde(default)]
+    pub acknowledged_by: Option<String>,
+    /// Its incident goes on, and nobody has taken it in hand.
+    #[serde(default)]
+    pub open: bool,
 }
 
 /// An alert channel of the worker that tells alerts, with what became of its newest 500 messages. Its address is never shown.

@@ -145,6 +145,7 @@ fn incident(row: &Row) -> Incident {
         due_at: at(row.get("told_due_at_ms")),
         closed: row.get::<_, Option<bool>>("told_closed").unwrap_or(true),
         resolved: row.get::<_, Option<bool>>("told_resolved").unwrap_or(false),
+        acknowledged: row.get::<_, Option<bool>>("told_acknowledged").unwrap_or(false),
     });
     Incident {
         group,

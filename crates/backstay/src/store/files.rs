@@ -108,11 +108,16 @@ pub(crate) const SCHEMA: &[(&str, &str)] = &[
         "0019_owners",
         include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/sql/schema/0019_owners.sql")),
     ),
+    (
+        "0020_acknowledged",
+        include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/sql/schema/0020_acknowledged.sql")),
+    ),
 ];
 
 const BODIES: &[(&str, &str)] = &[
     file!("door/abi"),
     file!("door/acknowledge"),
+    file!("door/acknowledge_alert"),
     file!("door/assert_lease"),
     file!("door/attempts"),
     file!("door/backfill"),

@@ -10,7 +10,7 @@ use crate::failpoint::failpoint;
 use sha2::{Digest, Sha256};
 
 /// The schema that this version makes and serves.
-pub const SCHEMA: i32 = 19;
+pub const SCHEMA: i32 = 20;
 /// The oldest major version of PostgreSQL that this version serves.
 pub const OLDEST_SERVER: i32 = 14;
 

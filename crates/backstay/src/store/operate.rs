@@ -28,6 +28,7 @@ static DISCARD: Sql = sql!("call/discard", [TEXT, TEXT]);
 static RESTORE: Sql = sql!("call/restore", [TEXT, TEXT]);
 static ACKNOWLEDGE: Sql = sql!("call/acknowledge", [TEXT, TEXT]);
 static TAIL: Sql = sql!("call/tail", [TEXT]);
+static ACKNOWLEDGE_ALERT: Sql = sql!("call/acknowledge_alert", [TEXT, TEXT]);
 static OWN: Sql = sql!("call/own", [TEXT, TEXT, TEXT]);
 static MUTE: Sql = sql!("call/mute", [TEXT, TEXT]);
 static TEST_CHANNEL: Sql = sql!("call/test_channel", [TEXT, TEXT]);
@@ -227,6 +228,15 @@ pub(crate) async fn test_channel(
     }
     let made: Made = verb(database, &TEST_CHANNEL, &[name, options]).await?;
     made.id.parse().map_err(StoreError::garbled)
+}
+
+/// Takes the incident that a message tells of in hand.
+pub(crate) async fn acknowledge_alert(
+    database: &Database,
+    message: i64,
+    options: &str,
+) -> Result<Done, StoreError> {
+    verb(database, &ACKNOWLEDGE_ALERT, &[&message.to_string(), options]).await
 }
 
 /// Says who looks after a group of dead letters, or that nobody does.

@@ -36,7 +36,7 @@ const OWNERS: [&str; 24] = [
 ];
 
 /// Every door and view once, so that whatever they use inside is looked up.
-const CALLS: [&str; 37] = [
+const CALLS: [&str; 38] = [
     r#"select backstay.enqueue('report', '{"a": 1}', '{"queue": "q", "priority": "high", "tags": ["x"], "run_in": "1h"}')"#,
     r#"select backstay.enqueue('report', '{"a": 1}', '{"unique": {"key": "k"}, "max_retries": 3, "timeout": "30s", "meta": {"m": 1}}')"#,
     r#"select backstay.enqueue_many('[{"kind": "report", "args": {}}, {"kind": "mail", "args": {"n": [1]}}]', '{}')"#,
@@ -61,6 +61,7 @@ const CALLS: [&str; 37] = [
     r#"select backstay.edit(WAITS, '{"priority": "low"}', '{"reason": "r"}')"#,
     r#"select backstay.reveal(array[WAITS]::pg_catalog.int8[], '{"reason": "r"}')"#,
     r#"select backstay.acknowledge('x', '{"reason": "r"}')"#,
+    r#"select backstay.acknowledge_alert(1, '{"reason": "r"}')"#,
     r#"select backstay.own('x', 'ana', '{"reason": "r"}')"#,
     r#"select backstay.mute('x', '{"reason": "r", "for_in": "1h"}')"#,
     r#"select backstay.pause('queue', 'q', '{"reason": "r"}')"#,

@@ -35,7 +35,7 @@ begin
   perform pg_temp.same((has_column_privilege('backstay_viewer', 'backstay.job', 'args', 'select') or has_column_privilege('backstay_viewer', 'backstay.job', 'meta', 'select')
     or has_column_privilege('backstay_viewer', 'backstay.kind', 'contract', 'select'))::text, 'false', 'viewer: neither args nor contracts');
   perform pg_temp.same(pg_temp.writes('backstay_viewer'), null, 'viewer: no writing');
-  perform pg_temp.same(pg_temp.may('backstay_operator'), 'abi acknowledge backfill bury cancel clock contract create_token discard drain edit enqueue enqueue_many enqueue_rows find know_session know_token ' ||
+  perform pg_temp.same(pg_temp.may('backstay_operator'), 'abi acknowledge acknowledge_alert backfill bury cancel clock contract create_token discard drain edit enqueue enqueue_many enqueue_rows find know_session know_token ' ||
     'mute own pause promote redact replay restore resume resume_replay reveal revive revoke_token run show sign_in sign_out step_into stop_replay tail test_channel why why_facts', 'operator: functions');
   perform pg_temp.same((has_column_privilege('backstay_operator', 'backstay.token', 'hash', 'select') or has_column_privilege('backstay_viewer', 'backstay.token', 'name', 'select'))::text,
     'false', 'tokens: their hashes are for nobody, their names for operators');

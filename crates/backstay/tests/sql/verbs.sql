@@ -150,3 +150,24 @@ begin
   perform pg_temp.same(backstay.drain(pg_temp.worker()) #>> '{skipped,0,code}', 'BS301', 'drain nobody');
 end
 $$;
+
+do $$
+declare
+  a bigint;
+  b bigint;
+begin
+  insert into backstay.message (made_at, due_at, next_try_at, count, rule, subject, channel, dedupe_key, body, after_ms, delivered_at)
+  values (now(), now(), now(), 1, 'worker_lost', 'w', 'team', 'e/worker_lost/w', '{"state": "open"}', 0, now()) returning id into a;
+  insert into backstay.message (made_at, due_at, next_try_at, count, rule, subject, channel, dedupe_key, body, after_ms)
+  values (now(), now(), now() + interval '1 hour', 1, 'worker_lost', 'w', 'page', 'e/worker_lost/w', '{"state": "open"}', 3600000) returning id into b;
+  perform pg_temp.same(backstay.acknowledge_alert(a, '{"reason": "replaced"}'), pg_temp.answer(1), 'acknowledge an alert');
+  perform pg_temp.same((select string_agg(row(id = a, acknowledged_at is not null, acknowledged_by = session_user)::text, ' ') from backstay.message where subject = 'w'), '(t,t,t)', 'its steps are gone');
+  perform pg_temp.same((select row(target, reason, affected)::text from backstay.audit where verb = 'acknowledge' and target like 'alert %'), '("alert worker_lost w",replaced,1)', 'and the audit knows');
+  perform pg_temp.same(backstay.acknowledge_alert(b), pg_temp.answer(0, b::text, 'BS301'), 'a step that is gone');
+  insert into backstay.message (made_at, due_at, next_try_at, count, rule, subject, channel, dedupe_key, body, delivered_at)
+  values (now(), now(), now(), 1, 'brake', 'database', 'team', 'e/brake/database', '{"state": "open"}', now()),
+         (now() + interval '1 s', now(), now(), 1, 'brake', 'database', 'team', 'e/brake/database', '{"state": "resolved"}', now());
+  select min(id) into a from backstay.message where rule = 'brake';
+  perform pg_temp.same(backstay.acknowledge_alert(a), pg_temp.answer(0, a::text, 'BS302'), 'what is over needs nobody');
+end
+$$;

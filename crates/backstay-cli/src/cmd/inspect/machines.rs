@@ -1,6 +1,8 @@
 //! `backstay queues list`, `kinds list`, `workers list`, `alerts list`, `replays list`.
 
-use backstay::inspect::{self, KindStatus, PauseStatus, PeakStatus, QueueStatus, WorkerStatus};
+use backstay::inspect::{
+    self, KindStatus, MessageStatus, PauseStatus, PeakStatus, QueueStatus, WorkerStatus,
+};
 use backstay::model::account::size;
 
 use super::super::connect::of_store;
@@ -203,7 +205,7 @@ pub(crate) async fn alerts(desk: &Desk<'_>, page: &Page) -> Result<Exit, Failure
             ago(printer, message.made_at),
             message.rule.clone(),
             message.channel.clone(),
-            message.state.clone(),
+            told(message),
             message.count.to_string(),
             brief(what),
             brief(message.last_error.as_deref().unwrap_or_default()),
@@ -215,6 +217,14 @@ pub(crate) async fn alerts(desk: &Desk<'_>, page: &Page) -> Result<Exit, Failure
     }
     more(printer, found.next.as_ref());
     Ok(Exit::Done)
+}
+
+/// What became of a message, and who has taken its incident in hand.
+fn told(message: &MessageStatus) -> String {
+    match &message.acknowledged_by {
+        Some(by) => format!("{}, acknowledged ({by})", message.state),
+        None => message.state.clone(),
+    }
 }
 
 pub(crate) async fn replays(desk: &Desk<'_>, page: &Page) -> Result<Exit, Failure> {

@@ -1,4 +1,4 @@
-//! `pause` and `resume` of queues and kinds, `backstay workers drain`.
+//! `pause` and `resume` of queues and kinds, `backstay workers drain`, `backstay alerts acknowledge`.
 
 use backstay::inspect::{self, WorkerStatus};
 use backstay::operate::{self, Pause, Scope};
@@ -7,7 +7,7 @@ use backstay::unit::format_duration;
 use super::super::connect::of_store;
 use super::super::desk::Desk;
 use super::tell;
-use crate::args::{DrainArgs, PauseArgs, ResumeArgs};
+use crate::args::{AlertsAcknowledgeArgs, DrainArgs, PauseArgs, ResumeArgs};
 use crate::failure::{Exit, Failure};
 
 /// What is paused, as its noun on the command line and in a sentence.
@@ -48,6 +48,17 @@ pub(crate) async fn resume(
         return Ok(Exit::NotDone);
     }
     Ok(tell(desk, &done, &format!("{noun} {} resumed", args.name)))
+}
+
+pub(crate) async fn acknowledge_alert(
+    desk: &Desk<'_>,
+    args: &AlertsAcknowledgeArgs,
+) -> Result<Exit, Failure> {
+    let done = operate::acknowledge_alert(&desk.database, args.id, desk.reason()).await;
+    let done = done.map_err(|error| of_store(&error))?;
+    let sentence =
+        format!("message {}: its incident is acknowledged; no later step is told", args.id);
+    Ok(tell(desk, &done, &sentence))
 }
 
 pub(crate) async fn drain(desk: &Desk<'_>, args: &DrainArgs) -> Result<Exit, Failure> {

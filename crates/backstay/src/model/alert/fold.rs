@@ -135,6 +135,8 @@ pub struct Told {
     pub closed: bool,
     /// It said that the incident is over.
     pub resolved: bool,
+    /// Somebody has taken the incident in hand since.
+    pub acknowledged: bool,
 }
 
 /// How fast people are told.
@@ -332,7 +334,8 @@ pub fn fold(
         rows.sort_by_key(|row| (row.raised_at, row.id));
         let incident = known.get(&subject).unwrap_or(&unknown);
         let told = incident.told.as_ref();
-        let opens = told.is_none_or(|told| since(now, told.due_at) >= pace.again_after);
+        let opens = told
+            .is_none_or(|told| told.acknowledged || since(now, told.due_at) >= pace.again_after);
         let how = going_on(now, told, Rule::Burst, pace);
         folding.news.push(News { opens, ..news(Rule::Burst, &subject.subject, how, &rows) });
     }
@@ -399,6 +402,10 @@ fn of_state(now: Timestamp, rule: Rule, incident: &Incident, resolved: bool, pac
         (true, false) => Tell::Nothing,
         (true, true) => Tell::News(rule, at_once(now, told, pace), false),
         (false, false) => Tell::News(rule, at_once(now, told, pace), true),
+        // What was taken in hand is past; this is another one.
+        (false, true) if told.is_some_and(|told| told.acknowledged) => {
+            Tell::News(rule, at_once(now, told, pace), true)
+        }
         (false, true) => Tell::News(rule, going_on(now, told, rule, pace), false),
     }
 }

@@ -23,6 +23,7 @@ struct Message {
     count: u64,
     closed: bool,
     resolved: bool,
+    acknowledged: bool,
 }
 
 impl World {
@@ -69,6 +70,7 @@ impl World {
                 due_at: message.due,
                 closed: message.closed,
                 resolved: message.resolved,
+                acknowledged: message.acknowledged,
             }),
             kind_deaths,
             kind_fingerprints: prints.len() as u64,
@@ -123,7 +125,9 @@ impl World {
                 let (rule, subject, resolved) = (news.rule, news.subject, news.resolved);
                 let due = soon(due_in);
                 let closed = false;
-                return self.messages.push(Message { rule, subject, due, count, closed, resolved });
+                let message =
+                    Message { rule, subject, due, count, closed, resolved, acknowledged: false };
+                return self.messages.push(message);
             }
             How::Extend { of } => (of, None),
             How::Hasten { of, due_in } => (of, Some(soon(due_in))),
@@ -136,6 +140,7 @@ impl World {
         if let Some(due) = due {
             assert!(due < message.due, "hastened to a later time");
             (message.due, message.rule, message.resolved) = (due, news.rule, news.resolved);
+            message.acknowledged = false;
         }
     }
 
@@ -303,6 +308,26 @@ fn a_state_is_told_once_an_hour_and_once_when_it_is_over() {
     assert_eq!(world.round(99_999), []);
     world.raise(100_000, late, "mail", None, false);
     assert!(!world.round(100_000)[0].resolved);
+}
+
+#[test]
+fn what_is_raised_after_an_acknowledgement_is_told_at_once_as_another_incident() {
+    let missed = Cause::Rule(Rule::CronMissed);
+    let mut world = World::default();
+    world.raise(0, missed, "nightly", None, false);
+    assert_eq!(short(&world.round(0)), [(Rule::CronMissed, "nightly", 1)]);
+    world.raise(120, missed, "nightly", None, false);
+    assert_eq!(short(&world.round(120)), [], "it waits for the end of the quiet time");
+    world.messages.iter_mut().for_each(|message| message.acknowledged = true);
+    world.raise(180, missed, "nightly", None, false);
+    assert_eq!(short(&world.round(180)), [(Rule::CronMissed, "nightly", 2)]);
+    world.raise(240, missed, "nightly", None, false);
+    assert_eq!(short(&world.round(240)), [], "nobody has acknowledged that one");
+    // That a state is over is told all the same.
+    world.messages.iter_mut().for_each(|message| message.acknowledged = true);
+    world.raise(400, missed, "nightly", None, true);
+    let over = world.round(400);
+    assert!(over.last().is_some_and(|message| message.resolved), "{over:?}");
 }
 
 #[test]

@@ -100,6 +100,38 @@ async fn an_acknowledgement_and_a_death_in_the_same_second_are_two_incidents() {
 }
 
 #[tokio::test]
+async fn an_incident_that_is_no_state_is_acknowledged_by_its_message_and_the_next_one_begins_anew()
+{
+    let Some((bench, mut teams, mut pages)) = bench().await else { return };
+    let raise = "insert into backstay.alert (raised_at, rule, subject, detail) values (now(), 'cron_missed', 'nightly', '{\"dropped\": 2}')";
+    let acknowledge = "select (backstay.acknowledge_alert(max(id), '{\"reason\": \"known\"}') ->> 'count')::bigint from backstay.message where after_ms = 0";
+    bench.run(raise).await;
+    bench.tick().await;
+    bench.deliver().await;
+    assert_eq!(teams.recv().await.unwrap().rule, Rule::CronMissed);
+    assert_eq!(bench.waiting_steps().await, 1);
+    assert_eq!(bench.number(acknowledge).await, 1);
+    assert_eq!(bench.waiting_steps().await, 0);
+    bench.half_an_hour_later().await;
+    assert!(pages.try_recv().is_err(), "somebody knows");
+
+    bench.run(raise).await;
+    bench.tick().await;
+    bench.deliver().await;
+    assert_eq!(teams.recv().await.unwrap().rule, Rule::CronMissed, "at once, and not in an hour");
+    assert_eq!(bench.waiting_steps().await, 1);
+    bench.half_an_hour_later().await;
+    assert!(pages.recv().await.unwrap().text.contains("nobody has acknowledged it"));
+    // By a message about deaths it is their group.
+    bench.die_and_tell(1).await;
+    assert_eq!(bench.number(acknowledge).await, 1);
+    let seen =
+        "select count(*) from backstay.dead_group where state = 'acknowledged' and note = 'known'";
+    assert_eq!(bench.number(seen).await, 1);
+    assert_eq!(bench.waiting_steps().await, 0);
+}
+
+#[tokio::test]
 async fn a_state_that_is_over_ends_the_steps_and_whoever_was_paged_hears_of_the_end() {
     let Some((bench, mut teams, mut pages)) = bench().await else { return };
     let raise = |resolved: bool| {
