@@ -102,6 +102,12 @@ fn id(endpoint: &Endpoint) -> String {
     id
 }
 
+/// Headers that say where the caller of an enqueue stands in a trace.
+const TRACE: [(&str, &str); 2] = [
+    ("traceparent", "Where the caller stands in a trace (W3C); a malformed one is dropped"),
+    ("tracestate", "What systems on the way keep of that trace, at most 512 bytes"),
+];
+
 fn parameters(endpoint: &Endpoint) -> Vec<Value> {
     let in_path =
         endpoint.path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
@@ -117,6 +123,11 @@ fn parameters(endpoint: &Endpoint) -> Vec<Value> {
         all.push(json!({
             "name": "Idempotency-Key", "in": "header", "description": "The same key within 24 h gives the same job",
             "schema": { "type": "string", "minLength": 1, "maxLength": 1024 },
+        }));
+    }
+    if endpoint.needs == Needs::Enqueue {
+        all.extend(TRACE.map(|(name, help)| {
+            json!({ "name": name, "in": "header", "description": help, "schema": { "type": "string" } })
         }));
     }
     all

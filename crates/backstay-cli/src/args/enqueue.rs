@@ -70,6 +70,6 @@ pub(crate) struct EnqueueArgs {
     #[arg(long, value_name = "JSON")]
     pub(crate) meta: Option<String>,
     /// The caller's W3C traceparent
-    #[arg(long, value_name = "TRACEPARENT")]
+    #[arg(long, value_name = "TRACEPARENT", env = "TRACEPARENT", hide_env_values = true)]
     pub(crate) trace: Option<String>,
 }

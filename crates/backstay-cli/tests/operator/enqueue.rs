@@ -1,5 +1,7 @@
 //! `enqueue`: one job with flags, many from a file, and only tried.
 
+use std::process::Command;
+
 use crate::{Desk, desk};
 
 fn count(desk: &Desk) -> usize {
@@ -32,6 +34,21 @@ fn every_option_is_a_flag() {
     }
     let kept = desk.run(&["enqueue", "report", "--unique", "order:7"]).exits(0);
     assert_eq!(kept.out, format!("{id}\tkept\n"));
+}
+
+#[test]
+fn whoever_enqueues_within_a_trace_need_not_say_so() {
+    let Some(desk) = desk() else { return };
+    let [within, said] = [1, 2].map(|n| format!("00-{n:032x}-{n:016x}-01"));
+    let flag = ["--trace", said.as_str()];
+    for (more, trace) in [(&[][..], &within), (&flag[..], &said)] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_backstay"));
+        command.args(["enqueue", "report", "--json"]).args(more).env_clear();
+        command.env("DATABASE_URL", &desk.database.url).env("TRACEPARENT", &within);
+        let id = crate::said(command, "").exits(0).json()["id"].as_str().unwrap().to_owned();
+        let job = desk.run(&["jobs", "show", &id, "--json"]).exits(0).json();
+        assert_eq!(job["trace"], trace.as_str());
+    }
 }
 
 #[test]

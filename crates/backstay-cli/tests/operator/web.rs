@@ -205,6 +205,28 @@ pub(crate) fn paths(description: &Value) -> Vec<(String, String, String)> {
 }
 
 #[test]
+fn whoever_asks_within_a_trace_says_so_by_the_headers_of_http() {
+    let Some(site) = site(&[]) else { return };
+    let bearer = format!("Bearer {}", site.token("operate"));
+    let [ours, theirs] = [7, 8].map(|n| format!("00-{n:032x}-{n:016x}-01"));
+    let headers =
+        [("Authorization", bearer.as_str()), ("traceparent", &ours), ("tracestate", "a=b")];
+    let trace = |id: &Value| {
+        site.get(&format!("/api/v1/jobs/{}", id.as_str().unwrap())).json()["trace"].clone()
+    };
+    let one = |body: Value| {
+        trace(&site.ask("POST", "/api/v1/jobs", &headers, &body.to_string()).json()["id"])
+    };
+    assert_eq!(one(json!({ "kind": "report" })), format!("{ours} a=b"));
+    let own = json!({ "kind": "report", "options": { "trace": theirs } });
+    assert_eq!(one(own.clone()), theirs, "what the job itself says wins");
+    let many = json!({ "jobs": [{ "kind": "report" }, own] });
+    let made = site.ask("POST", "/api/v1/jobs/many", &headers, &many.to_string()).json();
+    let traces = [trace(&made["items"][0]["id"]), trace(&made["items"][1]["id"])];
+    assert_eq!(traces, [json!(format!("{ours} a=b")), json!(theirs)]);
+}
+
+#[test]
 fn a_job_is_enqueued_looked_at_and_steered_over_http() {
     let Some(site) = site(&[]) else { return };
     let token = site.token("operate");

@@ -94,6 +94,16 @@ fn header(call: &Call) -> Result<Option<String>, Problem> {
     }
 }
 
+/// Where the caller stands in a trace, by the headers that HTTP has for it.
+fn trace(call: &Call) -> Option<Value> {
+    let text = |name| call.parts.headers.get(name).and_then(|value| value.to_str().ok());
+    let parent = text("traceparent")?;
+    Some(match text("tracestate") {
+        Some(state) => json!({ "traceparent": parent, "tracestate": state }),
+        None => parent.into(),
+    })
+}
+
 /// The request, where the token may enqueue into its queue. A token for one queue must hear the queue from the request:
 /// what the kind says of it may change.
 fn request(call: &Call, asked: Asked) -> Result<Request, Problem> {
@@ -103,9 +113,10 @@ fn request(call: &Call, asked: Asked) -> Result<Request, Problem> {
         Some(args) => args,
         None => RawValue::from_string("{}".to_owned()).expect("it is JSON"),
     };
-    let options = asked
-        .options
-        .iter()
-        .fold(Options::new(), |options, (name, value)| options.set(name, value));
+    let trace = trace(call).map(|trace| ("trace".to_owned(), trace));
+    // What the job itself says comes later, and wins.
+    let options: Map<String, Value> = trace.into_iter().chain(asked.options).collect();
+    let options =
+        options.iter().fold(Options::new(), |options, (name, value)| options.set(name, value));
     Ok(Request::new(&asked.kind, args).with(options))
 }

@@ -269,9 +269,11 @@ fn of_others(event: &Event) -> Fields<'_> {
         Event::CronStuck { schedule, error } => {
             Fields { subject: Some(schedule), error: one_line(error), ..Fields::default() }
         }
-        Event::TracesLost { count, error } => {
-            Fields { count: Some(*count), error: one_line(error), ..Fields::default() }
-        }
+        Event::TracesLost { count, error } => Fields {
+            count: (*count > 0).then_some(*count),
+            error: one_line(error),
+            ..Fields::default()
+        },
         Event::DurabilityWeak { setting: subject }
         | Event::ConfigApplied { what: subject }
         | Event::ConfigDiffers { what: subject }
