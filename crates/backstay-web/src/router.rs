@@ -86,7 +86,7 @@ async fn unknown(request: Request) -> Response {
         return finish(Err(problem));
     }
     let (parts, _) = request.into_parts();
-    dress_page(page::tell(problem, Around::of(&parts)))
+    dress_page(page::tell(problem, Around::of(&parts), true))
 }
 
 /// The answer of a path; of a page, what goes wrong is told on one, too.
@@ -104,7 +104,11 @@ async fn respond(
     let around = Around::of(&parts);
     let request = Request::from_parts(parts, stream);
     let answered = answer(service, endpoint, door, path, request).await;
-    dress_page(answered.unwrap_or_else(|problem| page::tell(problem, around)))
+    dress_page(answered.unwrap_or_else(|problem| {
+        // Whoever may not look at this page may look at none of them but the audit.
+        let may_read = problem.code() != "BS802" || endpoint.needs != Needs::Read;
+        page::tell(problem, around, may_read)
+    }))
 }
 
 /// Who is behind a request.

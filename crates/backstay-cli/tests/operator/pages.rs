@@ -533,6 +533,9 @@ fn an_auditor_signs_in_and_is_led_to_the_audit_and_nowhere_else() {
         let is_open = path.starts_with("/assets/") || path == "/login";
         assert!(is_open || path == "/audit", "{to}");
     }
+    let denied = site.with(&cookie, "GET", "/jobs");
+    assert!(denied.status == 403 && !denied.body.contains("href=\"./workers"), "{denied:?}");
+    assert!(denied.body.contains("href=\"./audit\" data-key"), "{denied:?}");
     let account = site.with(&cookie, "GET", "/login").body;
     assert!(account.contains("(auditor)") && account.contains("href=\"./audit\""), "{account}");
     // Together with another scope it is that role, which sees the audit as well.

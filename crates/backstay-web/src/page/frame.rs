@@ -136,14 +136,14 @@ struct Wrong<'a> {
 }
 
 /// Says on a page what went wrong, under the status that it has everywhere.
-pub(crate) fn tell(problem: Problem, around: Around) -> Response {
+pub(crate) fn tell(problem: Problem, around: Around, may_read: bool) -> Response {
     let frame = Frame {
         base: around.base,
         place: "-",
         title: problem.title().to_owned(),
         // It may not be known; the page behind this link knows.
         who: (problem.status_code() != StatusCode::UNAUTHORIZED).then(|| "Account".into()),
-        may_read: true,
+        may_read,
         may_operate: false,
         may_admin: false,
         here: around.here,

@@ -159,6 +159,7 @@ pub(super) const CODES: &[Code] = &[
         causes: &[
             "a whole table enqueued in one call",
             "large args, so that fewer jobs already reach the 64 MiB",
+            "a back-fill of a schedule over a span that holds more than 1,000 ticks",
         ],
         remedy: "Cut the list into pieces; calls in one transaction still commit or vanish together.",
         example: "for rows in rows.chunks(10_000) { enqueue_many(&mut tx, rows.to_vec()).await?; }",
