@@ -18,7 +18,8 @@ bars as (
        union all select 'r', r.n, r.i from unnest(p.runs) with ordinality r(n, i)
        union all select 'p', k.n, k.i from unnest(p.peaks) with ordinality k(n, i)) b
    where $6::boolean group by p.bin, b.of, b.i),
-lists as (
+-- Without hash and merge joins nothing keeps this from being added up once for each span.
+lists as materialized (
   select bin, array_agg(n order by i) filter (where of = 'w') as waits, array_agg(n order by i) filter (where of = 'r') as runs,
          array_agg(n order by i) filter (where of = 'p') as peaks
     from bars group by bin),
