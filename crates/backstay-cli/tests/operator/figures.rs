@@ -12,11 +12,11 @@ use super::crew::crew;
 use super::web::site;
 
 /// An address that was free a moment ago.
-fn free() -> SocketAddr {
+pub(crate) fn free() -> SocketAddr {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }
 
-fn get(at: SocketAddr, path: &str) -> String {
+pub(crate) fn get(at: SocketAddr, path: &str) -> String {
     let mut text = String::new();
     if let Ok(mut stream) = TcpStream::connect(at) {
         let ask = format!("GET {path} HTTP/1.1\r\nHost: scraper\r\nConnection: close\r\n\r\n");

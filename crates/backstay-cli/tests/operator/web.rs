@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use crate::{Desk, desk, run_sql};
 
 mod beside;
+mod crowd;
 mod described;
 pub(crate) mod login;
 
