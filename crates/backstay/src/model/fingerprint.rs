@@ -63,7 +63,13 @@ fn first_line(message: &str) -> &str {
 
 fn title(reason: &str, line: &str) -> String {
     let shown: String = line.chars().filter(|c| !c.is_control()).collect();
-    let title = if shown.is_empty() { reason.to_owned() } else { format!("{reason}: {shown}") };
+    // A sentence about how an attempt ended begins with its reason already.
+    let is_said = shown.strip_prefix(reason).is_some_and(|rest| rest.starts_with(':'));
+    let title = match (shown.is_empty(), is_said) {
+        (true, _) => reason.to_owned(),
+        (_, true) => shown,
+        _ => format!("{reason}: {shown}"),
+    };
     clip_chars(&title, bounds::TITLE_CHARS)
 }
 

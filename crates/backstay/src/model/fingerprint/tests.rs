@@ -36,6 +36,7 @@ fn only_the_first_line_that_says_something_counts() {
     assert_eq!(of("\n  refused\n  at line 7"), of("refused\nsomething else"));
     assert_eq!(of("refused").title, "failed: refused");
     assert_eq!(of("").title, "failed");
+    assert_eq!(of("failed: refused").title, "failed: refused", "once is enough");
 }
 
 #[test]
