@@ -1,60 +1,52 @@
-// What the stories are played on: a database that was just made, a worker, and the server of the dashboard.
+// What stories are played on: a database that was just made, a worker with settings, and the server of the dashboard.
 import { execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import postgres from 'postgres';
 
 const { BACKSTAY, DATABASE_URL } = process.env;
 
-// `hold` runs until it is cancelled; `mail` fails unless its args say `good`, and what it says then is markup.
-const SETTINGS = `
-[database]
-url = "${DATABASE_URL}"
-[queues.reports]
-slots = 2
-start_within = "1m"
-[queues.mail]
-slots = 2
-[queues.nobody]
-[kinds.report]
-queue = "reports"
-memory = "128MiB"
-command = ["sh", "-c", "echo page 1 of 2; echo page 2 of 2; sleep 0.1"]
-[kinds.hold]
-queue = "reports"
-command = ["sh", "-c", "echo it has begun; sleep 300"]
-[kinds.mail]
-queue = "mail"
-max_retries = 0
-command = ["sh", "-c", "grep -q good || { echo '<img src=x onerror=alert(1)> 550 mailbox unknown' >&2; exit 1; }"]
-[alerts.channels]
-pager = { command = ["sh", "-c", "echo the pager is off >&2; exit 1"] }
-team = { command = ["sh", "-c", "cat > /dev/null"] }
-[[alerts.routes]]
-to = ["log"]
-`;
-
 export class Scene {
+  /** A worker for each of `queues`. */
+  constructor(settings, ...queues) {
+    this.settings = settings;
+    this.queues = queues;
+  }
+
   async start() {
     this.folder = mkdtempSync(join(tmpdir(), 'backstay-e2e-'));
-    writeFileSync(join(this.folder, 'backstay.toml'), SETTINGS);
-    this.worker = this.#start(['work', '--queues', 'reports,mail']);
+    writeFileSync(join(this.folder, 'backstay.toml'), `[database]\nurl = "${DATABASE_URL}"\n${this.settings}`);
+    // For what no door does: to let time have passed.
+    this.sql = postgres(DATABASE_URL, { max: 1, onnotice: () => {} });
+    this.workers = this.queues.map((queues) => this.#start(['work', '--queues', queues]));
     this.server = this.#start(['serve', '--listen', '127.0.0.1:0']);
     this.base = await this.#address();
     this.operator = this.#token('operator', 'operate');
     // Who did what is for auditors, so an administrator who may read it has two scopes.
     this.admin = this.#token('admin', 'admin,audit');
+    const live = () => JSON.parse(this.run('workers', 'list', '--json')).items.length;
+    await this.until('the workers are there', () => live() === this.workers.length);
   }
 
-  stop() {
-    this.worker?.kill('SIGKILL');
+  async stop() {
+    await this.sql?.end();
+    for (const worker of this.workers ?? []) worker.kill('SIGKILL');
     this.server?.kill('SIGTERM');
     rmSync(this.folder, { recursive: true, force: true });
   }
 
   run(...args) {
     return execFileSync(BACKSTAY, args, { cwd: this.folder, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] });
+  }
+
+  /** Asks the API, as whoever has the token. */
+  async ask(token, method, path, body) {
+    const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
+    const answer = await fetch(new URL(`api/v1/${path}`, this.base), { method, headers, body: JSON.stringify(body) });
+    if (!answer.ok) throw new Error(`${path}: ${answer.status} ${await answer.text()}`);
+    return answer.json();
   }
 
   enqueue(kind, args = {}, ...options) {
@@ -67,7 +59,7 @@ export class Scene {
 
   async until(what, isSo) {
     const end = Date.now() + 30_000;
-    while (!isSo()) {
+    while (!await isSo()) {
       if (Date.now() > end) throw new Error(`waited in vain: ${what}`);
       await sleep(100);
     }

@@ -1,105 +1,44 @@
 // What people live with the dashboard, in Debian's Chromium. Each page that a story passes is looked at by axe, in light and in
 // dark; whatever breaks the content security policy, and whatever a page says on its console, fails the story.
 import assert from 'node:assert/strict';
-import { mkdirSync, readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { join } from 'node:path';
-import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { chromium } from 'playwright-core';
 
+import { accessible, act, fits, go, on, signIn, story } from './people.js';
 import { Scene } from './scene.js';
 
-const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-const PICTURES = process.env.E2E_PICTURES;
-const ARGS = ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage', '--disable-background-networking', '--disable-component-update', '--disable-sync'];
-
-let scene;
-let browser;
-before(async () => {
-  scene = new Scene();
-  await scene.start();
-  browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: ARGS });
-});
-after(async () => {
-  await browser?.close();
-  scene?.stop();
-});
-
-/** A person at a browser, and what went wrong on the pages that they saw. */
-async function person(options = {}) {
-  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
-  const page = await context.newPage();
-  page.setDefaultTimeout(15_000);
-  const wrong = [];
-  page.on('console', (message) => { if (message.type() === 'error' && !/^Failed to load resource: the server responded with a status of 4/.test(message.text())) wrong.push(message.text()); });
-  page.on('pageerror', (error) => wrong.push(error.message));
-  page.on('dialog', (dialog) => { wrong.push(`a dialog: ${dialog.message()}`); dialog.dismiss(); });
-  return { page, context, wrong };
-}
-
-async function go(page, path) {
-  const answer = await page.goto(new URL(path, scene.base).href);
-  assert.equal(answer.status(), 200, `${path}: ${answer.status()}`);
-}
-
-async function signIn(page, token) {
-  await go(page, 'login');
-  await page.fill('[name=token]', token);
-  await page.click('button:has-text("Sign in")');
-  await page.waitForURL((url) => !url.pathname.endsWith('/login'));
-}
-
-/** Opens a form of the page, fills it in, and sends it. */
-async function act(page, name, fields = {}) {
-  await page.locator('details.act > summary', { hasText: new RegExp(`^${name}$`) }).first().click();
-  const form = page.locator('details.act[open] form').first();
-  for (const [field, value] of Object.entries(fields)) await form.locator(`[name=${field}]`).fill(value);
-  await Promise.all([page.waitForURL(/did=/), form.locator('button').click()]);
-}
-
-/** Nothing serious in the eyes of axe, in light and in dark. */
-async function accessible(path) {
-  for (const colorScheme of ['light', 'dark']) {
-    const { page, context } = await person({ colorScheme, bypassCSP: true });
-    await go(page, path);
-    await page.evaluate(AXE);
-    const { violations } = await page.evaluate(() => window.axe.run());
-    const serious = violations.filter((one) => ['serious', 'critical'].includes(one.impact));
-    assert.deepEqual(serious.map((one) => `${colorScheme} ${path}: ${one.id} ${one.nodes[0].html}`), []);
-    await context.close();
-  }
-}
-
-async function picture(name, path, token) {
-  if (!PICTURES) return;
-  mkdirSync(PICTURES, { recursive: true });
-  for (const colorScheme of ['light', 'dark']) {
-    const { page, context } = await person({ colorScheme });
-    if (token) await signIn(page, token);
-    await go(page, path);
-    await page.screenshot({ path: join(PICTURES, `${name}-${colorScheme}.png`) });
-    await context.close();
-  }
-}
-
-/** A story: a person, what they do, and a console without complaints in the end. */
-function story(name, options, live) {
-  test(name, { timeout: 120_000 }, async () => {
-    const { page, context, wrong } = await person(options);
-    try {
-      await live(page);
-    } catch (error) {
-      if (PICTURES) await page.screenshot({ path: join(PICTURES, 'failed.png'), fullPage: true }).catch(() => {});
-      throw error;
-    }
-    assert.deepEqual(wrong, []);
-    await context.close();
-  });
-}
+// `hold` runs until it is cancelled; `mail` fails unless its args say `good`, and what it says then is markup.
+const scene = new Scene(`
+[queues.reports]
+slots = 2
+start_within = "1m"
+[queues.mail]
+slots = 2
+[queues.nobody]
+[kinds.report]
+queue = "reports"
+memory = "128MiB"
+command = ["sh", "-c", "echo page 1 of 2; echo page 2 of 2; sleep 0.1"]
+[kinds.hold]
+queue = "reports"
+command = ["sh", "-c", "echo it has begun; sleep 300"]
+[kinds.mail]
+queue = "mail"
+max_retries = 0
+command = ["sh", "-c", "grep -q good || { echo '<img src=x onerror=alert(1)> 550 mailbox unknown' >&2; exit 1; }"]
+[cron.figures]
+schedule = "0 * * * *"
+kind = "report"
+args = { of = "the hour" }
+[alerts.channels]
+pager = { command = ["sh", "-c", "echo the pager is off >&2; exit 1"] }
+team = { command = ["sh", "-c", "cat > /dev/null"] }
+[[alerts.routes]]
+to = ["log"]
+`, 'reports,mail');
+on(scene);
 
 story('before there is any job, every page says what to do', {}, async (page) => {
-  for (const path of ['', 'jobs', 'dead', 'dead/discarded', 'queues', 'kinds', 'workers', 'alerts', 'replays']) {
+  for (const path of ['', 'jobs', 'dead', 'dead/discarded', 'queues', 'kinds', 'cron', 'workers', 'alerts', 'replays']) {
     await go(page, path);
     assert.ok(await page.locator('h1').first().innerText() || path === '');
   }
@@ -132,8 +71,7 @@ story('somebody on call sees what is dead and why, and what a job says is only t
   assert.match(text, /<img src=x onerror=alert\(1\)>/);
   assert.match(text, /<script>alert\(2\)<\/script>/);
   assert.equal(await page.locator('main img, main script').count(), 0);
-  await accessible('dead');
-  await accessible('');
+  await accessible(['dead', '']);
 });
 
 story('whoever has not signed in may look, and not act', {}, async (page) => {
@@ -168,7 +106,6 @@ story('an operator ends a job that runs', {}, async (page) => {
 });
 
 story('an operator tries out a channel and sees what it answered', {}, async (page) => {
-  await scene.until('the worker has told its channels', () => JSON.parse(scene.run('workers', 'list', '--json')).items.length > 0);
   await signIn(page, scene.operator);
   const channel = (name) => page.locator('section.card', { has: page.getByRole('heading', { name: new RegExp(`^${name}`) }) });
   const tryOut = async (name) => {
@@ -180,8 +117,7 @@ story('an operator tries out a channel and sees what it answered', {}, async (pa
   };
   assert.match(await tryOut('pager'), /this is a test[\s\S]*the pager is off[\s\S]*undeliverable/);
   assert.match(await tryOut('team'), /this is a test[\s\S]*sent/);
-  await accessible('alerts');
-  await picture('alerts', 'alerts', scene.operator);
+  await accessible('alerts', scene.operator);
 });
 
 story('a queue is paused with a reason, which everybody sees, and goes on', {}, async (page) => {
@@ -195,6 +131,81 @@ story('a queue is paused with a reason, which everybody sees, and goes on', {}, 
   const audit = await page.locator('main').innerText();
   assert.match(audit, /upstream down/);
   assert.match(audit, /it is back/);
+});
+
+story('a schedule that missed is seen, paused with a reason, resumed and run, and its job is followed', {}, async (page) => {
+  const known = () => scene.sql`select from backstay.schedule where next_at is not null`;
+  await scene.until('a worker has looked at the schedule', async () => (await known()).length === 1);
+  // As if no worker had been there since then.
+  await scene.sql`update backstay.schedule set counted_to = statement_timestamp() - interval '5 h 30 min', look_at = statement_timestamp()`;
+  const missed = () => scene.sql`select from backstay.message where rule = 'cron_missed'`;
+  await scene.until('people are told', async () => (await missed()).length > 0);
+  await go(page, 'alerts');
+  assert.match(await page.locator('main').innerText(), /cron_missed/);
+  await page.keyboard.press('g');
+  await page.keyboard.press('s');
+  await page.waitForURL(/cron$/);
+  await page.getByRole('link', { name: 'figures', exact: true }).click();
+  const ticks = page.locator('tbody tr');
+  await ticks.filter({ hasText: 'missed' }).first().waitFor();
+
+  await signIn(page, scene.operator);
+  await go(page, 'cron/figures');
+  await act(page, 'Pause', { for_in: '2h', reason: 'the figures are wrong' });
+  assert.match(await page.locator('main').innerText(), /Paused by operator[\s\S]*the figures are wrong/);
+  await go(page, 'cron');
+  assert.match(await page.locator('main').innerText(), /paused/);
+  await act(page, 'Resume', { reason: 'they are right again' });
+  await go(page, 'cron/figures');
+  assert.doesNotMatch(await page.locator('main').innerText(), /Paused by/);
+  await act(page, 'Run now', { reason: 'somebody waits for them' });
+  const row = ticks.filter({ has: page.getByRole('cell', { name: 'run', exact: true }) }).first();
+  await row.getByRole('link').click();
+  await page.waitForURL(/jobs\/\d+$/);
+  assert.match(await page.locator('main').innerText(), /the hour/);
+  await scene.untilIn(page.url().match(/\d+$/)[0], 'completed');
+  await go(page, 'cron/figures');
+  assert.match(await row.innerText(), /enqueued[\s\S]*completed/);
+  await accessible(['cron', 'cron/figures'], scene.operator);
+});
+
+story('what a queue and a kind were like is seen, and read out as tables', {}, async (page) => {
+  const ids = [1, 2, 3].map((n) => scene.enqueue('report', { page: n }));
+  for (const id of ids) await scene.untilIn(id, 'completed');
+  const counted = () => scene.sql`select coalesce(sum(completed), 0)::int as n from backstay.figure where step = 0 and kind = 'report'`;
+  await scene.until('the worker has written down what it counted', async () => (await counted())[0].n >= 3);
+  const picture = (title) => page.locator('figure', { has: page.getByRole('heading', { name: title, exact: true }) });
+  /** Opens the table behind a picture by keyboard, and adds up one of its columns. */
+  const sum = async (title, column) => {
+    const figure = picture(title);
+    await figure.getByText(`${title} as a table`).focus();
+    await page.keyboard.press('Enter');
+    const heads = await figure.getByRole('columnheader').allInnerTexts();
+    const rows = await figure.locator('tbody tr').all();
+    assert.ok(rows.length > 0 && heads.includes(column), `${title}: ${heads}, ${rows.length} rows`);
+    let all = 0;
+    for (const row of rows) {
+      const text = await row.locator('th, td').nth(heads.indexOf(column)).innerText();
+      all += Number(text.replaceAll(',', '')) || 0;
+    }
+    return all;
+  };
+
+  await go(page, 'queues');
+  await page.locator('section.card', { has: page.getByRole('heading', { name: 'reports' }) }).getByRole('link', { name: 'reports' }).click();
+  await page.waitForURL(/queues\/reports$/);
+  await picture('Throughput').getByRole('img', { name: /Throughput, last 24h:.* completed at most \d/ }).waitFor();
+  assert.ok((await sum('Throughput', 'completed')) >= 3);
+  await page.getByRole('link', { name: '7d', exact: true }).click();
+  await page.locator('a[aria-current]', { hasText: '7d' }).waitFor();
+  assert.match(await picture('Throughput').locator('svg').first().getAttribute('aria-label'), /last 7d/);
+
+  await go(page, 'kinds');
+  await page.locator('section.card', { has: page.getByRole('link', { name: 'report', exact: true }) }).getByRole('link', { name: 'report', exact: true }).click();
+  await page.waitForURL(/kinds\/report$/);
+  await picture('Attempts by how long they ran').getByRole('img', { name: /Attempts by how long they ran, last 24h: \d+ attempts from/ }).waitFor();
+  assert.ok(await sum('Attempts by how long they ran', 'Attempts') >= 3);
+  await accessible(['queues/reports', 'kinds/report'], scene.operator);
 });
 
 story('a dead letter gets other args, and completes', {}, async (page) => {
@@ -230,7 +241,7 @@ story('jobs are found by what is in their args, ticked, counted, and cancelled w
   await Promise.all([page.waitForURL(/with_args=x-&.*did=cancel\.2\.0/), page.locator('main form button').click()]);
   assert.match(await page.locator('.notice').innerText(), /^2 jobs cancelled/);
   assert.deepEqual(ids.map((id) => scene.state(id)), ['cancelled', 'scheduled', 'cancelled']);
-  await accessible('jobs?with_args=x-');
+  await accessible(['jobs?with_args=x-', `bulk/cancel?id=${ids[1]}`], scene.operator);
 });
 
 story('what was put aside by mistake is found and comes back', {}, async (page) => {
@@ -256,6 +267,8 @@ story('a group of dead letters is taken in hand, counted, and revived slowly', {
   await signIn(page, scene.operator);
   await go(page, 'dead');
   await page.getByText('550 mailbox unknown').first().click();
+  await page.waitForURL(/dead\/\w+$/);
+  const group = new URL(page.url()).pathname.slice(1);
   await act(page, 'Acknowledge', { note: 'we look', reason: 'mine' });
   assert.match(await page.locator('main').innerText(), /we look/);
   await page.click('text=Revive all');
@@ -264,6 +277,7 @@ story('a group of dead letters is taken in hand, counted, and revived slowly', {
   await Promise.all([page.waitForURL(/replays/), page.locator('main form button').click()]);
   assert.match(await page.locator('main').innerText(), /provider mended/);
   await accessible('replays');
+  await accessible(group, scene.operator);
 });
 
 story('what was typed wrong is said with its code, and nothing has happened', {}, async (page) => {
@@ -283,6 +297,16 @@ story('a page renews itself when something happens', {}, async (page) => {
   const id = scene.enqueue('mail', { again: true });
   await scene.untilIn(id, 'dead');
   await page.waitForFunction((text) => document.querySelector('main').innerText !== text, before, { timeout: 20_000 });
+});
+
+story('a page that renews itself leaves whoever walks through it by keyboard where they are', {}, async (page) => {
+  await go(page, 'queues');
+  const second = page.locator('details.act > summary', { hasText: 'Pause' }).nth(1);
+  await second.focus();
+  await page.evaluate(() => { document.querySelector('main').firstElementChild.dataset.old = ''; });
+  await page.keyboard.press('r');
+  await page.waitForFunction(() => document.querySelector('main [data-old]') === null);
+  assert.ok(await second.evaluate((element) => element === document.activeElement));
 });
 
 story('everything goes by keyboard: to the jobs, down the list, into one', {}, async (page) => {
@@ -320,18 +344,12 @@ story('on a telephone nothing runs out of the page', { viewport: { width: 320, h
   const id = scene.enqueue('report', { long: 'x'.repeat(400) });
   await scene.untilIn(id, 'completed');
   await signIn(page, scene.admin);
-  for (const path of ['', 'jobs', `jobs/${id}`, 'dead', 'dead/discarded', `bulk/cancel?id=${id}`, 'queues', 'workers', 'kinds', 'alerts', 'audit']) {
-    await go(page, path);
-    const over = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
-    assert.ok(over <= 1, `${path} is ${over} pixels too wide`);
-  }
+  const group = JSON.parse(scene.run('dead', 'list', '--json')).items[0].fingerprint;
+  for (const path of ['', 'jobs', `jobs/${id}`, 'dead', `dead/${group}`, 'dead/discarded', `bulk/cancel?id=${id}`, 'queues', 'queues/reports', 'workers', 'kinds',
+    'kinds/report', 'cron', 'cron/figures', 'alerts', 'replays', 'audit', 'login']) await fits(page, path);
 });
 
 story('every page pleases axe, in light and in dark', {}, async () => {
-  for (const path of ['jobs', 'queues', 'kinds', 'workers', 'alerts', 'login']) await accessible(path);
-});
-
-test('pictures for the documentation', { skip: !PICTURES }, async () => {
-  await picture('overview', '', scene.operator);
-  await picture('dead', 'dead', scene.operator);
+  await accessible(['', 'jobs', 'queues', 'kinds', 'workers', 'audit'], scene.admin);
+  await accessible('login');
 });

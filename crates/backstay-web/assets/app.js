@@ -166,6 +166,16 @@ const isBusy = () => document.hidden || document.querySelector("dialog[open], ma
   || document.activeElement?.closest("main :is(input, textarea, select)") != null
   || !getSelection().isCollapsed;
 
+// Whoever walks through a page by keyboard stays where they are: on the same link, or the same of several equal buttons.
+const keyOf = (element) => `${element.tagName} ${element.getAttribute("href") ?? element.textContent}`;
+const alike = (main, { key }) => [...main.querySelectorAll("a[href], summary, button, [tabindex]")].filter((element) => keyOf(element) === key);
+function focused(main) {
+  const element = document.activeElement;
+  if (!main.contains(element) || element === main) return null;
+  const key = keyOf(element);
+  return { key, n: alike(main, { key }).indexOf(element) };
+}
+
 let renewing = false;
 async function renew(anyway = false) {
   if (renewing || (!anyway && isBusy())) return;
@@ -179,12 +189,12 @@ async function renew(anyway = false) {
     const open = new Set([...main.querySelectorAll("details")].map((details, n) => details.open ? nameOf(details, n) : ""));
     fresh.querySelectorAll("details").forEach((details, n) => { details.open ||= open.has(nameOf(details, n)); });
     const scrolled = [...main.querySelectorAll("pre, .scroll")].map((box) => [box.scrollTop, box.scrollLeft]);
-    const focus = document.activeElement?.getAttribute("href");
+    const focus = focused(main);
     main.replaceChildren(...fresh.childNodes);
     main.querySelectorAll("pre, .scroll").forEach((box, n) => { [box.scrollTop, box.scrollLeft] = scrolled[n] ?? [0, 0]; });
     dress(main);
     if (chosen >= 0) rows()[chosen]?.classList.add("chosen");
-    if (focus) main.querySelector(`a[href="${CSS.escape(focus)}"]`)?.focus({ preventScroll: true });
+    if (focus) alike(main, focus)[focus.n]?.focus({ preventScroll: true });
   } catch { /* the next event asks again */ } finally { renewing = false; }
 }
 
@@ -224,6 +234,9 @@ document.addEventListener("DOMContentLoaded", () => {
   wear(kept.get("theme") ?? "system");
   for (const button of document.querySelectorAll("button[data-theme]")) button.addEventListener("click", nextTheme);
   dress(document);
+  // On a telephone the places are a row that is wider than the page.
+  const places = document.querySelector(".places"), here = places?.querySelector("[aria-current]");
+  if (here) places.scrollLeft = here.offsetLeft - (places.clientWidth - here.offsetWidth) / 2;
   setInterval(() => { if (!document.hidden) countTime(); }, 10000);
   document.addEventListener("click", onTick);
   document.addEventListener("keydown", onKey);

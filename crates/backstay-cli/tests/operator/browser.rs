@@ -1,4 +1,4 @@
-//! The stories of `e2e/` in a real browser, where Chromium, Node and the two packages of `e2e/package.json` are at hand.
+//! The stories of `e2e/` in a real browser, where Chromium, Node and the packages of `e2e/package.json` are at hand.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -32,14 +32,14 @@ fn missing(stories: &Path) -> Option<String> {
             chromium().display()
         ));
     }
-    let packages =
-        ["playwright-core", "axe-core"].map(|name| stories.join("node_modules").join(name));
+    let packages = ["playwright-core", "axe-core", "postgres"];
+    let packages = packages.map(|name| stories.join("node_modules").join(name));
     let is_there = packages.iter().all(|package| package.exists());
     (!is_there).then(|| "its packages are not installed: npm ci in e2e/".into())
 }
 
-#[test]
-fn people_live_with_the_dashboard_as_the_stories_tell() {
+/// Plays a file of stories on a database of its own.
+fn play(file: &str) {
     let Some(desk) = desk() else { return };
     let stories = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../e2e");
     if let Some(missing) = missing(&stories) {
@@ -47,7 +47,7 @@ fn people_live_with_the_dashboard_as_the_stories_tell() {
         return template::note_skip(&format!("the dashboard in a browser: {missing}"));
     }
     let played = Command::new("node")
-        .args(["--test", "stories.test.js"])
+        .args(["--test", file])
         .current_dir(&stories)
         .env("BACKSTAY", env!("CARGO_BIN_EXE_backstay"))
         .env("DATABASE_URL", &desk.database.url)
@@ -56,4 +56,14 @@ fn people_live_with_the_dashboard_as_the_stories_tell() {
         .unwrap();
     let told = String::from_utf8_lossy(&played.stdout);
     assert!(played.status.success(), "{told}\n{}", String::from_utf8_lossy(&played.stderr));
+}
+
+#[test]
+fn people_live_with_the_dashboard_as_the_stories_tell() {
+    play("stories.test.js");
+}
+
+#[test]
+fn the_pages_of_a_shop_fit_and_can_be_read_by_everybody() {
+    play("shop.test.js");
 }

@@ -59,7 +59,7 @@ impl Chart {
             _ => values(series).fold(0.0, f64::max),
         };
         let scale = if most > 0.0 { most } else { 1.0 };
-        let adds = matches!(series.name, SeriesName::Throughput | SeriesName::Failures);
+        let adds = adds(series);
         let lines = series.lines.iter().enumerate();
         let is_empty = series.unit != "percent" && most == 0.0 || values(series).next().is_none();
         Chart {
@@ -76,13 +76,31 @@ impl Chart {
     }
 }
 
+/// Whether its values are counted, so that those of a longer span are the sum.
+fn adds(series: &Series) -> bool {
+    matches!(series.name, SeriesName::Throughput | SeriesName::Failures)
+}
+
+/// A span that is not over is drawn once it has what the one before it had: until then it would look as if all came to an end.
+fn forget_unfinished(values: &mut [Option<f64>]) {
+    if let [.., before, last] = values
+        && *last < *before
+    {
+        *last = None;
+    }
+}
+
 fn values(series: &Series) -> impl Iterator<Item = f64> {
     series.points.iter().flat_map(|point| point.values.iter().copied().flatten())
 }
 
 impl Line {
     fn of(series: &Series, n: usize, name: &'static str, scale: f64) -> Line {
-        let values: Vec<Option<f64>> = series.points.iter().map(|point| point.values[n]).collect();
+        let mut values: Vec<Option<f64>> =
+            series.points.iter().map(|point| point.values[n]).collect();
+        if adds(series) {
+            forget_unfinished(&mut values);
+        }
         let known = values.iter().copied().flatten();
         Line {
             name,
@@ -258,6 +276,17 @@ mod tests {
         assert_eq!(path(&[None, Some(1.0), None], 1.0), "M500.0 2.0h.1");
         assert_eq!(path(&[Some(0.0), Some(2.0), None], 2.0), "M0.0 98.0L500.0 2.0");
         assert_eq!(path(&[None, None], 1.0), "");
+    }
+
+    #[test]
+    fn a_span_that_is_not_over_shows_no_end_of_all_work() {
+        let drawn = |mut values: Vec<Option<f64>>| {
+            forget_unfinished(&mut values);
+            values
+        };
+        assert_eq!(drawn(vec![Some(9.0), Some(2.0)]), [Some(9.0), None]);
+        assert_eq!(drawn(vec![Some(0.0), Some(2.0)]), [Some(0.0), Some(2.0)]);
+        assert_eq!(drawn(vec![Some(2.0)]), [Some(2.0)]);
     }
 
     #[test]

@@ -46,8 +46,13 @@ struct Meter {
 
 impl Meter {
     /// From here on it is shown as near its limit.
-    fn high(&self) -> u64 {
+    fn near(&self) -> u64 {
         self.limit / 100 * 80
+    }
+
+    /// Above this it is shown as having reached it.
+    fn full(&self) -> u64 {
+        self.limit.saturating_sub(1)
     }
 }
 

@@ -25,6 +25,10 @@ const UNSERVED: Duration = Duration::from_secs(300);
 const LARGE_PERCENT: u64 = 80;
 /// Rows of the lists on this page; each leads to the whole.
 const ROWS: usize = 8;
+/// Entries of the audit that are looked at to find those by which something was done.
+const ENTRIES: u16 = 100;
+/// Verbs by which people come and go, and do nothing yet.
+const COMINGS: &[&str] = &["sign_in", "sign_out"];
 /// Groups of dead letters that are looked at to count their letters.
 const GROUPS: u16 = 100;
 
@@ -105,8 +109,9 @@ pub(super) async fn show(call: Call) -> Result<Response, Problem> {
 /// What was done last, for whoever may see it.
 async fn done(call: &Call) -> Option<Vec<AuditEntry>> {
     call.caller.check(&Scope::Audit).ok()?;
-    let page = inspect::audit(call.pages(), &AuditFilter::default(), None, ROWS as u16).await;
-    Some(page.ok()?.items)
+    let page = inspect::audit(call.pages(), &AuditFilter::default(), None, ENTRIES).await;
+    let acts = page.ok()?.items.into_iter().filter(|entry| !COMINGS.contains(&&*entry.verb));
+    Some(acts.take(ROWS).collect())
 }
 
 /// Those that claim and run.
