@@ -238,3 +238,23 @@ fn a_collector_that_is_away_or_silent_holds_up_no_job_and_no_end() {
         assert!(told[0].contains("1 span did not reach its collector"), "{}", told[0]);
     }
 }
+
+#[test]
+fn spans_that_find_the_line_full_are_lost_and_every_one_is_counted() {
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let short = [("OTEL_BSP_MAX_QUEUE_SIZE", "2")];
+    let at = silent.local_addr().unwrap();
+    let Some(mut crew) = traced("traces-full", at, &short) else { return };
+    let ids: Vec<String> = (0..6).map(|_| enqueue(&crew, "report", &[])).collect();
+    for id in &ids {
+        crew.wait_for(id, "completed");
+    }
+    crew.end_worker(Signal::TERM);
+    let log = crew.log();
+    let lines = log.lines().filter_map(|line| serde_json::from_str(line).ok());
+    let told: Vec<serde_json::Value> =
+        lines.filter(|line: &serde_json::Value| line["event"] == "traces.lost").collect();
+    let lost: u64 = told.iter().map(|line| line["count"].as_u64().unwrap()).sum();
+    assert_eq!(lost, ids.len() as u64, "{told:?}");
+    assert_eq!(told.len(), 2, "as it began, and at the end: {told:?}");
+}
