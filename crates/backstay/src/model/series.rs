@@ -99,6 +99,16 @@ impl SeriesName {
         self.spread().is_some()
     }
 
+    /// The list of figures that it is made of.
+    pub(crate) fn list(self) -> Option<&'static str> {
+        match self {
+            Self::Waits => Some("waits"),
+            Self::Runs => Some("runs"),
+            Self::Memory => Some("peaks"),
+            _ => None,
+        }
+    }
+
     fn spread(self) -> Option<(Steps, Counts)> {
         match self {
             Self::Waits => Some((SPANS, |span| &span.waits)),

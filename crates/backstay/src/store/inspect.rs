@@ -64,7 +64,7 @@ static LIST_WORKERS: Sql = sql!("inspect/list_workers", [BOOL]);
 static LIST_ALERTS: Sql = sql!("inspect/list_alerts", [INT8, INT4]);
 static LIST_CHANNELS: Sql = sql!("inspect/list_channels", []);
 static LIST_AUDIT: Sql = sql!("inspect/list_audit", [INT8, INT4, TEXT, TEXT, TEXT, TEXT, TEXT]);
-static SERIES: Sql = sql!("inspect/series", [INT2, INT4, INT4, TEXT, TEXT, BOOL]);
+static SERIES: Sql = sql!("inspect/series", [INT2, INT4, INT4, TEXT, TEXT, TEXT]);
 static DEPTHS: Sql = sql!("inspect/depths", [INT2, INT4, INT4, TEXT]);
 static SERVER: Sql = sql!("inspect/server", []);
 static WHY: Sql = sql!("inspect/why", [INT8]);
@@ -472,13 +472,14 @@ pub(crate) async fn series(
     let rows = look(database, async |link| match name.is_depth() {
         true => link.query(&DEPTHS, &[&step, &width, &points, &queue]).await,
         false => {
-            let params: [Param<'_>; 6] = [&step, &width, &points, &queue, &kind, &name.is_spread()];
+            let list = name.list();
+            let params: [Param<'_>; 6] = [&step, &width, &points, &queue, &kind, &list];
             link.query(&SERIES, &params).await
         }
     });
     let rows = rows.await?;
     let last = rows.first().map_or(0, |row| row.get("last"));
-    let span = |row: &Row| if name.is_depth() { depth(row) } else { span(row) };
+    let span = |row: &Row| if name.is_depth() { depth(row) } else { span(row, name) };
     let spans: Vec<Span> = rows.iter().filter_map(span).collect();
     Ok(series::assemble(name, range, queue, kind, last, &spans))
 }
@@ -488,9 +489,9 @@ fn number(row: &Row, name: &str) -> u64 {
 }
 
 /// What was counted in a span; nothing for the row that only tells which is the last.
-fn span(row: &Row) -> Option<Span> {
+fn span(row: &Row, of: SeriesName) -> Option<Span> {
     let counts = |name: &str| {
-        let counts: Vec<i64> = row.get(name);
+        let counts: Vec<i64> = if of.list() == Some(name) { row.get("counts") } else { Vec::new() };
         counts.into_iter().map(|n| u64::try_from(n).unwrap_or(0)).collect()
     };
     Some(Span {
