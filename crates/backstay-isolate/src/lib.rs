@@ -85,7 +85,7 @@ pub use host_memory::usable_memory;
 pub use launcher::{Launcher, LauncherError, LauncherOptions};
 pub use level::{Level, LevelName};
 pub use limits::{CpuPriority, Limits, PoolLimits};
-pub use link::{ChildLink, ChildSender, Entry, Role, enter, entry};
+pub use link::{ChildEar, ChildLink, ChildSender, Entry, Role, enter, entry};
 pub use news::{ChildNews, Wear};
 pub use output::{OutputLimits, OutputLine, OutputReader, OutputRing, Stream};
 pub use pool::Pool;

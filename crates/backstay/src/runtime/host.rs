@@ -5,7 +5,9 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
-use backstay_isolate::{ChildLink, ChildSender, FromChild, Role, Then as ChildThen, ToChild};
+use backstay_isolate::{
+    ChildEar, ChildLink, ChildSender, FromChild, Role, Then as ChildThen, ToChild,
+};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
@@ -18,8 +20,6 @@ use crate::model::claim::JobInfo;
 
 /// The line to the supervisor, from [`enter`] until somebody serves on it.
 static LINK: Mutex<Option<ChildLink>> = Mutex::new(None);
-/// Messages that may wait between the thread that reads and the one that acts.
-const MESSAGES: usize = 64;
 
 /// Finds out what this process is; the first statement of a `main` that hosts Rust handlers.
 ///
@@ -61,21 +61,15 @@ pub fn is_child() -> bool {
 }
 
 /// Serves jobs until the supervisor says enough or is gone; never returns.
-pub(crate) async fn serve<S, F>(mut link: ChildLink, handlers: Handlers<S>, state: F) -> !
+pub(crate) async fn serve<S, F>(link: ChildLink, handlers: Handlers<S>, state: F) -> !
 where
     S: Clone + Send + Sync + 'static,
     F: Future<Output = Result<S, Box<dyn std::error::Error + Send + Sync>>>,
 {
     let sender = link.sender();
-    let (pass, messages) = mpsc::channel(MESSAGES);
-    std::thread::spawn(move || {
-        while let Some(message) = link.recv() {
-            if pass.blocking_send(message).is_err() {
-                return;
-            }
-        }
-        // The supervisor is gone: whatever this child does now, nobody may believe it.
-        std::process::exit(0);
+    let ear = link.listen().unwrap_or_else(|error| {
+        eprintln!("this child cannot listen to its supervisor: {error}");
+        std::process::exit(70)
     });
     let state = match state.await {
         Ok(state) => state,
@@ -95,7 +89,7 @@ where
         answers: HashMap::new(),
         next_ref: 0,
     };
-    host.run(messages).await;
+    host.run(ear).await;
     std::process::exit(0)
 }
 
@@ -125,9 +119,10 @@ enum Step {
 }
 
 impl<S: Clone + Send + Sync + 'static> Host<S> {
-    async fn run(&mut self, mut messages: mpsc::Receiver<ToChild>) {
+    async fn run(&mut self, mut ear: ChildEar) {
         loop {
-            match self.step(&mut messages).await {
+            match self.step(&mut ear).await {
+                // The supervisor is gone: whatever this child does now, nobody may believe it.
                 Step::Message(None) => return,
                 Step::Message(Some(message)) => self.hear(message),
                 Step::Said(say) => self.say(*say),
@@ -139,8 +134,8 @@ impl<S: Clone + Send + Sync + 'static> Host<S> {
         }
     }
 
-    async fn step(&mut self, messages: &mut mpsc::Receiver<ToChild>) -> Step {
-        let Some(current) = &mut self.current else { return Step::Message(messages.recv().await) };
+    async fn step(&mut self, ear: &mut ChildEar) -> Step {
+        let Some(current) = &mut self.current else { return Step::Message(ear.recv().await) };
         tokio::select! {
             biased;
             Some(say) = current.says.recv() => Step::Said(say),
@@ -149,7 +144,7 @@ impl<S: Clone + Send + Sync + 'static> Host<S> {
                 Err(error) if error.is_panic() => Err(Fail::panic(panic_text(error.into_panic().as_ref()))),
                 Err(_) => Err(Fail::interrupted()),
             }),
-            message = messages.recv() => Step::Message(message),
+            message = ear.recv() => Step::Message(message),
         }
     }
 
