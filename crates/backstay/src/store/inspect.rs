@@ -48,6 +48,7 @@ static LIST_LETTERS: Sql = sql!(
 );
 static LAST_ID: Sql = sql!("inspect/last_id", []);
 static NEXT_ID: Sql = sql!("inspect/next_id", [INT8]);
+static HAS_ENDED: Sql = sql!("inspect/has_ended", [TEXT_ARRAY]);
 static DOCUMENTS: Sql = sql!("inspect/documents", [INT8_ARRAY]);
 static SHOW_JOB: Sql = sql!("inspect/show_job", [INT8]);
 static LIST_ATTEMPTS: Sql = sql!("inspect/list_attempts", [INT8]);
@@ -218,7 +219,9 @@ pub(crate) async fn list_jobs(
             let (took, in_all) = (looked.elapsed(), begun.elapsed());
             let is_full = i32::try_from(ids.len()).is_ok_and(|found| found >= n);
             if from == 0 || is_full || in_all + took > patience {
-                return Ok(Found { ids, rest: (from > 0).then_some(from) });
+                let is_over =
+                    from == 0 || ids.is_empty() && never_ended(link, &places, kinds).await?;
+                return Ok(Found { ids, rest: (!is_over).then_some(from) });
             }
             top = Some(from);
             if took < QUICK {
@@ -229,6 +232,19 @@ pub(crate) async fn list_jobs(
         }
     })
     .await
+}
+
+/// Whether a list of what has ended, of which nothing was found yet, need not go on: no job of its kinds has ever ended.
+async fn never_ended(
+    link: &Link,
+    places: &[&Sql],
+    kinds: Option<&[String]>,
+) -> Result<bool, StoreError> {
+    let is_of_ended = places.iter().all(|sql| sql.name == LIST_ENDED.name);
+    match kinds.filter(|_| is_of_ended) {
+        Some(kinds) => Ok(!link.query_one(&HAS_ENDED, &[&kinds]).await?.get::<_, bool>(0)),
+        None => Ok(false),
+    }
 }
 
 /// The statements that find jobs in these states.
