@@ -147,7 +147,7 @@ Examples:
         after_help = "\
 Examples:
   backstay alerts acknowledge 17
-  backstay alerts ack 17 --reason \"the host was replaced\""
+  backstay alerts acknowledge 17 --reason \"the host was replaced\""
     )]
     Acknowledge(AlertsAcknowledgeArgs),
     /// Send a test alert through a channel, or through all of them
