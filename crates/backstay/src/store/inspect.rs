@@ -186,7 +186,8 @@ pub(crate) async fn list_jobs(
         let begun = std::time::Instant::now();
         let (mut ids, mut top) = (Vec::new(), before);
         let is_detail = outcomes.is_some() || filter.with_args.is_some();
-        let mut span = if is_detail { SPAN_OF_DETAIL } else { SPAN };
+        let first = if is_detail { SPAN_OF_DETAIL } else { SPAN };
+        let mut span = first;
         if is_bounded && top.is_none() {
             top = Some(link.query_one(&LAST_ID, &[]).await?.get::<_, i64>(0).saturating_add(1));
         }
@@ -225,9 +226,12 @@ pub(crate) async fn list_jobs(
             }
             top = Some(from);
             if took < QUICK {
-                span = span.saturating_mul(WIDER);
                 let next = link.query_one(&NEXT_ID, &[&from]).await?.get::<_, Option<i64>>(0);
-                top = Some(next.map_or(0, |id| id.saturating_add(1)));
+                let next = next.map_or(0, |id| id.saturating_add(1));
+                // Nothing is known of what lies beyond a wide gap, as little as at the start.
+                let is_far = next.saturating_add(span) < from;
+                span = if is_far { first } else { span.saturating_mul(WIDER) };
+                top = Some(next);
             }
         }
     })
